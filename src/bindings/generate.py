@@ -1,0 +1,162 @@
+"""Derive the loader's entries and the Fortran interfaces from the C header, so that the three cannot disagree.
+
+The header is the one source of the C interface. This script reads its prototypes and writes
+
+* the bodies of the entries that `loader.c` exports (each forwards to the implementation it has loaded), and
+* the Fortran module `ftorch_capi` with one `bind(C)` interface per entry.
+
+Entries that take a `ctorch_array` are called from `descriptor.c` only and get no Fortran interface.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PROTOTYPE = re.compile(r"^int32_t (ctorch_\w+)\(([^;{]*)\);", re.MULTILINE | re.DOTALL)
+ARGUMENT = re.compile(r"^(?P<type>.*?[\s*])(?P<name>\w+)(?P<array>\[\])?$")
+
+# C type (with [] for arrays) -> Fortran declaration of the dummy argument.
+FORTRAN = {
+    "int32_t": "integer(c_int32_t), value",
+    "int64_t": "integer(c_int64_t), value",
+    "double": "real(c_double), value",
+    "void *": "type(c_ptr), value",
+    "void **": "type(c_ptr), intent(out)",
+    "int32_t *": "integer(c_int32_t), intent(out)",
+    "int64_t *": "integer(c_int64_t), intent(out)",
+    "double *": "real(c_double), intent(out)",
+    "const int64_t **": "type(c_ptr), intent(out)",
+    "const char **": "type(c_ptr), intent(out)",
+    "const char *": "character(kind=c_char), intent(in) :: {}(*)",
+    "const int64_t []": "integer(c_int64_t), intent(in) :: {}(*)",
+    "const ctorch_tensor *": "type(c_ptr), intent(in)",
+    "ctorch_tensor *": "type(c_ptr), intent(inout)",
+    "const ctorch_tensor []": "type(c_ptr), intent(in) :: {}(*)",
+    "ctorch_tensor []": "type(c_ptr), intent(inout) :: {}(*)",
+    "const ctorch_model *": "type(c_ptr), intent(in)",
+    "ctorch_model *": "type(c_ptr), intent(inout)",
+}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a prototype: its C type, with [] for arrays, and its name."""
+
+    ctype: str
+    name: str
+
+    def fortran(self) -> str:
+        """Declaration as a Fortran dummy argument."""
+        declaration = FORTRAN[self.ctype]
+        return declaration.format(self.name) if "::" in declaration else f"{declaration} :: {self.name}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One prototype of the header."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    parameters: str
+
+    @property
+    def for_fortran(self) -> bool:
+        """Whether Fortran can call the entry (no host-array description among its arguments)."""
+        return all("ctorch_array" not in a.ctype for a in self.arguments)
+
+
+def parse(header: str) -> list[Entry]:
+    """Read all prototypes of a header.
+
+    Raises
+    ------
+    ValueError
+        If an argument has a form for which there is no Fortran declaration.
+    """
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    entries = []
+    for name, parameters in PROTOTYPE.findall(text):
+        arguments = []
+        parameters = " ".join(parameters.split())
+        for part in parameters.split(","):
+            match = ARGUMENT.match(part.strip())
+            if match is None:
+                raise ValueError(f"{name}: cannot read the argument '{part.strip()}'")
+            ctype = match["type"].strip() + (" []" if match["array"] else "")
+            if ctype not in FORTRAN and "ctorch_array" not in ctype:
+                raise ValueError(f"{name}: no Fortran declaration for '{ctype}'; add one to {Path(__file__).name}")
+            arguments.append(Argument(ctype, match["name"]))
+        entries.append(Entry(name, tuple(arguments), parameters))
+    return entries
+
+
+def loader_entries(entries: list[Entry]) -> str:
+    """Bodies of the exported entries of the loader, as C."""
+    lines = ["/* Generated from the C header by generate.py. */"]
+    for index, entry in enumerate(entries):
+        names = ", ".join(a.name for a in entry.arguments)
+        signature = f"int32_t (*)({entry.parameters})"
+        lines.append(f"int32_t {entry.name}({entry.parameters}) {{")
+        lines.append(f"  if (!ready()) return not_loaded_{entry.name}({names});" if entry.name == "ctorch_last_error" else
+                     "  if (!ready()) return CTORCH_ERROR_LIBRARY;")
+        lines.append(f"  return (({signature})implementation[{index}])({names});")
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+def loader_names(entries: list[Entry]) -> str:
+    """Names of the entries, in the order of the loader's table."""
+    return "".join(f'  "{e.name}",\n' for e in entries)
+
+
+def fortran_module(entries: list[Entry]) -> str:
+    """Source of the Fortran module of interfaces."""
+    lines = [
+        "! Generated from the C header by generate.py.",
+        "module ftorch_capi",
+        "  !! The C interface as Fortran sees it: one bind(C) interface per entry of ctorch.h, documented there.",
+        "  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int32_t, c_int64_t, c_ptr",
+        "  implicit none (type, external)",
+        "  public",
+        "  interface",
+    ]
+    for entry in (e for e in entries if e.for_fortran):
+        head = f"    function {entry.name}({', '.join(a.name for a in entry.arguments)}) result(status) bind(C)"
+        lines += fold(head)
+        lines.append("      import :: c_char, c_double, c_int32_t, c_int64_t, c_ptr")
+        lines += [f"      {a.fortran()}" for a in entry.arguments]
+        lines.append("      integer(c_int32_t) :: status")
+        lines.append(f"    end function {entry.name}")
+    lines += ["  end interface", "end module ftorch_capi"]
+    return "\n".join(lines) + "\n"
+
+
+def fold(line: str, width: int = 120) -> list[str]:
+    """Break one Fortran statement into continued lines at its commas."""
+    folded = []
+    while len(line) > width:
+        cut = line.rindex(", ", 0, width) + 1
+        folded.append(line[:cut] + " &")
+        line = "      &" + line[cut:]
+    return [*folded, line]
+
+
+def main() -> None:
+    """Command line of the build."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--header", type=Path, action="append", required=True, help="C header with prototypes; repeatable")
+    parser.add_argument("--loader", type=Path, help="write the loader's entries here")
+    parser.add_argument("--names", type=Path, help="write the names of the entries here, as C strings")
+    parser.add_argument("--fortran", type=Path, help="write the Fortran module here")
+    options = parser.parse_args()
+    entries = [entry for header in options.header for entry in parse(header.read_text())]
+    for path, text in ((options.loader, loader_entries), (options.names, loader_names), (options.fortran, fortran_module)):
+        if path is not None:
+            path.write_text(text(entries))
+
+
+if __name__ == "__main__":
+    main()
