@@ -1,0 +1,46 @@
+// A model format: what a new one has to provide. Everything else (contract, checks, copies, handles) is format-independent.
+#pragma once
+#include <ATen/core/Tensor.h>
+#include <c10/util/ArrayRef.h>
+#include <c10/util/SmallVector.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ctorch {
+
+// The flattened results of one run. Names are filled in only when asked for, and only for dictionaries.
+struct Results {
+  c10::SmallVector<at::Tensor, 4> values;
+  std::vector<std::string> names;
+  bool want_names = false;
+};
+
+// What a file of this format contained besides the model itself.
+struct Extras {
+  std::string spec;    // JSON text of the contract, empty if there is none
+  std::string golden;  // serialized sample of inputs and outputs, empty if there is none
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Runs the model once on inputs that live on its device. The caller has set the gradient mode.
+  virtual void run(c10::ArrayRef<at::Tensor> inputs, Results& results) = 0;
+
+  // The same model with state of its own, for runs that must leave the state alone.
+  virtual std::unique_ptr<Backend> clone() const = 0;
+
+  virtual std::pair<size_t, size_t> input_counts() const = 0;  // fewest and most inputs
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+  virtual bool is_training() const = 0;
+  virtual void save(const std::string& path, const Extras& extras) const = 0;
+};
+
+std::unique_ptr<Backend> load_torchscript(const std::string& path, c10::Device device, bool requires_grad, bool is_training,
+                                          Extras& extras);
+
+}  // namespace ctorch

@@ -1,0 +1,276 @@
+// Entries of models.
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <optional>
+
+#include "model_handle.h"
+
+using namespace ctorch;
+
+namespace {
+
+const Model& model_of(const ctorch_model* handle) {
+  require(handle, "model");
+  return *models().get(handle->id, "model");
+}
+
+void give_model(ctorch_model* out, std::shared_ptr<Model> model) {
+  require(out, "model");
+  const uint64_t old = out->id;
+  out->id = models().create(std::move(model));
+  if (old) models().release(old);
+}
+
+std::string path_text(const char* path, int64_t length) {
+  if (length > 0) require(path, "filename");
+  std::string text(path, static_cast<size_t>(std::max<int64_t>(length, 0)));
+  return text.substr(0, text.find('\0'));
+}
+
+// Gradient mode of one call. Results that are handed over must not be inference tensors: autograd could never use them.
+class GradientMode {
+ public:
+  GradientMode(bool requires_grad, bool hands_over) {
+    if (requires_grad)
+      grad_.emplace(true);
+    else if (hands_over)
+      grad_.emplace(false);
+    else
+      inference_.emplace(true);
+  }
+
+ private:
+  std::optional<at::AutoGradMode> grad_;
+  std::optional<c10::InferenceMode> inference_;
+};
+
+struct Span {
+  const char* first;
+  const char* last;
+};
+
+Span span(const at::Tensor& tensor) {
+  int64_t extent = tensor.numel() ? 1 : 0;
+  for (int64_t d = 0; d < tensor.dim() && extent; ++d) extent += (tensor.size(d) - 1) * tensor.stride(d);
+  const char* first = static_cast<const char*>(tensor.const_data_ptr());
+  return {first, first + extent * static_cast<int64_t>(tensor.element_size())};
+}
+
+bool overlap(const at::Tensor& a, const at::Tensor& b) {
+  const Span x = span(a), y = span(b);
+  return x.first < y.last && y.first < x.last;
+}
+
+// A result may be a view of an input, of a weight or of another result. Written while its memory is being overwritten it would
+// change underneath, so such results are copied first. A result nobody else holds cannot be one.
+void detach_aliases(Results& results, c10::ArrayRef<at::Tensor> targets) {
+  for (at::Tensor& result : results.values) {
+    if (result.storage().use_count() == 1) continue;
+    for (const at::Tensor& target : targets)
+      if (target.defined() && overlap(result, target)) {
+        result = result.clone();
+        break;
+      }
+  }
+}
+
+// Puts results in the order of the wanted names.
+void select(const Model& model, Results& results, const char* names, int64_t width, int32_t count) {
+  c10::SmallVector<at::Tensor, 4> chosen;
+  for (int32_t i = 0; i < count; ++i) {
+    std::string name(names + i * width, static_cast<size_t>(width));
+    name.erase(name.find_last_not_of(' ') + 1);
+    chosen.push_back(results.values[model.output_named(name, results)]);
+  }
+  results.values = std::move(chosen);
+}
+
+bool contiguous(const ArrayView& view) {
+  int64_t expected = 1;
+  for (size_t d = view.shape.size(); d-- > 0;) {
+    if (view.shape[d] != 1 && view.strides[d] != expected) return false;
+    expected *= view.shape[d];
+  }
+  return true;
+}
+
+// Adds the batch dimension that one sample lacks.
+void as_batch_of_one(ArrayView& view) {
+  view.shape.insert(view.shape.begin(), 1);
+  view.strides.insert(view.strides.begin(), 1);
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
+                          int32_t requires_grad, int32_t is_training, ctorch_model* model) {
+  return guard([&] {
+    HostEnvironment host;
+    require(model, "model");
+    const c10::Device where = device(device_type, device_index);
+    give_model(model, std::make_shared<Model>(path_text(path, path_length), where, requires_grad != 0, is_training != 0));
+  });
+}
+
+int32_t ctorch_model_share(const ctorch_model* source, ctorch_model* target) {
+  return guard([&] {
+    if (!target) fail(CTORCH_ERROR_ARGUMENT, "the left side of the assignment is not allocated; allocate it first");
+    require(source, "source");
+    if (source->id == target->id) return;
+    if (source->id == 0) {
+      ctorch_model_delete(target);
+      return;
+    }
+    std::shared_ptr<Model> shared = models().get(source->id, "model");
+    give_model(target, std::move(shared));
+  });
+}
+
+int32_t ctorch_model_delete(ctorch_model* model) {
+  if (!model || model->id == 0) return CTORCH_SUCCESS;
+  models().release(model->id);
+  model->id = 0;
+  return CTORCH_SUCCESS;
+}
+
+int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs,
+                             ctorch_tensor outputs[], int32_t n_outputs, int32_t requires_grad, int32_t convert,
+                             const char* output_names, int64_t names_width) {
+  return guard([&] {
+    HostEnvironment host;
+    const Model& network = model_of(model);
+    if (n_inputs < 0 || n_outputs < 0) fail(CTORCH_ERROR_ARGUMENT, "negative number of inputs or outputs");
+    if (n_inputs) require(inputs, "inputs");
+    if (n_outputs) require(outputs, "outputs");
+
+    c10::SmallVector<at::Tensor, 8> in;
+    for (int32_t i = 0; i < n_inputs; ++i) in.push_back(*Input(&inputs[i], "an input tensor"));
+    c10::SmallVector<at::Tensor, 4> targets;
+    bool hands_over = false;
+    for (int32_t i = 0; i < n_outputs; ++i) {
+      const bool given = outputs[i].id != 0 && !requires_grad;
+      targets.push_back(given ? tensors().get(outputs[i].id, "an output tensor").value : at::Tensor());
+      hands_over |= !given;
+    }
+
+    GradientMode mode(requires_grad != 0, hands_over);
+    Results results;
+    results.want_names = names_width > 0;
+    network.run(in, convert != 0, results);
+    if (names_width > 0) {
+      require(output_names, "output_names");
+      select(network, results, output_names, names_width, n_outputs);
+    }
+    network.check_output_count(results.values.size(), static_cast<size_t>(n_outputs));
+    in.clear();
+    detach_aliases(results, targets);
+    for (size_t i = 0; i < results.values.size(); ++i) {
+      at::Tensor& result = results.values[i];
+      if (targets[i].defined()) {
+        network.write(i, result, targets[i], convert != 0);
+      } else {
+        const bool shared = !requires_grad && result.storage().use_count() > 1;
+        give(&outputs[i], shared ? result.clone() : std::move(result));
+      }
+    }
+  });
+}
+
+int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, const ctorch_array* y, int32_t convert) {
+  return guard([&] {
+    HostEnvironment host;
+    const Model& network = model_of(model);
+    require(x, "x");
+    require(y, "y");
+    const int32_t x_type = array_dtype(*x, CTORCH_DTYPE_DEFAULT, "x");
+    const int32_t y_type = array_dtype(*y, CTORCH_DTYPE_DEFAULT, "y");
+    ArrayView x_view = array_view(*x, "x");
+    ArrayView y_view = array_view(*y, "y");
+    if (const auto& spec = network.spec(); spec && spec->inputs.size() == 1 && spec->outputs.size() == 1 &&
+                                           Spec::is_single_sample(spec->inputs[0], x->rank, spec->symbols) &&
+                                           Spec::is_single_sample(spec->outputs[0], y->rank, spec->symbols)) {
+      as_batch_of_one(x_view);
+      as_batch_of_one(y_view);
+    }
+
+    GradientMode mode(false, false);
+    c10::SmallVector<at::Tensor, 1> in{array_tensor(*x, x_view, x_type)};
+    const c10::Device where = network.device();
+    if (!where.is_cpu()) in[0] = in[0].to(where);
+    Results results;
+    network.run(in, convert != 0, results);
+    network.check_output_count(results.values.size(), 1);
+    at::Tensor& result = results.values[0];
+    if (!where.is_cpu()) result = result.to(c10::kCPU);
+    if (result.is_contiguous() && result.scalar_type() == scalar_type(y_type) && contiguous(y_view) &&
+        result.sizes() == c10::IntArrayRef(y_view.shape)) [[likely]] {
+      std::memmove(y->data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too
+      return;
+    }
+    const at::Tensor target = array_tensor(*y, y_view, y_type);
+    in.clear();
+    detach_aliases(results, target);
+    network.write(0, result, target, convert != 0);
+  });
+}
+
+int32_t ctorch_model_save(const ctorch_model* model, const char* path, int64_t path_length) {
+  return guard([&] {
+    HostEnvironment host;
+    model_of(model).save(path_text(path, path_length));
+  });
+}
+
+int32_t ctorch_model_count_parameters(const ctorch_model* model, int32_t* count) {
+  return guard([&] {
+    require(count, "count");
+    *count = static_cast<int32_t>(model_of(model).backend().parameters().size());
+  });
+}
+
+int32_t ctorch_model_parameters(const ctorch_model* model, ctorch_tensor parameters[], int32_t n_parameters) {
+  return guard([&] {
+    const auto list = model_of(model).backend().parameters();
+    if (list.size() != static_cast<size_t>(n_parameters))
+      fail(CTORCH_ERROR_ARGUMENT, "the model has ", list.size(), " parameters, got an array of ", n_parameters, " tensors");
+    if (n_parameters) require(parameters, "parameters");
+    for (size_t i = 0; i < list.size(); ++i) give(&parameters[i], list[i].second);
+  });
+}
+
+int32_t ctorch_model_to_string(const ctorch_model* model, const char** text, int64_t* length) {
+  return guard([&] {
+    HostEnvironment host;
+    std::ostringstream stream;
+    for (const auto& [name, value] : model_of(model).backend().parameters())
+      stream << name << ": " << describe(value) << '\n' << value << '\n';
+    give_text(stream.str(), text, length);
+  });
+}
+
+int32_t ctorch_model_is_training(const ctorch_model* model, int32_t* answer) {
+  return guard([&] {
+    require(answer, "answer");
+    *answer = model_of(model).backend().is_training();
+  });
+}
+
+int32_t ctorch_model_contract(const ctorch_model* model, const char** text, int64_t* length) {
+  return guard([&] {
+    const auto& spec = model_of(model).spec();
+    give_text(spec ? spec->json : "", text, length);
+  });
+}
+
+int32_t ctorch_model_self_test(const ctorch_model* model, double* max_difference) {
+  return guard([&] {
+    HostEnvironment host;
+    require(max_difference, "max_difference");
+    *max_difference = model_of(model).self_test();
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,74 @@
+// Entries about the process: versions, threads, random numbers, live handles, devices.
+#include <ATen/Version.h>
+#include <ATen/core/Generator.h>
+#include <ATen/Context.h>
+#include <torch/version.h>
+
+#include "host.h"
+#include "model_handle.h"
+#include "tensor_handle.h"
+
+using namespace ctorch;
+
+extern "C" {
+
+// The version of the libtorch that is loaded, not of the headers this was compiled with. Read by the loader.
+__attribute__((visibility("default"))) const char* ctorch_implementation_torch_version() {
+  static const std::string version = [] {
+    const std::string config = at::show_config();
+    const std::string key = "TORCH_VERSION=";
+    const auto at = config.find(key);
+    if (at == std::string::npos) return std::string(TORCH_VERSION);
+    const auto start = at + key.size();
+    return config.substr(start, config.find_first_of(", \n", start) - start);
+  }();
+  return version.c_str();
+}
+
+int32_t ctorch_runtime_version(const char** text, int64_t* length) {
+  return guard([&] { give_text(FTORCH_VERSION, text, length); });
+}
+
+int32_t ctorch_runtime_torch_version(const char** text, int64_t* length) {
+  return guard([&] { give_text(ctorch_implementation_torch_version(), text, length); });
+}
+
+int32_t ctorch_live_handles(int32_t kind, int64_t* count) {
+  return guard([&] {
+    require(count, "count");
+    switch (kind) {
+      case CTORCH_HANDLE_ANY: *count = tensors().live() + models().live(); break;
+      case CTORCH_HANDLE_TENSOR: *count = tensors().live(); break;
+      case CTORCH_HANDLE_MODEL: *count = models().live(); break;
+      default: fail(CTORCH_ERROR_ARGUMENT, "argument 'kind': ", kind, " is no torch_handle_* constant");
+    }
+  });
+}
+
+int32_t ctorch_runtime_set_threads(int32_t count) {
+  return guard([&] { set_threads(count); });
+}
+
+int32_t ctorch_runtime_get_threads(int32_t* count) {
+  return guard([&] {
+    require(count, "count");
+    *count = get_threads();
+  });
+}
+
+int32_t ctorch_runtime_seed(int64_t seed) {
+  return guard([&] { at::manual_seed(static_cast<uint64_t>(seed)); });
+}
+
+int32_t ctorch_device_count(int32_t device_type, int32_t* count) {
+  return guard([&] {
+    require(count, "count");
+    *count = device_count(device_type);
+  });
+}
+
+int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index) {
+  return guard([&] { synchronize(device(device_type, device_index)); });
+}
+
+}  // extern "C"

@@ -1,0 +1,126 @@
+// Backend for TorchScript files (torch.jit.save).
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+
+#include "backend.h"
+#include "error.h"
+
+namespace ctorch {
+namespace {
+
+constexpr const char* spec_record = "ftorch_spec.json";
+constexpr const char* golden_record = "ftorch_golden.pt";
+
+void flatten(const c10::IValue& value, const std::string& name, Results& results) {
+  const auto child = [&](const std::string& key) {
+    return results.want_names ? (name.empty() ? key : name + "." + key) : std::string();
+  };
+  if (value.isTensor()) {
+    if (!value.toTensor().defined()) fail(CTORCH_ERROR_MODEL, "the model returned an undefined tensor");
+    results.values.push_back(value.toTensor());
+    if (results.want_names) results.names.push_back(name);
+  } else if (value.isTensorList()) {
+    size_t index = 0;
+    for (const at::Tensor& item : value.toTensorVector()) flatten(item, child(std::to_string(++index)), results);
+  } else if (value.isTuple()) {
+    size_t index = 0;
+    for (const auto& item : value.toTupleRef().elements()) flatten(item, child(std::to_string(++index)), results);
+  } else if (value.isList()) {
+    size_t index = 0;
+    for (const c10::IValue& item : value.toListRef()) flatten(item, child(std::to_string(++index)), results);
+  } else if (value.isGenericDict()) {
+    const auto dictionary = value.toGenericDict();
+    std::vector<std::pair<std::string, c10::IValue>> items;
+    for (const auto& item : dictionary) {
+      std::ostringstream key;
+      if (item.key().isString())
+        key << item.key().toStringRef();
+      else
+        key << item.key();
+      items.emplace_back(key.str(), item.value());
+    }
+    std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [key, item] : items) flatten(item, child(key), results);
+  } else if (value.isDouble() || value.isInt() || value.isBool()) {
+    const auto type = value.isDouble() ? c10::kDouble : value.isInt() ? c10::kLong : c10::kBool;
+    flatten(at::scalar_tensor(value.toScalar(), at::TensorOptions(type)), name, results);
+  } else if (!value.isNone()) {
+    fail(CTORCH_ERROR_MODEL, "the model returned a ", value.tagKind(), ", which is no tensor nor a tuple, list or dictionary of them");
+  }
+}
+
+class TorchScript final : public Backend {
+ public:
+  explicit TorchScript(torch::jit::Module module) : module_(std::move(module)), self_(module_._ivalue()) {
+    const auto method = module_.find_method("forward");
+    if (!method) fail(CTORCH_ERROR_FILE, "the TorchScript module has no forward method");
+    function_ = &method->function();
+    const auto& arguments = function_->getSchema().arguments();  // the first is the module itself
+    most_ = arguments.size() - 1;
+    fewest_ = static_cast<size_t>(
+        std::count_if(arguments.begin() + 1, arguments.end(), [](const auto& a) { return !a.default_value(); }));
+  }
+
+  void run(c10::ArrayRef<at::Tensor> inputs, Results& results) override {
+    // The argument stack keeps its memory between calls; it is taken out while in use, so a nested call has its own.
+    thread_local torch::jit::Stack spare;
+    torch::jit::Stack stack = std::move(spare);
+    stack.clear();
+    stack.emplace_back(self_);
+    for (const at::Tensor& input : inputs) stack.emplace_back(input);
+    for (size_t i = inputs.size(); i < most_; ++i) stack.push_back(*function_->getSchema().arguments()[i + 1].default_value());
+    function_->run(stack);
+    c10::IValue& result = stack.back();
+    if (result.isTensor() && result.toTensor().defined()) [[likely]] {
+      results.values.push_back(std::move(result).toTensor());
+      if (results.want_names) results.names.emplace_back();
+    } else {
+      flatten(result, "", results);
+    }
+    stack.clear();
+    spare = std::move(stack);
+  }
+
+  std::unique_ptr<Backend> clone() const override { return std::make_unique<TorchScript>(module_.deepcopy()); }
+
+  std::pair<size_t, size_t> input_counts() const override { return {fewest_, most_}; }
+
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+    std::vector<std::pair<std::string, at::Tensor>> list;
+    for (const auto& parameter : module_.named_parameters()) list.emplace_back(parameter.name, parameter.value);
+    return list;
+  }
+
+  bool is_training() const override { return module_.is_training(); }
+
+  void save(const std::string& path, const Extras& extras) const override {
+    torch::jit::ExtraFilesMap files;
+    if (!extras.spec.empty()) files[spec_record] = extras.spec;
+    if (!extras.golden.empty()) files[golden_record] = extras.golden;
+    module_.save(path, files);
+  }
+
+ private:
+  torch::jit::Module module_;
+  c10::IValue self_;
+  torch::jit::Function* function_ = nullptr;
+  size_t fewest_ = 0;
+  size_t most_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> load_torchscript(const std::string& path, c10::Device device, bool requires_grad, bool is_training,
+                                          Extras& extras) {
+  torch::jit::ExtraFilesMap files{{spec_record, ""}, {golden_record, ""}};
+  torch::jit::Module module = torch::jit::load(path, device, files);
+  extras = {files[spec_record], files[golden_record]};
+  module.train(is_training);
+  for (at::Tensor parameter : module.parameters())
+    if (parameter.is_floating_point() || parameter.is_complex()) parameter.set_requires_grad(requires_grad);
+  return std::make_unique<TorchScript>(std::move(module));
+}
+
+}  // namespace ctorch
