@@ -1,0 +1,103 @@
+"""Model files: written so that a reader sees the old file or the new one, never half of one; read without running code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from . import torchscript
+from .errors import ExportError, LoadError, SpecError
+from .golden import Golden, from_bytes
+from .spec import GOLDEN_FILE, SPEC_FILE, Spec
+
+StrPath = str | os.PathLike[str]
+
+
+def write(
+    script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]
+) -> None:
+    """Write a TorchScript file atomically.
+
+    The file gets a temporary name in the same folder, is checked there, and takes its final name in one step at the end. If
+    anything fails, or the process is killed, an older file at ``path`` is untouched.
+
+    Parameters
+    ----------
+    script
+        What to write.
+    path
+        Where to.
+    extra
+        Extra files by name.
+    check
+        Called with the path of the finished temporary file; what it raises stops the replacement.
+    """
+    target = Path(path)
+    # A short name of its own: the target's may already be as long as the file system allows.
+    temporary = target.parent / f".pt2ts-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            torchscript.save(script, file, extra)
+            file.flush()
+            os.fsync(file.fileno())
+        check(temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def load_script(path: StrPath) -> torchscript.ScriptModule:
+    """Load a TorchScript file onto the CPU."""
+    file = _existing(path)
+    try:
+        return torchscript.load(file)
+    except (RuntimeError, ValueError) as error:
+        raise LoadError(f"{file} is no TorchScript file: {(str(error).splitlines() or [''])[0]}") from error
+
+
+def read_spec(path: StrPath) -> Spec:
+    """Return the spec in a model file.
+
+    Raises
+    ------
+    SpecError
+        When the file has none; any plain ``torch.jit.save`` file is like that.
+    """
+    text = _read_extra(path, SPEC_FILE)
+    if text is None:
+        raise SpecError(
+            f"{path} carries no spec (a plain TorchScript file)",
+            f"the Fortran library runs it unchecked; add a spec by 'pt2ts export {path} --input ... -o new.pt'",
+        )
+    return Spec.from_json(text)
+
+
+def read_golden(path: StrPath) -> Golden | None:
+    """Return the golden sample in a model file, or None."""
+    data = _read_extra(path, GOLDEN_FILE)
+    return None if data is None else from_bytes(data)
+
+
+def _read_extra(path: StrPath, name: str) -> bytes | None:
+    """Read one extra file out of the archive; a zip reader needs no torch and runs no code."""
+    file = _existing(path)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [member for member in archive.namelist() if member.endswith(f"/extra/{name}")]
+            return archive.read(members[0]) if members else None
+    except (zipfile.BadZipFile, OSError) as error:
+        raise LoadError(f"{file} is no model file ({error})", "it may be damaged or cut short") from error
+
+
+def _existing(path: StrPath) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise LoadError(f"there is no file {file}" if not file.exists() else f"{file} is not a file")
+    return file

@@ -1,0 +1,222 @@
+"""Does the exported model do what the module does? Compared on the example inputs and on other sizes of every symbol."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .dtypes import name_of
+from .errors import CheckError, ExportError, UnexportableError
+from .examples import Sizes, resize
+from .explain import explain_run
+from .spec import Shape, Symbol, TensorSpec
+from .structure import flatten
+
+#: Allowed difference, relative to the largest value of the output: the same operations, at most fused or reordered.
+TOLERANCE: dict[str, float] = {
+    "float64": 1e-10, "complex128": 1e-10, "float32": 1e-5, "complex64": 1e-5, "float16": 5e-3, "bfloat16": 4e-2,
+}  # fmt: skip
+
+#: TorchScript profiles the first two calls and optimizes from the third on, so three calls see both forms.
+_CALLS = 3
+
+Named = list[tuple[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the module itself does for one choice of sizes."""
+
+    sizes: Sizes
+    inputs: list[torch.Tensor]
+    outputs: Named
+
+    def text(self) -> str:
+        """Return the sizes for messages, ``batch=5``."""
+        return ", ".join(f"{name}={size}" for name, size in self.sizes.items()) or "the example inputs"
+
+
+def run(call: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> Named:
+    """Call a module on copies of ``inputs`` without gradients; refuse one that writes into its inputs."""
+    copies = [tensor.clone() for tensor in inputs]
+    with torch.no_grad():
+        result = call(*copies)
+    for number, (before, after) in enumerate(zip(inputs, copies, strict=True), 1):
+        if before.shape != after.shape or difference(before, after) != 0.0:
+            raise ExportError(
+                f"forward writes into its input {number}",
+                "the caller's array must stay as it is: replace in-place operations such as x += 1 by x = x + 1",
+            )
+    # An output may be the input itself, or share its memory; a copy keeps what was seen.
+    return [(name, tensor.detach().clone()) for name, tensor in flatten(result)]
+
+
+def difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return the largest absolute difference; equal infinities and NaNs in the same places count as equal."""
+    if a.numel() == 0:
+        return 0.0
+    wide = torch.complex128 if a.is_complex() else torch.float64
+    x, y = a.to(wide), b.to(wide)
+    same = (x == y) | (x.isnan() & y.isnan())
+    gap = torch.where(same, 0.0, (x - y).abs())
+    return math.inf if bool(gap.isnan().any()) else float(gap.max())
+
+
+def allowed(reference: torch.Tensor) -> float:
+    """Return how far a result may lie from ``reference``: zero for integers and logicals."""
+    relative = TOLERANCE.get(name_of(reference), 0.0)
+    if relative == 0.0 or reference.numel() == 0:
+        return 0.0
+    size = reference.abs().to(torch.float64).nan_to_num(0.0, 0.0, 0.0)
+    return relative * float(size.max())
+
+
+def trials(
+    module: torch.nn.Module,
+    inputs: Sequence[TensorSpec],
+    examples: Sequence[torch.Tensor],
+    sizes: Sizes,
+    symbols: Mapping[str, Symbol],
+) -> list[Trial]:
+    """Run the module on the examples, on larger sizes and on the smallest ones.
+
+    Raises
+    ------
+    ExportError
+        When the module fails for one of them, or gives other numbers when called again.
+    """
+    first = Trial(sizes, [tensor.clone() for tensor in examples], _run_module(module, examples, ""))
+    again = _run_module(module, examples, "")
+    for (name, a), (_, b) in zip(first.outputs, again, strict=True):
+        if a.shape != b.shape or difference(a, b) > allowed(a):
+            raise ExportError(
+                f"forward gives other numbers when called again with the same inputs (output '{name}')",
+                "random numbers belong into an input; things remembered between calls too",
+            )
+    found = [first]
+    for other in _other_sizes(sizes, symbols):
+        resized = resize(inputs, examples, other)
+        trial = Trial(other, resized, [])
+        hint = (
+            f"the example works with {first.text()}: declare a dimension that must keep its size by a number (inputs=...), give "
+            "its bounds (symbols=...), or pass dynamic_batch=False"
+        )
+        found.append(Trial(other, resized, _run_module(module, resized, trial.text(), hint)))
+    return found
+
+
+def _run_module(module: torch.nn.Module, inputs: Sequence[torch.Tensor], label: str, hint: str = "") -> Named:
+    try:
+        return run(module, inputs)
+    except ExportError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        why = explain_run(error)
+        case = f"with {label}" if label else "on the example inputs"
+        default = "the module must run in Python with these inputs (order, shape, dtype) before it can be exported"
+        raise UnexportableError(f"forward fails {case}: {why.reason}", hint or default, why.where, why.code) from error
+
+
+def _other_sizes(sizes: Sizes, symbols: Mapping[str, Symbol]) -> Iterator[Sizes]:
+    """Yield other sizes: all larger and different from each other, then all at their smallest."""
+    taken = set(sizes.values())
+    larger: Sizes = {}
+    for name, size in sizes.items():
+        free = (n for n in itertools.count(size + 1) if n not in taken)
+        wanted = next(free)
+        bounds = symbols[name]
+        larger[name] = wanted if bounds.admits(wanted) else bounds.max if bounds.max is not None else size
+        taken.add(larger[name])
+    smallest = {name: symbols[name].min for name in sizes}
+    seen = [sizes]
+    for choice in (larger, smallest):
+        if choice not in seen:
+            seen.append(choice)
+            yield choice
+
+
+def output_shapes(found: Sequence[Trial]) -> list[Shape]:
+    """Find out which output dimensions are fixed, which are symbols, and which merely vary.
+
+    A size that varies in another way than any symbol (twice the batch, say) gets a symbol of its own, ``<output>_dim<n>``.
+    """
+    names = [name for name, _ in found[0].outputs]
+    for trial in found:
+        ranks = [tensor.dim() for _, tensor in trial.outputs]
+        if [name for name, _ in trial.outputs] != names or ranks != [t.dim() for _, t in found[0].outputs]:
+            raise ExportError(
+                f"the number of outputs or dimensions changes with the sizes ({found[0].text()} against {trial.text()})",
+                "squeeze() without a dimension does that for a batch of 1; name the dimension",
+            )
+    return [
+        tuple(_dimension(found, number, dim, name) for dim in range(found[0].outputs[number][1].dim()))
+        for number, name in enumerate(names)
+    ]
+
+
+def _dimension(found: Sequence[Trial], output: int, dim: int, name: str) -> int | str:
+    seen = [trial.outputs[output][1].shape[dim] for trial in found]
+    if len(set(seen)) == 1:
+        return seen[0]
+    for symbol in found[0].sizes:
+        if [trial.sizes[symbol] for trial in found] == seen:
+            return symbol
+    return f"{name}_dim{dim + 1}"
+
+
+def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why: str = "") -> None:
+    """Insist that the reloaded model agrees with the module in every trial.
+
+    Parameters
+    ----------
+    call
+        The reloaded model.
+    found
+        What the module does.
+    made_by
+        How the model was made, for messages.
+    why
+        Why it was made that way; may be empty.
+    """
+    for number, trial in enumerate(found):
+        for _ in range(_CALLS):
+            problem = _disagreement(call, trial)
+            if problem and number == 0:
+                raise CheckError(f"the exported file disagrees with the module on {trial.text()}: {problem}", why)
+            if problem:
+                raise CheckError(
+                    f"the exported file is right for {found[0].text()} only; with {trial.text()} {problem}",
+                    _baked_hint(made_by, why),
+                )
+
+
+def _baked_hint(made_by: str, why: str) -> str:
+    if made_by == "trace":
+        reason = f" (it was traced because {why})" if why else ""
+        return (
+            f"the trace froze a size{reason}: take sizes from the tensors (x.shape[0], -1 in reshape) instead of Python numbers, "
+            "make forward scriptable, or pass dynamic_batch=False"
+        )
+    return "a size is stored in the module: take it from the tensors, or pass dynamic_batch=False"
+
+
+def _disagreement(call: Callable[..., Any], trial: Trial) -> str:
+    try:
+        outputs = run(call, trial.inputs)
+    except RuntimeError as error:
+        return f"it fails: {(str(error).strip().splitlines() or ['no message'])[-1]}"
+    if len(outputs) != len(trial.outputs):
+        return f"it gives {len(outputs)} outputs, not {len(trial.outputs)}"
+    for (name, want), (_, have) in zip(trial.outputs, outputs, strict=True):
+        if want.shape != have.shape or want.dtype != have.dtype:
+            wanted, got = f"{name_of(want)} {list(want.shape)}", f"{name_of(have)} {list(have.shape)}"
+            return f"output '{name}' is {got}, not {wanted}"
+        gap = difference(want, have)
+        if gap > allowed(want):
+            return f"output '{name}' differs by {gap:.3g}"
+    return ""

@@ -1,0 +1,109 @@
+"""Declarations: one line of text says what an input or output is.
+
+::
+
+    column[batch,124] float32 K 180..320 -- temperature of the column
+    ^name ^shape      ^dtype  ^units ^range ^description
+
+Only the name is required. What is left out is taken from the example inputs. ``[]`` is a scalar (rank 0).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from .dtypes import dtype_name, is_dtype
+from .errors import DeclarationError
+from .spec import Range, Shape, Symbol, TensorSpec
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})$")
+_HEAD = re.compile(r"\s*([A-Za-z_]\w*)\s*(\[[^\]]*\])?(?:\s+|$)")
+_SYMBOL = re.compile(r"[A-Za-z_]\w*$")
+_GRAMMAR = "write it as 'name[batch,124] float32 K 180..320 -- description'; only the name is required"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What the user says about one input or output; None means "as in the example".
+
+    The attributes mean what they mean in `TensorSpec`.
+    """
+
+    name: str
+    shape: Shape | None = None
+    dtype: str | None = None
+    units: str | None = None
+    range: Range | None = None
+    description: str = ""
+
+    @staticmethod
+    def parse(text: str) -> Declaration:
+        """Read a declaration such as ``column[batch,124] float32 K 180..320 -- temperature``.
+
+        Raises
+        ------
+        DeclarationError
+            When the text does not follow the grammar.
+        """
+        facts, _, description = text.partition(" -- ")
+        head = _HEAD.match(facts)
+        if head is None:
+            raise DeclarationError(f"cannot read the declaration '{text}'", _GRAMMAR)
+        words = facts[head.end() :].split()
+        dtype = dtype_name(words.pop(0)) if words and is_dtype(words[0]) else None
+        bounds = _parse_range(words.pop(), text) if words and ".." in words[-1] else None
+        return Declaration(
+            name=head[1],
+            shape=None if head[2] is None else _parse_shape(head[2], text),
+            dtype=dtype,
+            units=" ".join(words) or None,
+            range=bounds,
+            description=description.strip(),
+        )
+
+
+def as_declaration(item: str | Declaration | TensorSpec) -> Declaration:
+    """Return any of the accepted forms as a `Declaration`."""
+    if isinstance(item, str):
+        return Declaration.parse(item)
+    if isinstance(item, TensorSpec):
+        return Declaration(item.name, item.shape, item.dtype, item.units, item.range, item.description)
+    return item
+
+
+def parse_symbol(text: str) -> tuple[str, Symbol]:
+    """Read the bounds of a symbol: ``batch=1..1024``, ``batch=2..`` or ``batch=16``."""
+    found = re.match(r"\s*([A-Za-z_]\w*)\s*=\s*(\d+)\s*(\.\.\s*(\d*))?\s*$", text)
+    if found is None:
+        raise DeclarationError(f"cannot read the symbol '{text}'", "write it as 'batch=1..1024' or 'batch=2..'")
+    low = int(found[2])
+    high = low if found[3] is None else int(found[4]) if found[4] else None
+    if low < 1 or (high is not None and high < low):
+        raise DeclarationError(f"the bounds of '{text}' are empty", "sizes start at 1")
+    return found[1], Symbol(low, high)
+
+
+def _parse_shape(text: str, whole: str) -> Shape:
+    words = [word.strip() for word in text[1:-1].split(",")] if text[1:-1].strip() else []
+    shape: list[int | str] = []
+    for word in words:
+        if word.isdecimal() and int(word) > 0:
+            shape.append(int(word))
+        elif _SYMBOL.match(word):
+            shape.append(word)
+        else:
+            raise DeclarationError(f"'{word}' in '{whole}' is no size", "a size is a positive number or a name like batch")
+    return tuple(shape)
+
+
+def _parse_range(word: str, whole: str) -> Range:
+    found = _RANGE.match(word)
+    if found is None:
+        raise DeclarationError(f"cannot read the range '{word}' in '{whole}'", "write it as 180..320")
+    low, high = float(found[1]), float(found[2])
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise DeclarationError(f"the range '{word}' in '{whole}' is empty")
+    return low, high

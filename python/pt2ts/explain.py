@@ -1,0 +1,97 @@
+"""Plain words for what TorchScript and torch say when a module cannot be exported."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+_TORCH = str(Path(torch.__file__).parent)
+_OURS = str(Path(__file__).parent)
+_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+
+#: What a message of the TorchScript compiler means, and what to do about it; the first match counts.
+_KNOWN: tuple[tuple[str, str, str], ...] = (
+    (
+        r"variable number of arguments|keyword-only arguments",
+        "forward has *args, **kwargs or keyword-only arguments",
+        "name every input of forward, such as forward(self, column, surface)",
+    ),
+    (
+        r"failed to convert Python type: '?numpy|numpy",
+        "forward uses numpy",
+        "keep constants as tensors with self.register_buffer and compute with torch functions",
+    ),
+    (
+        r"failed to convert Python type",
+        "forward reads an attribute that is neither tensor, number, string nor module",
+        "store it with self.register_buffer (tensors), or as a number, string, list or tuple",
+    ),
+    (
+        r"undefined value|python value of type|Python builtin|cannot be used as a value|Unknown builtin op",
+        "forward uses something of Python or torch that TorchScript does not know",
+        "write that line with torch functions",
+    ),
+    (
+        r"Arguments for call are not valid|Expected a value of type|Type mismatch|previously had type|Return value was",
+        "TorchScript gives every variable one type, and here two types meet",
+        "annotate the arguments, give branches results of one type, use a new variable instead of reusing a name",
+    ),
+    (
+        r"Optional",
+        "a value that may be None is used as if it never were",
+        "test it with 'if x is not None:' before",
+    ),
+    (
+        r"[Ll]ambda|[Tt]ry|[Ww]ith statements|yield|generator|comprehension|aren't supported|is not supported|Unsupported",
+        "forward uses a Python construct that TorchScript does not have",
+        "write it with plain statements",
+    ),
+)
+
+_DEFAULT = ("TorchScript cannot compile forward", "write that line with torch functions, or wrap the module in a simpler one")
+
+
+class Explanation(NamedTuple):
+    """What happened, where in the user's code, and what to do."""
+
+    reason: str
+    hint: str
+    where: str
+    code: str
+
+
+def explain_script(error: Exception) -> Explanation:
+    """Explain an error of the TorchScript compiler."""
+    text = str(error)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), _DEFAULT)
+    where = ""
+    for name, line in _PLACE.findall(text):
+        if not name.startswith(_TORCH):
+            where = f"{name}:{line}"
+    return Explanation(f"{reason} ({first.rstrip(':')})", hint, where, _marked_code(text))
+
+
+def _marked_code(text: str) -> str:
+    """Return the source line above TorchScript's ``~~~ <--- HERE`` mark."""
+    lines = text.splitlines()
+    marks = [number for number, line in enumerate(lines) if "<--- HERE" in line]
+    return lines[marks[-1] - 1].strip() if marks and marks[-1] > 0 else ""
+
+
+def explain_run(error: Exception) -> Explanation:
+    """Explain an exception out of the module's own forward."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((_TORCH, _OURS, "<"))
+    ]
+    lines = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
+    if not frames:
+        return Explanation(reason, "", "", "")
+    return Explanation(reason, "", f"{frames[-1].filename}:{frames[-1].lineno}", (frames[-1].line or "").strip())

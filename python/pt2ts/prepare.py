@@ -1,0 +1,44 @@
+"""The copy of the module that is exported: on the CPU and in evaluation mode. The caller's module is left as it is."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import torch
+
+from . import torchscript
+from .errors import ExportError
+
+
+def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of ``module`` on the CPU with dropout off and batch norm using its stored statistics.
+
+    Parameters
+    ----------
+    module
+        Any module, also one that is TorchScript already.
+
+    Raises
+    ------
+    ExportError
+        When it is no module, or cannot be copied.
+    """
+    if not isinstance(module, torch.nn.Module):
+        made = "a class, not an instance" if isinstance(module, type) else f"a {type(module).__name__}"
+        raise ExportError(f"expected a torch.nn.Module, got {made}", "create the module first, then export it")
+    try:
+        twin = _script_copy(module) if isinstance(module, torchscript.ScriptModule) else copy.deepcopy(module)
+    except (RuntimeError, TypeError, NotImplementedError, AttributeError) as error:
+        raise ExportError(
+            f"the module cannot be copied: {error}",
+            "something in it is tied to its owner (an open file, a computed tensor); keep such things out of the module",
+        ) from error
+    return twin.cpu().eval()
+
+
+def _script_copy(module: torchscript.ScriptModule) -> torch.nn.Module:
+    buffer = io.BytesIO()
+    torchscript.save(module, buffer)
+    buffer.seek(0)
+    return torchscript.load(buffer)

@@ -1,0 +1,66 @@
+"""The four TorchScript calls this package makes, typed, and without their deprecation warning.
+
+TorchScript is deprecated; we use it knowingly, and say so here once instead of at every call. It is the only format that
+libtorch both runs and trains from C++ without Python, so a Fortran program needs it. The warning would tell the users of
+`pt2ts` to do something they cannot do. Only that warning is silenced, and only around these calls.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, cast
+
+import torch
+from torch.jit._trace import TracerWarning
+
+__all__ = ["ScriptModule", "TracerWarning", "argument_names", "load", "save", "script", "silent", "trace"]
+
+ScriptModule = torch.jit.ScriptModule
+
+#: How torch spells it ("is deprecated"; from Python 3.14 on "is not supported in Python 3.14+").
+_MESSAGE = r"`torch\.jit\.(script|script_method|trace|trace_method|save|load)` is (deprecated|not supported)"
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Silence the deprecation warning of TorchScript, and no other, inside a ``with`` block."""
+    with warnings.catch_warnings():
+        # Its category is DeprecationWarning in torch 2.13 and FutureWarning from 2.14 on.
+        warnings.filterwarnings("ignore", message=_MESSAGE, category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=_MESSAGE, category=FutureWarning)
+        yield
+
+
+def script(module: torch.nn.Module) -> ScriptModule:
+    """Compile the source of a module."""
+    with silent():
+        return cast(ScriptModule, torch.jit.script(module))
+
+
+def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> ScriptModule:
+    """Record what a module does with ``inputs``; dictionaries and lists may be results."""
+    with silent(), torch.no_grad():
+        # check_trace is off: we compare with the module ourselves, on several sizes.
+        made = torch.jit.trace(module, tuple(inputs), strict=False, check_trace=False)  # type: ignore[no-untyped-call]
+    return cast(ScriptModule, made)
+
+
+def save(module: ScriptModule, file: IO[bytes], extra: Mapping[str, str | bytes] | None = None) -> None:
+    """Write a module into an open file, with extra files by name."""
+    with silent():
+        torch.jit.save(module, file, _extra_files=dict(extra or {}))
+
+
+def load(source: str | os.PathLike[str] | IO[bytes]) -> ScriptModule:
+    """Read a module onto the CPU."""
+    with silent():
+        return cast(ScriptModule, torch.jit.load(source, map_location="cpu"))  # type: ignore[no-untyped-call]
+
+
+def argument_names(module: ScriptModule) -> list[str]:
+    """Return the names of forward's arguments."""
+    forward: Any = module.forward
+    return [str(argument.name) for argument in forward.schema.arguments[1:]]
