@@ -70,13 +70,19 @@ def read_spec(path: StrPath) -> Spec:
     SpecError
         When the file has none; any plain ``torch.jit.save`` file is like that.
     """
-    text = _read_extra(path, SPEC_FILE)
-    if text is None:
+    spec = find_spec(path)
+    if spec is None:
         raise SpecError(
             f"{path} carries no spec (a plain TorchScript file)",
             f"the Fortran library runs it unchecked; add a spec by 'pt2ts export {path} --input ... -o new.pt'",
         )
-    return Spec.from_json(text)
+    return spec
+
+
+def find_spec(path: StrPath) -> Spec | None:
+    """Return the spec in a model file, or None for one without."""
+    text = _read_extra(path, SPEC_FILE)
+    return None if text is None else Spec.from_json(text)
 
 
 def read_golden(path: StrPath) -> Golden | None:

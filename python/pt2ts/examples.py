@@ -31,7 +31,7 @@ def parameter_names(module: torch.nn.Module) -> list[str]:
     return [p.name for p in inspect.signature(module.forward).parameters.values() if p.kind in positional]
 
 
-def collect(module: torch.nn.Module, given: Any) -> list[torch.Tensor]:
+def collect(module: torch.nn.Module, given: Any, declared: Sequence[str] = ()) -> list[torch.Tensor]:
     """Return the example inputs as a list of tensors, in the order of ``forward``.
 
     Parameters
@@ -39,11 +39,14 @@ def collect(module: torch.nn.Module, given: Any) -> list[torch.Tensor]:
     module
         The module they are for.
     given
-        A tensor, a sequence of tensors, or a mapping from argument name to tensor. Arrays and numbers become tensors; a
+        A tensor, a sequence of tensors, or a mapping from declared or argument name to tensor. Arrays and numbers become tensors; a
         trailing None stands for an optional argument that is left out.
+    declared
+        Names of the declared inputs.
     """
     if isinstance(given, Mapping):
-        given = _in_order(module, given)
+        known = list(declared) if set(given) <= set(declared) else parameter_names(module)
+        given = _in_order(known, given)
     if isinstance(given, torch.Tensor) or not isinstance(given, Sequence):
         given = [given]
     items = list(given)
@@ -60,8 +63,7 @@ def collect(module: torch.nn.Module, given: Any) -> list[torch.Tensor]:
     return [_as_tensor(item, number) for number, item in enumerate(items, 1)]
 
 
-def _in_order(module: torch.nn.Module, given: Mapping[str, Any]) -> list[Any]:
-    names = parameter_names(module)
+def _in_order(names: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ExportError(f"forward has no argument '{unknown[0]}'", f"its arguments are {', '.join(names)}")

@@ -19,7 +19,7 @@ from .errors import DeclarationError, ExportError
 from .examples import collect, input_specs, make, symbol_sizes
 from .golden import sample, to_bytes
 from .prepare import evaluation_copy
-from .spec import GOLDEN_FILE, SPEC_FILE, Spec, Symbol, TensorSpec
+from .spec import GOLDEN_FILE, MAX_SYMBOLS, SPEC_FILE, Spec, Symbol, TensorSpec
 
 Declared = Sequence[str | Declaration | TensorSpec]
 Bounds = Symbol | tuple[int, int | None]
@@ -51,7 +51,7 @@ def export(
         The module. Its forward takes tensors and returns a tensor or a nesting of tuples, lists and dictionaries of tensors.
         What turns raw data into an answer (scaling, masks, units) belongs inside it.
     example_inputs
-        Typical inputs: a tensor, a sequence of them, or a mapping from argument name to tensor. None makes some from full
+        Typical inputs: a tensor, a sequence of them, or a mapping from name to tensor. None makes some from full
         declarations in ``inputs``. A trailing None stands for an optional argument left out.
     path
         The file to write. It is replaced in one step, at the end, and only when all checks pass.
@@ -107,7 +107,7 @@ def export(
     declared = None if inputs is None else [as_declaration(item) for item in inputs]
     bounds = {key: item if isinstance(item, Symbol) else Symbol(*item) for key, item in (symbols or {}).items()}
     if example_inputs is not None:
-        examples = collect(eager, example_inputs)
+        examples = collect(eager, example_inputs, [item.name for item in declared or ()])
     elif declared is not None:
         examples = make(declared, bounds)
     else:
@@ -124,6 +124,7 @@ def export(
 
     output_spec = _output_specs(found, None if outputs is None else [as_declaration(item) for item in outputs])
     free = {size for tensor in output_spec for size in tensor.shape if isinstance(size, str)} - set(bounds)
+    _check_symbols(len(bounds) + len(free))
     spec = Spec(
         torch=torch.__version__.split("+")[0],
         producer=f"pt2ts {__version__}",
@@ -158,6 +159,12 @@ def _bounds(given: Mapping[str, Symbol], sizes: Mapping[str, int]) -> dict[str, 
         if not symbol.admits(sizes[name]):
             raise DeclarationError(f"the example has {name}={sizes[name]}, outside its bounds {symbol.min}..{symbol.max}")
     return {name: given.get(name, Symbol()) for name in sizes}
+
+
+def _check_symbols(count: int) -> None:
+    """Refuse what the library that reads the file has no room for."""
+    if count > MAX_SYMBOLS:
+        raise DeclarationError(f"{count} symbolic sizes are more than the {MAX_SYMBOLS} a model may have", "fix some of them")
 
 
 def _compare(file: Path, found: Sequence[Trial], converted: Converted) -> None:

@@ -21,6 +21,9 @@ FORMAT = 1
 SPEC_FILE = "ftorch_spec.json"
 GOLDEN_FILE = "ftorch_golden.pt"
 
+#: How many symbolic sizes the library keeps track of in a call.
+MAX_SYMBOLS = 16
+
 #: One number per dimension: a fixed size, or the name of a symbol. The same symbol means the same size.
 Shape = tuple[int | str, ...]
 Range = tuple[float, float]

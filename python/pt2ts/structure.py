@@ -1,6 +1,7 @@
 """Nested results become one flat list, in the order in which the Fortran side sees them.
 
-Tuples and lists keep their order, dictionaries go by sorted key.
+Tuples and lists keep their order, dictionaries go by sorted key, None is left out and a number becomes a scalar tensor: the
+rules of the library that runs the file.
 """
 
 from __future__ import annotations
@@ -39,10 +40,15 @@ def flatten(value: Any, default: str = "output") -> list[tuple[str, torch.Tensor
 def _walk(value: Any, name: str, default: str) -> list[tuple[str, torch.Tensor]]:
     if isinstance(value, torch.Tensor):
         return [(name or default, value)]
+    if value is None:
+        return []
+    if isinstance(value, (bool, int, float)):
+        # float is a double and int 64 bits wide in TorchScript.
+        wide = torch.float64 if isinstance(value, float) else None
+        return [(name or default, torch.tensor(value, dtype=wide))]
     if not isinstance(value, (Mapping, tuple, list)):
-        kind = "None" if value is None else f"a {type(value).__name__}"
         raise ExportError(
-            f"forward returns {kind} where a tensor is needed",
+            f"forward returns a {type(value).__name__} where a tensor is needed",
             "return tensors, or tuples, lists and dictionaries of tensors, the same number in every call",
         )
     return [found for key, item in _children(value, name, default) for found in _walk(item, key, default)]

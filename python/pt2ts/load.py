@@ -1,0 +1,145 @@
+"""Finding the module to export: a factory in the user's code, or a saved file."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .archive import load_script
+from .errors import LoadError
+from .explain import explain_run
+
+#: Where checkpoints keep the weights beside other things.
+_WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
+
+
+def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool = False) -> torch.nn.Module:
+    """Return the module that ``source`` names.
+
+    Parameters
+    ----------
+    source
+        ``package.module:factory`` (a class or function, called with ``arguments``), ``package.module:instance``, or the path
+        of a saved file: TorchScript, or a pickled module.
+    arguments
+        Keyword arguments of the factory.
+    trust_pickle
+        Allow a pickled module; unpickling runs code that is in the file.
+    """
+    name, colon, attribute = source.rpartition(":")
+    if not colon or Path(source).exists():
+        if arguments:
+            raise LoadError(f"'{source}' is a file: constructor arguments mean nothing for it")
+        return _from_file(source, trust_pickle=trust_pickle)
+    made = _from_code(name, attribute, arguments)
+    if not isinstance(made, torch.nn.Module):
+        raise LoadError(f"{source} gives a {type(made).__name__}, not a torch.nn.Module")
+    return made
+
+
+def _from_code(name: str, attribute: str, arguments: Mapping[str, Any]) -> Any:
+    # The user's own module usually lies in the folder they stand in, as for `python -m`.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except ModuleNotFoundError as error:
+        raise LoadError(f"there is no Python module '{error.name}'", "give package.module:factory, or a file") from error
+    except AttributeError as error:
+        raise LoadError(f"'{name}' has no '{attribute}'", "give the name of a class or function that makes the module") from error
+    except Exception as error:  # whatever the user's code raises while it is imported
+        raise _failed(f"importing '{name}'", error) from error
+    if not callable(found) or isinstance(found, torch.nn.Module):
+        return found
+    try:
+        return found(**arguments)
+    except Exception as error:  # whatever the user's factory raises
+        raise _failed(f"{name}:{attribute}", error) from error
+
+
+def _failed(what: str, error: Exception) -> LoadError:
+    why = explain_run(error)
+    return LoadError(f"{what} failed: {why.reason}" + (f" ({why.where})" if why.where else ""))
+
+
+def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
+    file = Path(path)
+    if not file.is_file():
+        raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
+    try:
+        return load_script(file)
+    except LoadError:
+        pass  # a pickle, then
+    try:
+        found = torch.load(file, map_location="cpu", weights_only=not trust_pickle)
+    except Exception as error:
+        if not trust_pickle and "weights_only" in str(error).lower().replace(" ", "_"):
+            raise LoadError(
+                f"'{path}' is a pickled module; loading it runs code from the file", "pass --trust-pickle if you trust it"
+            ) from error
+        raise LoadError(f"'{path}' is neither TorchScript nor a pickled module ({type(error).__name__})") from error
+    if isinstance(found, torch.nn.Module):
+        return found
+    hint = "name the code that makes the module, package.module:factory, and pass this file as --weights"
+    raise LoadError(f"'{path}' holds a {type(found).__name__}, not a module", hint)
+
+
+def load_weights(module: torch.nn.Module, path: str) -> None:
+    """Put the weights in the file ``path`` into ``module``; every name and shape has to agree."""
+    file = Path(path)
+    if not file.is_file():
+        raise LoadError(f"there is no file '{path}' with weights")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch reports damage in many ways
+        raise LoadError(f"'{path}' holds no weights", "save them by torch.save(module.state_dict(), file)") from error
+    state = next((state[key] for key in _WEIGHT_KEYS if isinstance(state, Mapping) and key in state), state)
+    if not isinstance(state, Mapping):
+        raise LoadError(f"'{path}' holds a {type(state).__name__}, not a state_dict")
+    try:
+        module.load_state_dict(dict(state))
+    except RuntimeError as error:
+        details = " ".join(str(error).split())
+        raise LoadError(f"the weights in '{path}' do not fit the module: {details}") from error
+
+
+def load_examples(path: str) -> Any:
+    """Return the example inputs in a file: ``.npz`` or ``.npy`` of numpy, or tensors saved by torch."""
+    import numpy as np
+
+    file = Path(path)
+    if not file.is_file():
+        raise LoadError(f"there is no file '{path}' with example inputs")
+    try:
+        if file.suffix == ".npy":
+            return np.load(file)
+        if file.suffix == ".npz":
+            with np.load(file) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # numpy and torch report damage in many ways
+        raise LoadError(f"'{path}' holds no example inputs ({type(error).__name__}: {error})") from error
+
+
+def parse_arguments(items: Sequence[str]) -> dict[str, Any]:
+    """Read ``key=value`` pairs; a value is a Python literal, or else a string."""
+    arguments: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key.isidentifier():
+            raise LoadError(f"cannot read the argument '{item}'", "write it as width=128")
+        try:
+            arguments[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[key] = value
+    return arguments
+
+

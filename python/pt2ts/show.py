@@ -1,0 +1,55 @@
+"""Printing for the command line: colours and ruled tables on a terminal, plain aligned text in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .errors import Pt2tsError, UnexportableError
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Print (name, value) rows."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        _print(Text.assemble((f"{name:<{width}}", "bold"), f"  {value}"))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; columns that are empty in every row are left out."""
+    kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    heads = [columns[index] for index in kept]
+    body = [[row[index] for index in kept] for row in rows]
+    if sys.stdout.isatty():
+        ruled = Table(*heads)
+        for row in body:
+            ruled.add_row(*(Text(cell) for cell in row))
+        Console().print(ruled)
+        return
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *body, strict=True)]
+    for row in (heads, *body):
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def success(text: str) -> None:
+    """Print one line that says that something worked."""
+    _print(Text(text, style="green"))
+
+
+def failure(error: Pt2tsError) -> None:
+    """Print an error on standard error: one line that says what, then where and what to do."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text.assemble(("pt2ts: ", "bold red"), error.message))
+    if isinstance(error, UnexportableError) and error.where:
+        code = f": {error.code}" if error.code else ""
+        console.print(Text(f"  at {error.where}{code}"))
+    if error.hint:
+        console.print(Text.assemble(("  hint: ", "cyan"), error.hint))
+
+
+def _print(text: Text) -> None:
+    Console(soft_wrap=True, highlight=False).print(text)

@@ -1,0 +1,86 @@
+"""``pt2ts verify``: does this file, run by the Fortran library on this machine, still give its golden numbers?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .archive import StrPath, read_golden, read_spec
+from .bridge import FortranModel
+from .check import allowed, difference
+from .dtypes import name_of
+from .errors import VerifyError
+
+#: Another machine may add in another order; so the tolerance is this much wider than for the check at export.
+_SLACK = 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far one output lies from its golden values.
+
+    Attributes
+    ----------
+    name
+        The output.
+    dtype, shape
+        What the golden sample holds.
+    difference
+        Largest absolute difference.
+    tolerance
+        The largest one allowed.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    difference: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.difference <= self.tolerance
+
+
+def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
+    """Replay the golden sample through the Fortran interface.
+
+    Parameters
+    ----------
+    path
+        A model file with a golden sample.
+    tolerance
+        Largest absolute difference allowed for every output; by default 1e-4 (float32) or 1e-9 (float64) of the output's
+        largest value, and 0 for integers and logicals.
+
+    Returns
+    -------
+    list of Finding
+        One per output, in the order of the spec.
+
+    Raises
+    ------
+    VerifyError
+        When the file has no golden sample, or the Fortran library refuses to run it.
+    SpecError
+        When the file has no spec.
+    """
+    spec, golden = read_spec(path), read_golden(path)
+    if golden is None:
+        raise VerifyError(f"{path} has no golden sample", "export it again with golden=True (the default)")
+    with FortranModel(path) as model:
+        results = model.forward(golden.inputs, len(golden.outputs))
+    found = []
+    for item, want, have in zip(spec.outputs, golden.outputs, results, strict=True):
+        _same_kind(item.name, want, have)
+        limit = _SLACK * allowed(want) if tolerance is None else tolerance
+        found.append(Finding(item.name, item.dtype, tuple(want.shape), difference(want, have), limit))
+    return found
+
+
+def _same_kind(name: str, want: torch.Tensor, have: torch.Tensor) -> None:
+    if want.shape != have.shape or want.dtype != have.dtype:
+        wanted, got = f"{name_of(want)} {list(want.shape)}", f"{name_of(have)} {list(have.shape)}"
+        raise VerifyError(f"output '{name}' came back as {got}; the golden sample has {wanted}")
