@@ -14,6 +14,9 @@ namespace {
 // The array's order of dimensions, checked to be a permutation of 1..rank.
 void check_order(const ctorch_array& array, const char* noun) {
   const char* argument = array.order == CTORCH_ORDER_LAYOUT ? "layout" : "permute_dims";
+  if (array.order_count != array.rank)
+    fail(CTORCH_ERROR_ARGUMENT, "argument '", argument, "' of ", noun, ": expected ", array.rank, " dimensions, got ",
+         array.order_count);
   uint32_t seen = 0;
   for (int32_t d = 0; d < array.rank; ++d) {
     const int32_t dim = array.order_dims[d];
@@ -174,7 +177,7 @@ int32_t ctorch_tensor_from_array(const ctorch_array* array, int32_t dtype, int32
     const bool logical = copy && array->dtype == CTORCH_ARRAY_LOGICAL;
     const int32_t type = logical ? CTORCH_DTYPE_BOOL : array_dtype(*array, dtype, "data_in");
     const c10::Device where = device(device_type, device_index);
-    if (requires_grad && !at::isDifferentiableType(scalar_type(type)))
+    if (requires_grad && !differentiable(scalar_type(type)))
       fail(CTORCH_ERROR_ARGUMENT, "argument 'requires_grad': only real and complex tensors have gradients, got ", label(type));
     if (!copy && where.is_cpu()) [[likely]] {
       at::Tensor made = array_tensor(*array, array_view(*array, "data_in"), type);

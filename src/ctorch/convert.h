@@ -15,6 +15,7 @@ c10::ScalarType scalar_type_named(const std::string& label);
 const char* label(int32_t dtype);                         // "float32"
 std::string label(c10::ScalarType type);
 int32_t storage_dtype(int32_t dtype);                     // the dtype whose Fortran type stores it
+inline bool differentiable(c10::ScalarType type) { return c10::isFloatingType(type) || c10::isComplexType(type); }
 c10::Device device(int32_t type, int32_t index);          // error, listing what is present, for an absent device
 int32_t device_count(int32_t type);
 void synchronize(c10::Device device);

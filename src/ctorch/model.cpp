@@ -18,12 +18,13 @@ namespace {
 // Random numbers drawn inside are taken back.
 class KeepRandomState {
  public:
-  KeepRandomState() : state_(at::detail::getDefaultCPUGenerator().get_state()) {}
-  ~KeepRandomState() { at::detail::getDefaultCPUGenerator().set_state(state_); }
+  KeepRandomState() : generator_(at::detail::getDefaultCPUGenerator()), state_(generator_.get_state()) {}
+  ~KeepRandomState() { generator_.set_state(state_); }
   KeepRandomState(const KeepRandomState&) = delete;
   KeepRandomState& operator=(const KeepRandomState&) = delete;
 
  private:
+  at::Generator generator_;
   at::Tensor state_;
 };
 
@@ -188,7 +189,7 @@ double Model::self_test() const {
     const auto wide = got.is_complex() ? c10::kComplexDouble : c10::kDouble;
     // Equal values, NaN and infinity among them, differ by nothing.
     const at::Tensor same = got.eq(expected[i]).logical_or(got.ne(got).logical_and(expected[i].ne(expected[i])));
-    const at::Tensor difference = (got.to(wide) - expected[i].to(wide)).abs();
+    const at::Tensor difference = at::sub(got.to(wide), expected[i].to(wide)).abs();
     largest = std::max(largest, at::where(same, at::zeros_like(difference), difference).nan_to_num(INFINITY).max().item<double>());
   }
   return largest;

@@ -1,4 +1,5 @@
 // Entries of models.
+#include <ATen/core/Formatting.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
@@ -12,13 +13,13 @@ namespace {
 
 const Model& model_of(const ctorch_model* handle) {
   require(handle, "model");
-  return *models().get(handle->id, "model");
+  return *models().get(handle->id, "model").model;
 }
 
 void give_model(ctorch_model* out, std::shared_ptr<Model> model) {
   require(out, "model");
   const uint64_t old = out->id;
-  out->id = models().create(std::move(model));
+  out->id = models().create(ModelObject{std::move(model)});
   if (old) models().release(old);
 }
 
@@ -124,8 +125,17 @@ int32_t ctorch_model_share(const ctorch_model* source, ctorch_model* target) {
       ctorch_model_delete(target);
       return;
     }
-    std::shared_ptr<Model> shared = models().get(source->id, "model");
+    const ModelObject& object = models().get(source->id, "model");
+    std::shared_ptr<Model> shared = object.model;
+    if (object.temporary) models().release(source->id, true);
     give_model(target, std::move(shared));
+  });
+}
+
+int32_t ctorch_model_yield(const ctorch_model* model) {
+  return guard([&] {
+    require(model, "model");
+    models().get(model->id, "model").temporary = true;
   });
 }
 

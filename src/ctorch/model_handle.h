@@ -7,7 +7,12 @@
 
 namespace ctorch {
 
-using ModelTable = HandleTable<std::shared_ptr<Model>, CTORCH_HANDLE_MODEL>;
+struct ModelObject {
+  std::shared_ptr<Model> model;
+  bool temporary = false;  // result of a function: assignment moves it
+};
+
+using ModelTable = HandleTable<ModelObject, CTORCH_HANDLE_MODEL>;
 
 inline ModelTable& models() {
   static ModelTable& table = ModelTable::instance();

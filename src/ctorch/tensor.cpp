@@ -2,8 +2,7 @@
 #include "tensor_handle.h"
 
 #include <ATen/Functions.h>
-#include <c10/core/ScalarTypeToTypeMeta.h>
-#include <torch/csrc/autograd/variable.h>
+#include <ATen/core/Formatting.h>
 
 #include <sstream>
 
@@ -46,7 +45,7 @@ at::TensorOptions options(int32_t dtype, int32_t device_type, int32_t device_ind
 
 void set_requires_grad(at::Tensor& tensor, int32_t requires_grad) {
   if (!requires_grad) return;
-  if (!at::isDifferentiableType(tensor.scalar_type()))
+  if (!differentiable(tensor.scalar_type()))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'requires_grad': only real and complex tensors have gradients, got ",
          label(tensor.scalar_type()));
   tensor.set_requires_grad(true);

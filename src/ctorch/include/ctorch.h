@@ -56,6 +56,7 @@ typedef struct ctorch_array {
   int32_t dtype;                          /**< CTORCH_DTYPE_* of the storage, or a CTORCH_ARRAY_* refusal */
   int32_t element_bytes;                  /**< size of one element */
   int32_t order;                          /**< CTORCH_ORDER_* */
+  int32_t order_count;                    /**< how many order_dims the caller gave; must be the rank */
   int32_t order_dims[CTORCH_MAX_RANK];    /**< 1-based; unused for CTORCH_ORDER_INDEX */
 } ctorch_array;
 
@@ -226,6 +227,9 @@ int32_t ctorch_model_load(const char *path, int64_t path_length, int32_t device_
 
 /** Another handle on the same model; the last one that is deleted frees it. */
 int32_t ctorch_model_share(const ctorch_model *source, ctorch_model *target);
+
+/** Marks the result of a function as temporary, so that sharing it moves it. */
+int32_t ctorch_model_yield(const ctorch_model *model);
 
 /** Releases the handle and nulls it. Null and stale handles are accepted. */
 int32_t ctorch_model_delete(ctorch_model *model);

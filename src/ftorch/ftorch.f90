@@ -1,0 +1,26 @@
+module ftorch
+  !! PyTorch networks in a Fortran program.
+  !!
+  !! Load a model once, then call it with the program's own arrays:
+  !!
+  !!     use ftorch
+  !!     type(torch_model) :: model
+  !!     real, target :: x(124), y(112)
+  !!     call torch_model_load(model, 'convection.pt')
+  !!     call model%infer(x, y)
+  !!
+  !! Several inputs or outputs go through tensors (torch_tensor_from_array shares an array's memory) and torch_model_forward.
+  !! Every procedure that can fail ends with optional `stat` and `errmsg`; without `stat` a failure stops the program with a
+  !! message, through torch_set_error_handler if one is set. Variables free themselves.
+  use :: ftorch_devices
+  use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
+  use :: ftorch_generics, only: torch_delete
+  use :: ftorch_model, torch_module => torch_model
+  use :: ftorch_model, only: torch_model
+  use :: ftorch_runtime
+  use :: ftorch_teaching
+  use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob
+  use :: ftorch_types
+  implicit none (type, external)
+  public
+end module ftorch

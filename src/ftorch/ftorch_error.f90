@@ -1,0 +1,105 @@
+module ftorch_error
+  !! How a failure reaches the program: `stat` and `errmsg` when they are there, one handler when they are not.
+  use, intrinsic :: iso_c_binding, only: c_char, c_f_pointer, c_int32_t, c_int64_t, c_null_ptr, c_ptr
+  use, intrinsic :: iso_fortran_env, only: error_unit
+  use :: ftorch_capi, only: ctorch_last_error
+  implicit none (type, external)
+  private
+
+  public :: torch_error_handler, torch_set_error_handler, settle, refuse, text_of, int_or, flag
+
+  abstract interface
+    subroutine torch_error_handler(message, status)
+      !! Called with the whole message when a call fails that has no `stat`. If it returns, the program stops all the same,
+      !! because the failed call has no result.
+      implicit none (type, external)
+      character(len=*), intent(in) :: message
+      integer, intent(in) :: status
+    end subroutine torch_error_handler
+  end interface
+
+  procedure(torch_error_handler), pointer :: handler => null()
+
+contains
+
+  subroutine torch_set_error_handler(new_handler)
+    !! Replaces the handler of failures without `stat`; without an argument the default (write and stop) returns.
+    !! Must be a module or external procedure: an internal one dangles once its host returns.
+    procedure(torch_error_handler), optional :: new_handler
+    handler => null()
+    if (present(new_handler)) handler => new_handler
+  end subroutine torch_set_error_handler
+
+  subroutine settle(status, name, stat, errmsg)
+    !! Ends every fallible procedure: reports the status of the C call as the procedure `name`.
+    integer(c_int32_t), intent(in) :: status
+    character(len=*), intent(in) :: name
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    if (present(stat)) stat = int(status)
+    if (status /= 0) call report(int(status), name, last_message(), present(stat), errmsg)
+  end subroutine settle
+
+  subroutine refuse(status, name, message, stat, errmsg)
+    !! Reports a failure that was found on the Fortran side.
+    integer, intent(in) :: status
+    character(len=*), intent(in) :: name, message
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    if (present(stat)) stat = status
+    call report(status, name, message, present(stat), errmsg)
+  end subroutine refuse
+
+  subroutine report(status, name, message, handled, errmsg)
+    integer, intent(in) :: status
+    character(len=*), intent(in) :: name, message
+    logical, intent(in) :: handled
+    character(len=*), optional, intent(inout) :: errmsg
+    if (present(errmsg)) errmsg = name // ': ' // message
+    if (handled) return
+    if (associated(handler)) call handler(name // ': ' // message, status)
+    flush (error_unit)
+    error stop name // ': ' // message
+  end subroutine report
+
+  function last_message() result(message)
+    character(len=:), allocatable :: message
+    type(c_ptr) :: text
+    integer(c_int64_t) :: length
+    text = c_null_ptr
+    length = 0
+    if (ctorch_last_error(text, length) /= 0) length = 0
+    message = text_of(text, length)
+  end function last_message
+
+  function text_of(text, length) result(string)
+    !! Fortran copy of a string that belongs to the C library.
+    type(c_ptr), intent(in) :: text
+    integer(c_int64_t), intent(in) :: length
+    character(len=:), allocatable :: string
+    character(kind=c_char), pointer :: characters(:)
+    integer(c_int64_t) :: i
+    allocate (character(len=length) :: string)
+    if (length == 0) return
+    call c_f_pointer(text, characters, [length])
+    do i = 1, length
+      string(i:i) = characters(i)
+    end do
+  end function text_of
+
+  pure integer(c_int32_t) function int_or(value, default)
+    !! An optional integer argument or its default.
+    integer(c_int32_t), optional, intent(in) :: value
+    integer(c_int32_t), intent(in) :: default
+    int_or = default
+    if (present(value)) int_or = value
+  end function int_or
+
+  pure integer(c_int32_t) function flag(value)
+    !! An optional logical argument, absent meaning false, as C has it.
+    logical, optional, intent(in) :: value
+    flag = 0
+    if (present(value)) flag = merge(1_c_int32_t, 0_c_int32_t, value)
+  end function flag
+
+end module ftorch_error

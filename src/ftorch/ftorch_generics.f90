@@ -1,0 +1,15 @@
+module ftorch_generics
+  !! Generic names over the types of several modules.
+  use :: ftorch_model, only: torch_model_delete
+  use :: ftorch_tensor_type, only: torch_tensor_delete
+  implicit none (type, external)
+  private
+
+  public :: torch_delete
+
+  interface torch_delete
+    !! Releases a tensor or a model.
+    procedure :: torch_tensor_delete
+    procedure :: torch_model_delete
+  end interface torch_delete
+end module ftorch_generics

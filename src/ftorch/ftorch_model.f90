@@ -1,0 +1,223 @@
+module ftorch_model
+  !! Models: loading, running, asking, saving.
+  use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
+  use, intrinsic :: iso_fortran_env, only: output_unit, real64
+  use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
+    ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
+    ctorch_model_share, ctorch_model_to_string
+  use :: ftorch_devices, only: torch_kCPU
+  use :: ftorch_error, only: flag, int_or, settle, text_of
+  use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
+  use :: ftorch_tensor_type, only: torch_tensor
+  use :: ftorch_types, only: ftorch_int
+  implicit none (type, external)
+  private
+
+  public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
+  public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
+  public :: torch_model_contract, torch_model_self_test
+
+  type :: torch_model
+    !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
+    type(c_ptr) :: p = c_null_ptr
+      !! Handle, not an address; null means "no model"
+  contains
+    procedure :: forward => torch_model_forward
+    procedure :: infer => torch_model_infer
+    procedure :: save => torch_model_save
+    procedure :: print_parameters => torch_model_print_parameters
+    procedure :: is_training => torch_model_is_training
+    procedure :: self_test => torch_model_self_test
+    procedure, private :: share
+    generic :: assignment(=) => share
+    final :: torch_model_delete
+  end type torch_model
+
+  interface
+    function ftorch_infer(model, x, y, x_count, x_dims, y_count, y_dims, convert) result(status) bind(C)
+      import :: c_int32_t, c_ptr
+      type(c_ptr), intent(in) :: model
+      type(*), intent(in), target :: x(..)
+      type(*), intent(inout), target :: y(..)
+      integer(c_int32_t), value :: x_count, y_count
+      integer(c_int32_t), intent(in) :: x_dims(*), y_dims(*)
+      integer(c_int32_t), value :: convert
+      integer(c_int32_t) :: status
+    end function ftorch_infer
+  end interface
+
+contains
+
+  subroutine torch_model_load(model, filename, device_type, device_index, requires_grad, is_training, stat, errmsg)
+    !! Loads a model; the content of the file decides how. A model that carries its contract is checked against it at every call
+    !! and is warmed up here. A null character ends the file name.
+    type(torch_model), intent(inout) :: model
+    character(len=*), intent(in) :: filename
+    integer(ftorch_int), optional, intent(in) :: device_type
+      !! torch_kCPU unless given
+    integer(ftorch_int), optional, intent(in) :: device_index
+    logical, optional, intent(in) :: requires_grad
+      !! Whether gradients of the weights are wanted
+    logical, optional, intent(in) :: is_training
+      !! Training instead of evaluation mode (dropout, batch normalization)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
+      int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), model%p), 'torch_model_load', stat, errmsg)
+  end subroutine torch_model_load
+
+  impure elemental subroutine torch_model_delete(model)
+    !! Releases a model; harmless for one that is null or was released already.
+    type(torch_model), intent(inout) :: model
+    integer(c_int32_t) :: status
+    status = ctorch_model_delete(model%p)
+  end subroutine torch_model_delete
+
+  impure elemental subroutine share(left, right)
+    !! `left = right` makes both names of one model.
+    class(torch_model), intent(inout) :: left
+    class(torch_model), intent(in) :: right
+    call settle(ctorch_model_share(right%p, left%p), 'assignment of torch_model')
+  end subroutine share
+
+  subroutine torch_model_forward(model, input_tensors, output_tensors, requires_grad, convert, output_names, stat, errmsg)
+    !! Runs the model. An output tensor that exists is written into, which needs exactly the right shape and dtype; one that does
+    !! not (a null `p`) receives the result. Nested results are flattened, dictionaries in the order of their sorted keys.
+    class(torch_model), intent(in) :: model
+    type(torch_tensor), intent(in) :: input_tensors(:)
+    type(torch_tensor), intent(inout) :: output_tensors(:)
+    logical, optional, intent(in) :: requires_grad
+      !! Records the autograd graph; then every output tensor is replaced by the result
+    logical, optional, intent(in) :: convert
+      !! Converts dtypes on the way in and out, real64 arrays for a float32 network for instance
+    character(len=*), optional, intent(in) :: output_names(:)
+      !! Names of the wanted outputs, in the order of output_tensors
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(c_ptr) :: inputs(size(input_tensors)), outputs(size(output_tensors))
+    integer(c_int32_t) :: status, n_inputs, n_outputs
+    integer :: i
+    n_inputs = size(inputs)
+    n_outputs = size(outputs)
+    do i = 1, n_inputs
+      inputs(i) = input_tensors(i)%p
+    end do
+    do i = 1, n_outputs
+      outputs(i) = output_tensors(i)%p
+    end do
+    if (present(output_names)) then
+      status = ctorch_model_forward(model%p, inputs, n_inputs, outputs, int(min(size(outputs), size(output_names)), c_int32_t), &
+        flag(requires_grad), flag(convert), output_names, len(output_names, kind=c_int64_t))
+    else
+      status = ctorch_model_forward(model%p, inputs, n_inputs, outputs, n_outputs, flag(requires_grad), flag(convert), '', &
+        0_c_int64_t)
+    end if
+    do i = 1, n_outputs
+      output_tensors(i)%p = outputs(i)
+    end do
+    call settle(status, 'torch_model_forward', stat, errmsg)
+  end subroutine torch_model_forward
+
+  subroutine torch_model_infer(model, x, y, permute_dims, output_permute_dims, convert, stat, errmsg)
+    !! Runs a model of one input and one output straight between arrays of any rank. One sample may be given without the batch
+    !! dimension when the model's contract names one; nothing else is ever reshaped.
+    class(torch_model), intent(in) :: model
+    type(*), intent(in), target :: x(..)
+    type(*), intent(inout), target :: y(..)
+    integer(ftorch_int), optional, intent(in) :: permute_dims(:), output_permute_dims(:)
+      !! Tensor dimension d is array dimension permute_dims(d), for x and for y
+    logical, optional, intent(in) :: convert
+      !! Converts dtypes on the way in and out
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ftorch_infer(model%p, x, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
+      count_or_none(output_permute_dims), dims_or_none(output_permute_dims), flag(convert)), 'torch_model_infer', stat, errmsg)
+  end subroutine torch_model_infer
+
+  subroutine torch_model_save(model, filename, stat, errmsg)
+    !! Saves the model with its contract; the file appears under its name only when it is complete.
+    class(torch_model), intent(in) :: model
+    character(len=*), intent(in) :: filename
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_model_save(model%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_model_save', stat, errmsg)
+  end subroutine torch_model_save
+
+  subroutine torch_model_print_parameters(self, stat, errmsg)
+    !! Prints names, dtypes, shapes and values of the weights.
+    class(torch_model), intent(in) :: self
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(c_ptr) :: text
+    integer(c_int64_t) :: length
+    integer(c_int32_t) :: status
+    text = c_null_ptr
+    length = 0
+    status = ctorch_model_to_string(self%p, text, length)
+    call settle(status, 'torch_model_print_parameters', stat, errmsg)
+    if (status == 0) write (output_unit, '(a)') text_of(text, length)
+  end subroutine torch_model_print_parameters
+
+  logical function torch_model_is_training(self)
+    !! Whether the model is in training mode.
+    class(torch_model), intent(in) :: self
+    integer(c_int32_t) :: answer
+    answer = 0
+    call settle(ctorch_model_is_training(self%p, answer), 'torch_model_is_training')
+    torch_model_is_training = answer /= 0
+  end function torch_model_is_training
+
+  integer function torch_model_count_parameters(model)
+    !! Number of parameters (weight tensors).
+    class(torch_model), intent(in) :: model
+    integer(c_int32_t) :: count
+    count = 0
+    call settle(ctorch_model_count_parameters(model%p, count), 'torch_model_count_parameters')
+    torch_model_count_parameters = int(count)
+  end function torch_model_count_parameters
+
+  subroutine torch_model_parameters(model, output_tensors, stat, errmsg)
+    !! Tensors that share the model's weights; their number must match.
+    class(torch_model), intent(in) :: model
+    type(torch_tensor), intent(inout) :: output_tensors(:)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(c_ptr) :: handles(size(output_tensors))
+    integer(c_int32_t) :: status
+    integer :: i
+    do i = 1, size(handles)
+      handles(i) = output_tensors(i)%p
+    end do
+    status = ctorch_model_parameters(model%p, handles, int(size(handles), c_int32_t))
+    do i = 1, size(handles)
+      output_tensors(i)%p = handles(i)
+    end do
+    call settle(status, 'torch_model_parameters', stat, errmsg)
+  end subroutine torch_model_parameters
+
+  function torch_model_contract(model) result(json)
+    !! The model's contract as JSON text; empty for a model without one.
+    class(torch_model), intent(in) :: model
+    character(len=:), allocatable :: json
+    type(c_ptr) :: text
+    integer(c_int64_t) :: length
+    text = c_null_ptr
+    length = 0
+    call settle(ctorch_model_contract(model%p, text, length), 'torch_model_contract')
+    json = text_of(text, length)
+  end function torch_model_contract
+
+  subroutine torch_model_self_test(model, max_difference, stat, errmsg)
+    !! Replays the sample of inputs and outputs that the model file carries.
+    class(torch_model), intent(in) :: model
+    real(real64), intent(out) :: max_difference
+      !! Largest absolute difference over all outputs, in the outputs' units; infinite for a NaN that the sample does not have
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(c_double) :: difference
+    difference = huge(difference)
+    call settle(ctorch_model_self_test(model%p, difference), 'torch_model_self_test', stat, errmsg)
+    max_difference = difference
+  end subroutine torch_model_self_test
+
+end module ftorch_model

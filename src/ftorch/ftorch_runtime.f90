@@ -1,0 +1,79 @@
+module ftorch_runtime
+  !! The process: versions, threads, random numbers, live handles.
+  use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_null_ptr, c_ptr
+  use, intrinsic :: iso_fortran_env, only: int64
+  use :: ftorch_capi, only: ctorch_live_handles, ctorch_runtime_get_threads, ctorch_runtime_seed, ctorch_runtime_set_threads, &
+    ctorch_runtime_torch_version, ctorch_runtime_version
+  use :: ftorch_error, only: int_or, settle, text_of
+  use :: ftorch_types, only: ftorch_int, torch_handle_any
+  implicit none (type, external)
+  private
+
+  public :: torch_version, torch_library_version, torch_live_handles, torch_set_num_threads, torch_get_num_threads
+  public :: torch_manual_seed
+
+  interface torch_manual_seed
+    !! Seeds PyTorch's random generators on all devices.
+    module procedure manual_seed_int32, manual_seed_int64
+  end interface torch_manual_seed
+
+contains
+
+  function torch_version() result(version)
+    !! Version of the PyTorch in use, like "2.13.0".
+    character(len=:), allocatable :: version
+    type(c_ptr) :: text
+    integer(c_int64_t) :: length
+    text = c_null_ptr
+    length = 0
+    call settle(ctorch_runtime_torch_version(text, length), 'torch_version')
+    version = text_of(text, length)
+  end function torch_version
+
+  function torch_library_version() result(version)
+    !! Version of this library.
+    character(len=:), allocatable :: version
+    type(c_ptr) :: text
+    integer(c_int64_t) :: length
+    text = c_null_ptr
+    length = 0
+    call settle(ctorch_runtime_version(text, length), 'torch_library_version')
+    version = text_of(text, length)
+  end function torch_library_version
+
+  integer(int64) function torch_live_handles(kind)
+    !! How many tensors and models (or those of one kind, torch_handle_*) are alive in the whole process: the leak test that
+    !! needs no tools.
+    integer(ftorch_int), optional, intent(in) :: kind
+    torch_live_handles = 0
+    call settle(ctorch_live_handles(int_or(kind, torch_handle_any), torch_live_handles), 'torch_live_handles')
+  end function torch_live_handles
+
+  subroutine torch_set_num_threads(count, stat, errmsg)
+    !! Sets how many threads one PyTorch operation may use; 0 returns to the default, the host's own OpenMP count. The OpenMP
+    !! count that the host itself sees never changes.
+    integer, intent(in) :: count
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_runtime_set_threads(int(count, c_int32_t)), 'torch_set_num_threads', stat, errmsg)
+  end subroutine torch_set_num_threads
+
+  integer function torch_get_num_threads()
+    !! How many threads a PyTorch operation called from here uses.
+    integer(c_int32_t) :: count
+    count = 0
+    call settle(ctorch_runtime_get_threads(count), 'torch_get_num_threads')
+    torch_get_num_threads = int(count)
+  end function torch_get_num_threads
+
+  subroutine manual_seed_int32(seed)
+    integer(c_int32_t), intent(in) :: seed
+    call manual_seed_int64(int(seed, c_int64_t))
+  end subroutine manual_seed_int32
+
+  subroutine manual_seed_int64(seed)
+    integer(c_int64_t), intent(in) :: seed
+    call settle(ctorch_runtime_seed(seed), 'torch_manual_seed')
+  end subroutine manual_seed_int64
+
+end module ftorch_runtime

@@ -1,0 +1,73 @@
+module ftorch_teaching
+  !! The interface of 2023 that the teaching material uses: functions that return tensors and modules.
+  use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_null_ptr, c_ptr
+  use :: ftorch_capi, only: ctorch_model_yield, ctorch_tensor_from_blob, ctorch_tensor_yield
+  use :: ftorch_compiler, only: results_are_one_shot
+  use :: ftorch_error, only: int_or, settle
+  use :: ftorch_model, only: torch_model, torch_module_delete => torch_model_delete, torch_model_forward, torch_model_load
+  use :: ftorch_tensor_create, only: row_major_strides
+  use :: ftorch_tensor_type, only: torch_tensor
+  use :: ftorch_types, only: ftorch_int
+  implicit none (type, external)
+  private
+
+  public :: torch_tensor_from_blob, torch_module_load, torch_module_forward, torch_module_delete
+
+  interface torch_tensor_from_blob
+    !! Tensor over memory given by its address. The memory is read in row-major order of `tensor_shape`: a Fortran array (i,j,k)
+    !! is a tensor (k,j,i), so give the extents in reverse.
+    module procedure from_blob_int32, from_blob_int64
+  end interface torch_tensor_from_blob
+
+contains
+
+  function from_blob_int64(data, ndims, tensor_shape, dtype, device_type, device_index) result(tensor)
+    type(c_ptr), intent(in) :: data
+    integer(ftorch_int), intent(in) :: ndims
+    integer(c_int64_t), intent(in) :: tensor_shape(*)
+    integer(ftorch_int), intent(in) :: dtype, device_type
+    integer(ftorch_int), optional, intent(in) :: device_index
+    type(torch_tensor) :: tensor
+    call settle(ctorch_tensor_from_blob(data, ndims, tensor_shape, row_major_strides(tensor_shape(:ndims)), dtype, device_type, &
+      int_or(device_index, -1_c_int32_t), 0_c_int32_t, 0_c_int32_t, tensor%p), 'torch_tensor_from_blob')
+    call settle(ctorch_tensor_yield(tensor%p, results_are_one_shot), 'torch_tensor_from_blob')
+  end function from_blob_int64
+
+  function from_blob_int32(data, ndims, tensor_shape, dtype, device_type, device_index) result(tensor)
+    type(c_ptr), intent(in) :: data
+    integer(ftorch_int), intent(in) :: ndims
+    integer(c_int32_t), intent(in) :: tensor_shape(*)
+    integer(ftorch_int), intent(in) :: dtype, device_type
+    integer(ftorch_int), optional, intent(in) :: device_index
+    type(torch_tensor) :: tensor
+    integer(c_int64_t) :: sizes(max(ndims, 0))
+    sizes = tensor_shape(:ndims)
+    call settle(ctorch_tensor_from_blob(data, ndims, sizes, row_major_strides(sizes), dtype, device_type, &
+      int_or(device_index, -1_c_int32_t), 0_c_int32_t, 0_c_int32_t, tensor%p), 'torch_tensor_from_blob')
+    call settle(ctorch_tensor_yield(tensor%p, results_are_one_shot), 'torch_tensor_from_blob')
+  end function from_blob_int32
+
+  function torch_module_load(filename, device_type, device_index) result(module)
+    !! Loads a model; the file name may end with a null character.
+    character(len=*), intent(in) :: filename
+    integer(ftorch_int), optional, intent(in) :: device_type, device_index
+    type(torch_model) :: module
+    call torch_model_load(module, filename, device_type, device_index)
+    call settle(ctorch_model_yield(module%p), 'torch_module_load')
+  end function torch_module_load
+
+  subroutine torch_module_forward(model, input_tensors, n_inputs, output_tensor, requires_grad)
+    !! Runs a model of `n_inputs` inputs and one output.
+    type(torch_model), intent(in) :: model
+    type(torch_tensor), intent(in) :: input_tensors(:)
+    integer, intent(in) :: n_inputs
+    type(torch_tensor), intent(inout) :: output_tensor
+    logical, optional, intent(in) :: requires_grad
+    type(torch_tensor) :: outputs(1)
+    outputs(1)%p = output_tensor%p
+    call torch_model_forward(model, input_tensors(:min(n_inputs, size(input_tensors))), outputs, requires_grad)
+    output_tensor%p = outputs(1)%p
+    outputs(1)%p = c_null_ptr  ! lets go of the handle before the local name is finalized
+  end subroutine torch_module_forward
+
+end module ftorch_teaching

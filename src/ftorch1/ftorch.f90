@@ -1,0 +1,13 @@
+module ftorch
+  !! The module `ftorch` for codes written for FTorch 1.1: torch_tensor_from_blob is the subroutine, so that `use ftorch` and
+  !! `use ftorch_tensor` can stand in one scope. Interface only: the library is the same.
+  use :: ftorch_devices
+  use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
+  use :: ftorch_generics, only: torch_delete
+  use :: ftorch_model
+  use :: ftorch_runtime
+  use :: ftorch_tensor
+  use :: ftorch_types
+  implicit none (type, external)
+  public
+end module ftorch
