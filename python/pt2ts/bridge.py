@@ -39,31 +39,37 @@ class FortranModel:
     """
 
     def __init__(self, path: StrPath) -> None:
-        self._call("load", np.frombuffer(str(path).encode(), dtype=np.uint8).astype(np.int32))
+        self._call("load", path=np.frombuffer(str(path).encode(), dtype=np.uint8).astype(np.int32))
 
     def forward(self, inputs: Sequence[torch.Tensor], outputs: int) -> list[torch.Tensor]:
         """Run the model on ``inputs`` and return its ``outputs`` results."""
-        self._call("begin", len(inputs), outputs)
+        self._call("begin", n_inputs=len(inputs), n_outputs=outputs)
         for number, tensor in enumerate(inputs, 1):
-            extents = np.array(tensor.shape, dtype=np.int64)
-            self._call("set_input", number, _NAMES.index(name_of(tensor)), extents, _to_words(tensor))
+            self._call(
+                "set_input",
+                number=number,
+                dtype=_NAMES.index(name_of(tensor)),
+                extents=np.array(tensor.shape, dtype=np.int64),
+                words=_to_words(tensor),
+            )
         self._call("forward")
         return [self._output(number) for number in range(1, outputs + 1)]
 
     def _output(self, number: int) -> torch.Tensor:
         facts = np.zeros(2 + _MAX_RANK, dtype=np.int64)  # dtype, rank, extents
-        self._call("describe_output", number, facts)
+        self._call("describe_output", number=number, facts=facts)
         dtype, shape = DTYPES[_NAMES[int(facts[0])]], facts[2 : 2 + int(facts[1])].tolist()
-        empty = torch.empty(shape, dtype=dtype)
-        words = _to_words(empty)
-        self._call("get_output", number, words)
-        size = empty.numel() * empty.element_size()
-        return torch.from_numpy(words.view(np.uint8)[:size].copy()).view(dtype).reshape(shape)
+        result = torch.empty(shape, dtype=dtype)
+        words = _to_words(result)
+        self._call("get_output", number=number, words=words)
+        data = result.reshape(-1).view(torch.uint8)  # the same memory, as bytes
+        data.copy_(torch.from_numpy(words.view(np.uint8)[: data.numel()]))
+        return result
 
     def self_test(self) -> float:
         """Replay the golden sample inside the library; return the largest difference."""
         difference = np.zeros(1)
-        self._call("self_test", difference)
+        self._call("self_test", difference=difference)
         return float(difference[0])
 
     def close(self) -> None:
@@ -79,9 +85,9 @@ class FortranModel:
         self.close()
 
     @staticmethod
-    def _call(name: str, *arguments: Any) -> None:
+    def _call(name: str, **arguments: Any) -> None:
         try:
-            getattr(extension(), _PREFIX + name)(*_with_extents(arguments))
+            getattr(extension(), _PREFIX + name)(**arguments)
         except RuntimeError as error:
             raise VerifyError(str(error).strip()) from error
 
@@ -89,7 +95,7 @@ class FortranModel:
 def live_handles() -> int:
     """Return how many tensors and models the library keeps."""
     count = np.zeros(1, dtype=np.int64)
-    getattr(extension(), _PREFIX + "live_handles")(*_with_extents((count,)))
+    getattr(extension(), _PREFIX + "live_handles")(count=count)
     return int(count[0])
 
 
@@ -102,11 +108,6 @@ def extension() -> ModuleType:
             f"the Fortran bridge cannot be loaded ({error})",
             "it is part of the installed package: pip install . (or cmake -DFTORCH_BRIDGE=ON)",
         ) from error
-
-
-def _with_extents(arguments: Sequence[Any]) -> list[Any]:
-    """Put a placeholder for the size of each array first: the wrapper's hidden arguments, which it fills in itself."""
-    return [0] * sum(isinstance(item, np.ndarray) for item in arguments) + list(arguments)
 
 
 def _to_words(tensor: torch.Tensor) -> np.ndarray[Any, np.dtype[np.int32]]:

@@ -7,7 +7,7 @@ module ftorch_bridge
   use, intrinsic :: iso_c_binding, only: c_loc
   use, intrinsic :: iso_fortran_env, only: int32, int64, real64
   use ftorch, only: ftorch_int, torch_delete, torch_live_handles, torch_model, torch_model_forward, torch_model_load, &
-    torch_model_self_test, torch_tensor, torch_tensor_get_dtype, torch_tensor_get_rank, torch_tensor_get_shape
+    torch_model_self_test, torch_tensor, torch_tensor_get_dtype, torch_tensor_get_shape
   use ftorch_bridge_exchange, only: bytes_of, tensor_from_memory, tensor_to_memory
   implicit none (type, external)
   private
@@ -30,7 +30,7 @@ contains
     !! Loads a model onto the CPU, in place of the one before.
     integer(int32), intent(in) :: path(:)   !! UTF-8 codes
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
+    character(len=1024), intent(out) :: errmsg
     character(len=size(path)) :: text
     integer :: i
     errmsg = ''
@@ -45,7 +45,7 @@ contains
     !! Makes room for the tensors of a call.
     integer(int32), intent(in) :: n_inputs, n_outputs
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
+    character(len=1024), intent(out) :: errmsg
     errmsg = ''
     call release_tensors()
     allocate(inputs(n_inputs), outputs(n_outputs), memory(n_inputs), stat=stat, errmsg=errmsg)
@@ -57,7 +57,7 @@ contains
     integer(int64), intent(in) :: extents(:)
     integer(int32), intent(in) :: words(:)
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
+    character(len=1024), intent(out) :: errmsg
     errmsg = ''
     call check_size(bytes_of(dtype) * product(extents), size(words, kind=int64), stat, errmsg)
     if (stat /= 0) return
@@ -69,7 +69,7 @@ contains
   subroutine bridge_forward(stat, errmsg)
     !! Runs the model; it allocates the outputs.
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
+    character(len=1024), intent(out) :: errmsg
     errmsg = ''
     call torch_model_forward(model, inputs, outputs, stat=stat, errmsg=errmsg)
   end subroutine bridge_forward
@@ -79,14 +79,14 @@ contains
     integer(int32), intent(in) :: number
     integer(int64), intent(inout) :: facts(:)
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
-    integer :: rank
+    character(len=1024), intent(out) :: errmsg
+    integer(int64), pointer :: extents(:)
     stat = 0
     errmsg = ''
-    rank = torch_tensor_get_rank(outputs(number))
+    extents => torch_tensor_get_shape(outputs(number))
     facts(1) = torch_tensor_get_dtype(outputs(number))
-    facts(2) = rank
-    facts(3:2 + rank) = torch_tensor_get_shape(outputs(number))
+    facts(2) = size(extents)
+    facts(3:2 + size(extents)) = extents
   end subroutine bridge_describe_output
 
   subroutine bridge_get_output(number, words, stat, errmsg)
@@ -94,12 +94,12 @@ contains
     integer(int32), intent(in) :: number
     integer(int32), intent(inout), target :: words(:)
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
-    integer(int64), allocatable :: extents(:)
+    character(len=1024), intent(out) :: errmsg
+    integer(int64), pointer :: extents(:)
     integer(ftorch_int) :: dtype
     errmsg = ''
     dtype = torch_tensor_get_dtype(outputs(number))
-    extents = torch_tensor_get_shape(outputs(number))
+    extents => torch_tensor_get_shape(outputs(number))
     call check_size(bytes_of(dtype) * product(extents), size(words, kind=int64), stat, errmsg)
     if (stat /= 0 .or. size(words) == 0) return
     call tensor_to_memory(outputs(number), c_loc(words), dtype, extents, stat, errmsg)
@@ -109,7 +109,7 @@ contains
     !! Replays the golden sample inside the library.
     real(real64), intent(inout) :: difference(1)
     integer(int32), intent(out) :: stat
-    character(len=2048), intent(out) :: errmsg
+    character(len=1024), intent(out) :: errmsg
     errmsg = ''
     call torch_model_self_test(model, difference(1), stat=stat, errmsg=errmsg)
   end subroutine bridge_self_test
