@@ -4,7 +4,7 @@
 #include <ATen/Functions.h>
 
 #include <algorithm>
-#include <numeric>
+#include <vector>
 
 using namespace ctorch;
 
@@ -21,7 +21,7 @@ void check_order(const ctorch_array& array, const char* noun) {
   for (int32_t d = 0; d < array.rank; ++d) {
     const int32_t dim = array.order_dims[d];
     if (dim < 1 || dim > array.rank || (seen >> dim & 1)) {
-      c10::SmallVector<int64_t, CTORCH_MAX_RANK> given(array.order_dims, array.order_dims + array.rank);
+      const std::vector<int64_t> given(array.order_dims, array.order_dims + array.rank);
       fail(CTORCH_ERROR_ARGUMENT, "argument '", argument, "' of ", noun, ": expected each of 1 to ", array.rank, " once, got ",
            shape_text(given));
     }
@@ -55,7 +55,7 @@ void apply_layout(const ctorch_array& array, ArrayView& view, const char* noun) 
 
 int64_t element_stride(const ctorch_array& array, int32_t d, const char* noun) {
   const int64_t bytes = array.byte_strides[d];
-  if (array.shape[d] <= 1 || array.element_bytes == 0) return bytes > 0 && bytes % array.element_bytes == 0 ? bytes / array.element_bytes : 1;
+  if (array.shape[d] <= 1) return bytes > 0 && bytes % array.element_bytes == 0 ? bytes / array.element_bytes : 1;
   if (bytes < 0)
     fail(CTORCH_ERROR_ARGUMENT, noun, ": dimension ", d + 1, " runs backwards (byte stride ", bytes,
          "), which a PyTorch view cannot; pass copy=.true. or an array in forward order");

@@ -66,9 +66,12 @@ void check_strides(c10::IntArrayRef strides) {
       fail(CTORCH_ERROR_ARGUMENT, "argument 'strides': PyTorch has no negative strides, got ", shape_text(strides));
 }
 
-template <class Question>
-int32_t ask(const ctorch_tensor* tensor, Question&& question) noexcept {
-  return guard([&] { question(*Input(tensor, "tensor")); });
+template <class Answer, class Question>
+int32_t ask(const ctorch_tensor* tensor, Answer* answer, Question&& question) noexcept {
+  return guard([&] {
+    require(answer, "the answer");
+    *answer = static_cast<Answer>(question(*Input(tensor, "tensor")));
+  });
 }
 
 // Extents and strides lie in the tensor's own memory, so there must be somebody who keeps it.
@@ -209,11 +212,13 @@ int32_t ctorch_tensor_yield(const ctorch_tensor* tensor, int32_t one_shot) {
 }
 
 int32_t ctorch_tensor_rank(const ctorch_tensor* tensor, int32_t* rank) {
-  return ask(tensor, [&](const at::Tensor& t) { *rank = static_cast<int32_t>(t.dim()); });
+  return ask(tensor, rank, [](const at::Tensor& t) { return t.dim(); });
 }
 
 int32_t ctorch_tensor_shape(const ctorch_tensor* tensor, const int64_t** shape, int32_t* rank) {
   return guard([&] {
+    require(shape, "shape");
+    require(rank, "rank");
     Input input(tensor, "tensor");
     const auto sizes = kept(input).sizes();
     *shape = sizes.data();
@@ -223,6 +228,8 @@ int32_t ctorch_tensor_shape(const ctorch_tensor* tensor, const int64_t** shape, 
 
 int32_t ctorch_tensor_strides(const ctorch_tensor* tensor, const int64_t** strides, int32_t* rank) {
   return guard([&] {
+    require(strides, "strides");
+    require(rank, "rank");
     Input input(tensor, "tensor");
     const auto steps = kept(input).strides();
     *strides = steps.data();
@@ -231,30 +238,33 @@ int32_t ctorch_tensor_strides(const ctorch_tensor* tensor, const int64_t** strid
 }
 
 int32_t ctorch_tensor_dtype(const ctorch_tensor* tensor, int32_t* dtype) {
-  return ask(tensor, [&](const at::Tensor& t) { *dtype = dtype_code(t.scalar_type()); });
+  return ask(tensor, dtype, [](const at::Tensor& t) { return dtype_code(t.scalar_type()); });
 }
 
 int32_t ctorch_tensor_device(const ctorch_tensor* tensor, int32_t* device_type, int32_t* device_index) {
-  return ask(tensor, [&](const at::Tensor& t) {
-    *device_type = static_cast<int32_t>(t.device().type());
-    *device_index = t.device().is_cpu() ? -1 : t.device().index();
+  return guard([&] {
+    require(device_type, "device_type");
+    require(device_index, "device_index");
+    const c10::Device where = Input(tensor, "tensor")->device();
+    *device_type = static_cast<int32_t>(where.type());
+    *device_index = where.is_cpu() ? -1 : where.index();
   });
 }
 
 int32_t ctorch_tensor_numel(const ctorch_tensor* tensor, int64_t* count) {
-  return ask(tensor, [&](const at::Tensor& t) { *count = t.numel(); });
+  return ask(tensor, count, [](const at::Tensor& t) { return t.numel(); });
 }
 
 int32_t ctorch_tensor_is_contiguous(const ctorch_tensor* tensor, int32_t* answer) {
-  return ask(tensor, [&](const at::Tensor& t) { *answer = t.is_contiguous(); });
+  return ask(tensor, answer, [](const at::Tensor& t) { return t.is_contiguous(); });
 }
 
 int32_t ctorch_tensor_data(const ctorch_tensor* tensor, void** data) {
-  return ask(tensor, [&](const at::Tensor& t) { *data = t.data_ptr(); });
+  return ask(tensor, data, [](const at::Tensor& t) { return t.data_ptr(); });
 }
 
 int32_t ctorch_tensor_requires_grad(const ctorch_tensor* tensor, int32_t* answer) {
-  return ask(tensor, [&](const at::Tensor& t) { *answer = t.requires_grad(); });
+  return ask(tensor, answer, [](const at::Tensor& t) { return t.requires_grad(); });
 }
 
 int32_t ctorch_tensor_to_string(const ctorch_tensor* tensor, const char** text, int64_t* length) {
