@@ -36,8 +36,12 @@ contains
     character(len=*), intent(in) :: name
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    if (present(stat)) stat = int(status)
-    if (status /= 0) call report(int(status), name, last_message(), present(stat), errmsg)
+    if (present(stat)) stat = abs(int(status))
+    if (status > 0) then
+      call report(int(status), name, last_message(), present(stat), errmsg)
+    else if (status < 0) then  ! a character argument where an array belongs: the length of errmsg cannot be trusted
+      call report(-int(status), name, last_message(), present(stat))
+    end if
   end subroutine settle
 
   subroutine refuse(status, name, message, stat, errmsg)
