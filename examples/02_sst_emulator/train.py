@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sst_data import HELD_OUT, Observations, baselines, climatology, load, rmse
 from sst_model import AnomalyCNN, SSTEmulator
 
-# Chosen by training on the first 30 months and testing on months 31 to 42; the held-out months had no say.
+# Compared by training on the first 30 months and testing on months 31 to 42; see "Good to know" in the README.
 EPOCHS = 40
 BATCH = 8
 LEARNING_RATE = 3e-3
