@@ -6,10 +6,10 @@ module ftorch_model
     ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
     ctorch_model_share, ctorch_model_to_string
   use :: ftorch_devices, only: torch_kCPU
-  use :: ftorch_error, only: flag, int_or, settle, text_of
+  use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor
-  use :: ftorch_types, only: ftorch_int
+  use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
   private
 
@@ -97,6 +97,13 @@ contains
     type(c_ptr) :: inputs(size(input_tensors)), outputs(size(output_tensors))
     integer(c_int32_t) :: status, n_inputs, n_outputs
     integer :: i
+    if (present(output_names)) then
+      if (size(output_names) /= size(output_tensors)) then
+        call refuse(torch_error_argument, 'torch_model_forward', &
+          "argument 'output_names': expected one name for each of output_tensors", stat, errmsg)
+        return
+      end if
+    end if
     n_inputs = size(inputs)
     n_outputs = size(outputs)
     do i = 1, n_inputs
@@ -106,8 +113,8 @@ contains
       outputs(i) = output_tensors(i)%p
     end do
     if (present(output_names)) then
-      status = ctorch_model_forward(model%p, inputs, n_inputs, outputs, int(min(size(outputs), size(output_names)), c_int32_t), &
-        flag(requires_grad), flag(convert), output_names, len(output_names, kind=c_int64_t))
+      status = ctorch_model_forward(model%p, inputs, n_inputs, outputs, n_outputs, flag(requires_grad), flag(convert), &
+        output_names, len(output_names, kind=c_int64_t))
     else
       status = ctorch_model_forward(model%p, inputs, n_inputs, outputs, n_outputs, flag(requires_grad), flag(convert), '', &
         0_c_int64_t)
