@@ -1,0 +1,119 @@
+# The Fortran interface for one Fortran compiler: probes the compiler and compiles the sources. Used by this project's own build
+# and, installed, by every project whose Fortran compiler is another one.
+include_guard()
+
+set(FTORCH_PROBES "${CMAKE_CURRENT_LIST_DIR}/probes")
+
+# Sets, for the Fortran compiler in use,
+#   FTORCH_COMPILER_TAG        name and version, as in the names of the installed folders
+#   FTORCH_SOURCE_VARIANT      which variant of the expanded sources fits: results-finalized or results-kept
+#   FTORCH_ISO_BINDING_DIR     a folder that holds this compiler's own ISO_Fortran_binding.h, and nothing else
+# and stops with the reason if the compiler cannot be used.
+macro(ftorch_probe_fortran)
+  set(FTORCH_COMPILER_TAG "${CMAKE_Fortran_COMPILER_ID}-${CMAKE_Fortran_COMPILER_VERSION}")
+  ftorch_provide_iso_binding()
+  ftorch_probe_descriptors()
+  ftorch_probe_finalization()
+  set(FTORCH_SOURCE_VARIANT "results-${FTORCH_FUNCTION_RESULTS}")
+endmacro()
+
+function(ftorch_refuse reason)
+  message(FATAL_ERROR
+    "The Fortran compiler ${CMAKE_Fortran_COMPILER_ID} ${CMAKE_Fortran_COMPILER_VERSION} (${CMAKE_Fortran_COMPILER}) cannot be "
+    "used: ${reason}")
+endfunction()
+
+# The header differs between compilers (type codes, descriptor layout), and a C compiler finds only its own. The compiler's is
+# copied into a folder of its own, because the folder where it lies holds headers that must not be seen by another C compiler.
+function(ftorch_provide_iso_binding)
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/iso_binding/${FTORCH_COMPILER_TAG}")
+  if(NOT FTORCH_ISO_FORTRAN_BINDING)
+    file(REAL_PATH "${CMAKE_Fortran_COMPILER}" compiler)
+    cmake_path(GET compiler PARENT_PATH bin)
+    execute_process(
+      COMMAND "${CMAKE_Fortran_COMPILER}" -print-file-name=include
+      OUTPUT_VARIABLE own OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    find_file(FTORCH_ISO_FORTRAN_BINDING ISO_Fortran_binding.h
+      PATHS "${own}" "${bin}/../include/flang" "${bin}/../include" "${bin}/../opt/compiler/include"
+      NO_DEFAULT_PATH NO_CACHE)
+  endif()
+  if(NOT FTORCH_ISO_FORTRAN_BINDING)
+    string(REGEX MATCH "^[0-9]+" major "${CMAKE_Fortran_COMPILER_VERSION}")
+    set(hint "")
+    if(CMAKE_Fortran_COMPILER_ID STREQUAL "LLVMFlang")
+      set(hint " (on Debian: the package libflang-${major}-dev)")
+    endif()
+    ftorch_refuse("its header ISO_Fortran_binding.h was not found${hint}; install it, or give -DFTORCH_ISO_FORTRAN_BINDING=<file>")
+  endif()
+  configure_file("${FTORCH_ISO_FORTRAN_BINDING}" "${folder}/ISO_Fortran_binding.h" COPYONLY)
+  set(FTORCH_ISO_BINDING_DIR "${folder}" PARENT_SCOPE)
+endfunction()
+
+# Arrays reach PyTorch by their C descriptors: a wrong one would be a wrong answer.
+function(ftorch_probe_descriptors)
+  if(FTORCH_DESCRIPTORS_CORRECT STREQUAL FTORCH_COMPILER_TAG)
+    return()
+  endif()
+  ftorch_run_probe(output descriptors descriptors.f90 descriptors.c)
+  if(NOT output STREQUAL "")
+    ftorch_refuse("${output}")
+  endif()
+  set(FTORCH_DESCRIPTORS_CORRECT "${FTORCH_COMPILER_TAG}" CACHE INTERNAL "Compiler whose descriptors were found correct")
+  message(STATUS "Descriptors of assumed-rank arrays: correct")
+endfunction()
+
+# A cross compilation cannot run the probe: give -DFTORCH_FUNCTION_RESULTS=finalized or kept.
+function(ftorch_probe_finalization)
+  if(FTORCH_FUNCTION_RESULTS)
+    return()
+  endif()
+  ftorch_run_probe(output finalization finalization.f90)
+  if(NOT output MATCHES "^(kept|finalized)$")
+    ftorch_refuse("${output}")
+  endif()
+  set(FTORCH_FUNCTION_RESULTS "${output}" CACHE STRING "What the Fortran compiler does to the results of functions")
+  message(STATUS "Results of functions are ${output} by this compiler")
+endfunction()
+
+function(ftorch_run_probe output name)
+  list(TRANSFORM ARGN PREPEND "${FTORCH_PROBES}/" OUTPUT_VARIABLE sources)
+  try_run(status compiled
+    SOURCES ${sources}
+    CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${FTORCH_ISO_BINDING_DIR}"
+    COMPILE_OUTPUT_VARIABLE log
+    RUN_OUTPUT_VARIABLE printed
+    NO_CACHE)
+  if(NOT compiled)
+    ftorch_refuse("it does not compile the probe '${name}':\n${log}")
+  elseif(NOT status EQUAL 0)
+    ftorch_refuse("the probe '${name}' stopped with ${status}: ${printed}")
+  endif()
+  string(STRIP "${printed}" printed)
+  set(${output} "${printed}" PARENT_SCOPE)
+endfunction()
+
+# ftorch_add_fortran(<target> SOURCES <files>... FTORCH1 <file> MODULE_DIR <dir> LINK <the target of libctorch>)
+#
+# Adds the shared library <target>, and <target>1: the same library behind the module file that FTorch 1.1 programs expect.
+function(ftorch_add_fortran target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FTORCH1;MODULE_DIR;LINK" "SOURCES")
+  add_library(${target} SHARED ${arg_SOURCES})
+  target_link_libraries(${target} PUBLIC ${arg_LINK})
+  target_include_directories(${target} PRIVATE "${FTORCH_ISO_BINDING_DIR}" PUBLIC "$<BUILD_INTERFACE:${arg_MODULE_DIR}>")
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME ftorch
+    LINKER_LANGUAGE Fortran
+    POSITION_INDEPENDENT_CODE ON
+    C_STANDARD 11
+    C_VISIBILITY_PRESET hidden
+    Fortran_MODULE_DIRECTORY "${arg_MODULE_DIR}"
+    INSTALL_RPATH "$ORIGIN/..")
+
+  # Only `use` statements: nothing to link, but the object orders the compilation of its users after its own.
+  add_library(${target}1 OBJECT "${arg_FTORCH1}")
+  set_target_properties(${target}1 PROPERTIES
+    POSITION_INDEPENDENT_CODE ON
+    Fortran_MODULE_DIRECTORY "${arg_MODULE_DIR}/ftorch1")
+  target_include_directories(${target}1 INTERFACE "$<BUILD_INTERFACE:${arg_MODULE_DIR}/ftorch1>")
+  target_link_libraries(${target}1 PUBLIC ${target})
+endfunction()
