@@ -114,29 +114,29 @@ void check_rank(const at::Tensor& tensor, const ctorch_array& array) {
 
 }  // namespace
 
-int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun) {
+int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, bool copies) {
   switch (array.dtype) {
     case CTORCH_ARRAY_CHARACTER: fail(CTORCH_ERROR_ARGUMENT, noun, " is of type character; tensors hold numbers and logicals");
     case CTORCH_ARRAY_DERIVED: fail(CTORCH_ERROR_ARGUMENT, noun, " is of a derived type; pass one of its numeric components");
     case CTORCH_ARRAY_LOGICAL:
+      if (copies) break;
       fail(CTORCH_ERROR_ARGUMENT, noun, " is a logical of ", array.element_bytes,
            " bytes, which no tensor can share; use logical(c_bool), or copy=.true. in torch_tensor_from_array");
     case CTORCH_ARRAY_UNKNOWN:
       fail(CTORCH_ERROR_ARGUMENT, noun, " is of a type of ", array.element_bytes, " bytes that has no PyTorch dtype");
     default: break;
   }
-  int64_t count = 1;
-  for (int32_t d = 0; d < array.rank; ++d) {
+  // The address first: an array that is not there has extents left over from anything.
+  if (!array.data) fail(CTORCH_ERROR_ARGUMENT, noun, " is not allocated or not associated");
+  for (int32_t d = 0; d < array.rank; ++d)
     if (array.shape[d] < 0)
       fail(CTORCH_ERROR_ARGUMENT, noun, " is an assumed-size array (declared with *), whose size nobody knows; pass a section "
            "with bounds, like a(1:n)");
-    count *= array.shape[d];
-  }
-  if (!array.data && count != 0) fail(CTORCH_ERROR_ARGUMENT, noun, " is not allocated or not associated");
+  if (array.dtype == CTORCH_ARRAY_LOGICAL) return CTORCH_DTYPE_BOOL;
   if (dtype == CTORCH_DTYPE_DEFAULT) return array.dtype;
   if (dtype != array.dtype && storage_dtype(dtype) != array.dtype)
     fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': an array of ", label(array.dtype), " cannot hold ", label(dtype),
-         "; give ", label(dtype), " as ", label(storage_dtype(dtype)));
+         "; pass an array of ", label(storage_dtype(dtype)));
   return dtype;
 }
 
@@ -174,8 +174,7 @@ int32_t ctorch_tensor_from_array(const ctorch_array* array, int32_t dtype, int32
   return guard([&] {
     require(array, "data_in");
     require(tensor, "tensor");
-    const bool logical = copy && array->dtype == CTORCH_ARRAY_LOGICAL;
-    const int32_t type = logical ? CTORCH_DTYPE_BOOL : array_dtype(*array, dtype, "data_in");
+    const int32_t type = array_dtype(*array, dtype, "data_in", copy != 0);
     const c10::Device where = device(device_type, device_index);
     if (requires_grad && !differentiable(scalar_type(type)))
       fail(CTORCH_ERROR_ARGUMENT, "argument 'requires_grad': only real and complex tensors have gradients, got ", label(type));
@@ -221,7 +220,8 @@ int32_t ctorch_tensor_view_array(const ctorch_tensor* tensor, ctorch_array* arra
            "; declare data_out as ", label(storage_dtype(dtype_code(from->scalar_type()))), " or convert with torch_tensor_to");
     check_rank(*from, *array);
     const at::Tensor view = in_array_order(*from, *array);
-    array->data = view.data_ptr();
+    alignas(16) static char nothing;  // where an empty array lies: a null address would mean "not associated"
+    array->data = view.numel() ? view.data_ptr() : &nothing;
     for (int32_t d = 0; d < array->rank; ++d) {
       array->shape[d] = view.size(d);
       array->byte_strides[d] = view.stride(d) * array->element_bytes;

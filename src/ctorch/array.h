@@ -13,8 +13,8 @@ struct ArrayView {
 };
 
 // Refuses what is no array of numbers: unallocated, assumed-size, character, derived type; returns its dtype, or `dtype` when
-// that one shares the array's storage.
-int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun);
+// that one shares the array's storage. `copies` says that the caller makes a copy, which a logical of any size can have.
+int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, bool copies = false);
 
 // Shape and strides in the tensor's order of dimensions; negative and fractional strides are errors.
 ArrayView array_view(const ctorch_array& array, const char* noun);
