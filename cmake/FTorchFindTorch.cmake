@@ -23,6 +23,7 @@ if(NOT Torch_DIR)
 endif()
 
 cmake_path(SET torch_root NORMALIZE "${Torch_DIR}/../../..")
+string(REGEX REPLACE "/$" "" torch_root "${torch_root}")
 set(FTORCH_TORCH_LIBRARY_DIR "${torch_root}/lib")
 include("${Torch_DIR}/TorchConfigVersion.cmake")
 set(FTORCH_TORCH_VERSION "${PACKAGE_VERSION}")
