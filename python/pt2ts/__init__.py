@@ -4,9 +4,10 @@
 >>> pt2ts.export(net, example, "model.pt", inputs=["column[batch,124] float32 K"])  # doctest: +SKIP
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
-from .archive import read_golden, read_spec
-from .declare import Declaration
 from .errors import (
     CheckError,
     DeclarationError,
@@ -17,8 +18,14 @@ from .errors import (
     UnexportableError,
     VerifyError,
 )
-from .export import export
-from .spec import Spec, Symbol, TensorSpec
+
+if TYPE_CHECKING:
+    from .archive import read_golden, read_spec
+    from .declare import Declaration
+    from .exporter import export
+    from .inspector import inspect
+    from .spec import Spec, Symbol, TensorSpec
+    from .verifier import verify
 
 __all__ = [
     "CheckError",
@@ -35,6 +42,28 @@ __all__ = [
     "VerifyError",
     "__version__",
     "export",
+    "inspect",
     "read_golden",
     "read_spec",
+    "verify",
 ]
+
+#: Where the names live that need torch. Importing torch takes seconds, which `pt2ts --help` must not wait for.
+_HOMES = {
+    "Declaration": "declare",
+    "Spec": "spec",
+    "Symbol": "spec",
+    "TensorSpec": "spec",
+    "export": "exporter",
+    "inspect": "inspector",
+    "read_golden": "archive",
+    "read_spec": "archive",
+    "verify": "verifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch at its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pt2ts' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

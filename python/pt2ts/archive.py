@@ -17,9 +17,7 @@ from .spec import GOLDEN_FILE, SPEC_FILE, Spec
 StrPath = str | os.PathLike[str]
 
 
-def write(
-    script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]
-) -> None:
+def write(script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]) -> None:
     """Write a TorchScript file atomically.
 
     The file gets a temporary name in the same folder, is checked there, and takes its final name in one step at the end. If
@@ -96,6 +94,9 @@ def _read_extra(path: StrPath, name: str) -> bytes | None:
     file = _existing(path)
     try:
         with zipfile.ZipFile(file) as archive:
+            # The golden sample is an archive inside the archive, which a zip reader may find in the stump of a damaged file.
+            if min((item.header_offset for item in archive.infolist()), default=1) > 0:
+                raise zipfile.BadZipFile("its beginning or its end is missing")
             members = [member for member in archive.namelist() if member.endswith(f"/extra/{name}")]
             return archive.read(members[0]) if members else None
     except (zipfile.BadZipFile, OSError) as error:

@@ -18,6 +18,7 @@ from .archive import StrPath
 from .dtypes import DTYPES, name_of
 from .errors import VerifyError
 
+_MODULE = "ftorch._bridge"
 _PREFIX = "f90wrap_ftorch_bridge__bridge_"
 _WORD = 4
 _NAMES = list(DTYPES)  # in the order of the library's codes 0, 1, 2...
@@ -102,7 +103,7 @@ def live_handles() -> int:
 def extension() -> ModuleType:
     """Return the compiled module, or say how to get it."""
     try:
-        return importlib.import_module("ftorch._bridge")
+        return importlib.import_module(_MODULE)
     except ImportError as error:
         raise VerifyError(
             f"the Fortran bridge cannot be loaded ({error})",

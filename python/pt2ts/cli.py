@@ -1,5 +1,7 @@
 """The command line: ``pt2ts export``, ``pt2ts inspect``, ``pt2ts verify``.
 
+Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
+
 Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong.
 """
 
@@ -15,12 +17,7 @@ import typer
 
 from . import show
 from ._version import __version__
-from .declare import parse_symbol
 from .errors import DeclarationError, Pt2tsError
-from .export import export as export_module
-from .inspect import COLUMNS
-from .inspect import inspect as inspect_file
-from .load import load_examples, load_module, load_weights, parse_arguments
 
 app = typer.Typer(
     name="pt2ts",
@@ -74,13 +71,9 @@ def export(
     weights: Annotated[str | None, typer.Option(metavar="FILE", help="state_dict to load into the module.")] = None,
     input_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--input", metavar="DECL", help="An input, in order: 'name[batch,124] float32 K 180..320 -- description'."
-        ),
+        typer.Option("--input", metavar="DECL", help="An input, in order: 'name[batch,124] float32 K 180..320 -- description'."),
     ] = None,
-    output_: Annotated[
-        list[str] | None, typer.Option("--result", metavar="DECL", help="An output, in order: 'name K/s'.")
-    ] = None,
+    output_: Annotated[list[str] | None, typer.Option("--result", metavar="DECL", help="An output, in order: 'name K/s'.")] = None,
     symbol: Annotated[
         list[str] | None, typer.Option(metavar="NAME=LOW..HIGH", help="Bounds of a symbolic size: batch=1..1024.")
     ] = None,
@@ -96,13 +89,17 @@ def export(
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
+    from . import exporter, inspector
+    from .declare import parse_symbol
+    from .load import load_examples, load_module, load_weights, parse_arguments
+
     module = load_module(source, parse_arguments(arg or []), trust_pickle=trust_pickle)
     if weights is not None:
         load_weights(module, weights)
     if example is None and not input_:
         hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
         raise DeclarationError("nothing says what the inputs are", hint)
-    export_module(
+    exporter.export(
         module,
         None if example is None else load_examples(example),
         output,
@@ -117,7 +114,7 @@ def export(
         golden=not no_golden,
     )
     show.success(f"wrote {output}: agrees with the module")
-    show.table(COLUMNS, inspect_file(output).tensors())
+    show.table(inspector.COLUMNS, inspector.inspect(output).tensors())
 
 
 @app.command(short_help="Show what a model file says about itself.")
@@ -126,14 +123,16 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Show what a model file says about itself."""
-    report = inspect_file(file)
+    from . import inspector
+
+    report = inspector.inspect(file)
     if as_json:
         print(json.dumps(report.to_dict(), indent=1, ensure_ascii=False))
         return
     show.facts(report.facts())
     if report.spec is not None:
         print()
-        show.table(COLUMNS, report.tensors())
+        show.table(inspector.COLUMNS, report.tensors())
 
 
 @app.command(short_help="Replay the golden sample through Fortran.")
@@ -144,9 +143,9 @@ def verify(
     ] = None,
 ) -> None:
     """Replay the golden sample through the Fortran interface; exit 1 when a result differs."""
-    from .verify import verify as verify_file
+    from . import verifier
 
-    found = verify_file(file, tolerance)
+    found = verifier.verify(file, tolerance)
     rows = [
         (item.name, item.dtype, str(list(item.shape)), f"{item.difference:.3g}", f"{item.tolerance:.3g}", _verdict(item.passed))
         for item in found

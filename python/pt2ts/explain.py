@@ -16,9 +16,19 @@ _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 #: What a message of the TorchScript compiler means, and what to do about it; the first match counts.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
+        r"[Cc]an't get source|could not get source",
+        "the source of forward cannot be read, and TorchScript compiles source",
+        "define the class in a .py file, not at a prompt",
+    ),
+    (
         r"variable number of arguments|keyword-only arguments",
-        "forward has *args, **kwargs or keyword-only arguments",
+        "forward, or what it calls, has *args, **kwargs or keyword-only arguments",
         "name every input of forward, such as forward(self, column, surface)",
+    ),
+    (
+        r"Cannot infer concrete type of torch.nn.Module",
+        "modules are kept in a plain list or dictionary, where torch does not find their weights",
+        "keep them in torch.nn.ModuleList or torch.nn.ModuleDict",
     ),
     (
         r"failed to convert Python type: '?numpy|numpy",
@@ -67,13 +77,14 @@ class Explanation(NamedTuple):
 def explain_script(error: Exception) -> Explanation:
     """Explain an error of the TorchScript compiler."""
     text = str(error)
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    # The first line says it; what follows in brackets is about TorchScript's inside.
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__).split(" (This ")[0]
     reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), _DEFAULT)
     where = ""
     for name, line in _PLACE.findall(text):
         if not name.startswith(_TORCH):
             where = f"{name}:{line}"
-    return Explanation(f"{reason} ({first.rstrip(':')})", hint, where, _marked_code(text))
+    return Explanation(f"{reason} ({first.rstrip(':.')})", hint, where, _marked_code(text))
 
 
 def _marked_code(text: str) -> str:
@@ -85,11 +96,7 @@ def _marked_code(text: str) -> str:
 
 def explain_run(error: Exception) -> Explanation:
     """Explain an exception out of the module's own forward."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_TORCH, _OURS, "<"))
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((_TORCH, _OURS, "<"))]
     lines = str(error).strip().splitlines()
     reason = f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
     if not frames:

@@ -30,9 +30,7 @@ class Golden(NamedTuple):
         return sum(tensor.numel() * tensor.element_size() for tensor in (*self.inputs, *self.outputs))
 
 
-def sample(
-    module: torch.nn.Module, inputs: Sequence[TensorSpec], trial: Trial, symbols: dict[str, Symbol]
-) -> Golden | None:
+def sample(module: torch.nn.Module, inputs: Sequence[TensorSpec], trial: Trial, symbols: dict[str, Symbol]) -> Golden | None:
     """Return the example inputs with the module's outputs, cut to a bounded size; None when that is impossible.
 
     Parameters
@@ -70,9 +68,7 @@ def to_bytes(golden: Golden) -> bytes:
     """Return the content of the extra file: a dictionary of plain tensors, readable by libtorch's ``pickle_load``."""
     buffer = io.BytesIO()
     # clone() drops what a view would drag along: torch.save stores whole storages.
-    torch.save(
-        {"inputs": [t.clone() for t in golden.inputs], "outputs": [t.clone() for t in golden.outputs]}, buffer
-    )
+    torch.save({"inputs": [t.clone() for t in golden.inputs], "outputs": [t.clone() for t in golden.outputs]}, buffer)
     return buffer.getvalue()
 
 

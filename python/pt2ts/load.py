@@ -39,7 +39,7 @@ def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool
         return _from_file(source, trust_pickle=trust_pickle)
     made = _from_code(name, attribute, arguments)
     if not isinstance(made, torch.nn.Module):
-        raise LoadError(f"{source} gives a {type(made).__name__}, not a torch.nn.Module")
+        raise LoadError(f"{source} gives something of type {type(made).__name__}, not a torch.nn.Module")
     return made
 
 
@@ -78,18 +78,24 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
         return load_script(file)
     except LoadError:
         pass  # a pickle, then
+    if not _looks_pickled(file):
+        raise LoadError(f"'{path}' is neither TorchScript nor a pickled module")
+    if not trust_pickle:
+        raise LoadError(f"'{path}' is pickled; loading it runs code from the file", "pass --trust-pickle if you trust it")
     try:
-        found = torch.load(file, map_location="cpu", weights_only=not trust_pickle)
-    except Exception as error:
-        if not trust_pickle and "weights_only" in str(error).lower().replace(" ", "_"):
-            raise LoadError(
-                f"'{path}' is a pickled module; loading it runs code from the file", "pass --trust-pickle if you trust it"
-            ) from error
-        raise LoadError(f"'{path}' is neither TorchScript nor a pickled module ({type(error).__name__})") from error
+        found = torch.load(file, map_location="cpu", weights_only=False)
+    except Exception as error:  # whatever unpickling runs into
+        raise _failed(f"loading '{path}'", error) from error
     if isinstance(found, torch.nn.Module):
         return found
     hint = "name the code that makes the module, package.module:factory, and pass this file as --weights"
     raise LoadError(f"'{path}' holds a {type(found).__name__}, not a module", hint)
+
+
+def _looks_pickled(file: Path) -> bool:
+    """Return whether the file may come from ``torch.save``: an archive, or in the old format a bare pickle."""
+    with file.open("rb") as content:
+        return content.read(2) in (b"PK", b"\x80\x02")
 
 
 def load_weights(module: torch.nn.Module, path: str) -> None:
@@ -126,7 +132,12 @@ def load_examples(path: str) -> Any:
                 return {name: arrays[name] for name in arrays.files}
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # numpy and torch report damage in many ways
-        raise LoadError(f"'{path}' holds no example inputs ({type(error).__name__}: {error})") from error
+        raise LoadError(f"'{path}' holds no example inputs ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    """Return the beginning of a message; torch's go on with advice for its own callers."""
+    return str(error).split(". ")[0].split("\n")[0] or type(error).__name__
 
 
 def parse_arguments(items: Sequence[str]) -> dict[str, Any]:
@@ -141,5 +152,3 @@ def parse_arguments(items: Sequence[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             arguments[key] = value
     return arguments
-
-

@@ -36,8 +36,14 @@ def silent() -> Iterator[None]:
 
 def script(module: torch.nn.Module) -> ScriptModule:
     """Compile the source of a module."""
-    with silent():
-        return cast(ScriptModule, torch.jit.script(module))
+    try:
+        with silent():
+            return cast(ScriptModule, torch.jit.script(module))
+    except Exception:
+        # torch keeps the half-made class and would answer the next attempt with "Can't redefine method" instead of the reason.
+        recursive: Any = torch.jit._recursive
+        recursive.concrete_type_store = recursive.ConcreteTypeStore()
+        raise
 
 
 def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> ScriptModule:

@@ -1,0 +1,199 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pt2ts
+import torch
+import user_modules as modules
+from pt2ts import archive, torchscript
+from pt2ts.cli import app
+from typer.testing import CliRunner
+
+HERE = Path(__file__).parent
+
+
+class Result:
+    """What a run of the command line left behind."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+def pt2ts_command(*arguments: object, cwd: Path = HERE) -> Result:
+    """Run ``python -m pt2ts`` in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
+    command = [sys.executable, "-m", "pt2ts", *map(str, arguments)]
+    return Result(subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.pt"
+    torch.manual_seed(0)
+    pt2ts.export(modules.Column(), torch.randn(4, 5), path, inputs=["column[batch,5] float32 K 180..320 -- temperature"])
+    return path
+
+
+# ---------------------------------------------------------------------------------------------------------------- export
+
+
+def test_export_from_a_factory_with_arguments_and_weights(tmp_path: Path) -> None:
+    net = modules.make_column(width=16)
+    torch.nn.init.constant_(next(net.parameters()), 0.25)
+    torch.save({"state_dict": net.state_dict(), "epoch": 3}, tmp_path / "w.pt")
+    done = pt2ts_command(
+        "export", "user_modules:make_column", "--arg", "width=16", "--arg", "depth=one", "--weights", tmp_path / "w.pt",
+        "--input", "column[batch,5] float32 K 180..320 -- temperature", "--result", "heating K/s", "--symbol", "batch=1..1024",
+        "--name", "convection", "--description", "for a test", "-o", tmp_path / "m.pt",
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    spec = pt2ts.read_spec(tmp_path / "m.pt")
+    assert (spec.name, spec.description) == ("convection", "for a test")
+    assert spec.inputs[0].units == "K" and spec.outputs[0].name == "heating"
+    assert spec.symbols == {"batch": pt2ts.Symbol(1, 1024)}
+    golden = pt2ts.read_golden(tmp_path / "m.pt")
+    assert golden is not None and torch.allclose(golden.outputs[0], net.eval()(golden.inputs[0]))
+    assert "column" in done.out and "[batch, 5]" in done.out
+
+
+def test_export_from_saved_files(tmp_path: Path) -> None:
+    declared = ["--input", "column[batch,5] float32", "-o", tmp_path / "m.pt"]
+    archive.write(torchscript.script(modules.Column()), tmp_path / "script.pt", {}, lambda _: None)
+    assert pt2ts_command("export", tmp_path / "script.pt", *declared).code == 0
+    torch.save(modules.Column(), tmp_path / "pickle.pt")
+    refused = pt2ts_command("export", tmp_path / "pickle.pt", *declared)
+    assert refused.code == 1 and "is pickled" in refused.err and "--trust-pickle" in refused.err
+    assert pt2ts_command("export", tmp_path / "pickle.pt", *declared, "--trust-pickle").code == 0
+
+
+def test_export_with_example_files(tmp_path: Path) -> None:
+    a, b = np.ones((2, 3), dtype=np.float32), np.ones((3, 4), dtype=np.float32)
+    np.savez(tmp_path / "x.npz", b=b, a=a)
+    torch.save([torch.from_numpy(a), torch.from_numpy(b)], tmp_path / "x.pt")
+    for name in ("x.npz", "x.pt"):
+        done = pt2ts_command(
+            "export", "user_modules:TwoSizes", "--example", tmp_path / name, "--fixed-batch", "--no-golden", "-o", tmp_path / "m.pt"
+        )
+        assert done.code == 0, done.err
+        spec = pt2ts.read_spec(tmp_path / "m.pt")
+        assert [item.shape for item in spec.inputs] == [(2, 3), (3, 4)] and not spec.golden
+
+
+def test_module_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import torch\nmade = torch.nn.Tanh()\n")
+    done = pt2ts_command("export", "train:made", "--input", "x[batch,2] float64", "-o", "m.pt", cwd=tmp_path)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere:f"], "there is no Python module 'nowhere'"),
+        (["user_modules:Nothing"], "'user_modules' has no 'Nothing'"),
+        (["user_modules:not_a_module"], "gives something of type int, not a torch.nn.Module"),
+        (["user_modules:make_column", "--arg", "depth=two"], "failed: ValueError: depth two is unknown"),
+        (["user_modules:make_column", "--arg", "height=2"], "unexpected keyword argument 'height'"),
+        (["user_modules:make_column", "--arg", "width"], "cannot read the argument 'width'"),
+        (["user_modules:make_column", "--weights", "missing.pt"], "there is no file 'missing.pt' with weights"),
+        (["user_modules:make_column", "--weights", "user_modules.py"], "'user_modules.py' holds no weights"),
+        (["missing.pt"], "there is no file 'missing.pt'"),
+        (["user_modules.py"], "neither TorchScript nor a pickled module"),
+        (["user_modules.py", "--arg", "a=1"], "constructor arguments mean nothing"),
+        (["user_modules:Alias", "--example", "missing.npz"], "there is no file 'missing.npz' with example inputs"),
+        (["user_modules:Alias", "--example", "user_modules.py"], "holds no example inputs"),
+        (["user_modules:Alias", "--symbol", "batch"], "cannot read the symbol 'batch'"),
+        (["user_modules:Fails"], "fails on the example inputs"),
+    ],
+)
+def test_export_refuses_in_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = pt2ts_command("export", *arguments, "--input", "x[batch,5] float32", "-o", tmp_path / "m.pt")
+    assert done.code == 1 and done.out == ""
+    assert done.err.startswith("pt2ts: ") and words in done.err
+    assert "Traceback" not in done.err and len(done.err.splitlines()) <= 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_another_shape(tmp_path: Path) -> None:
+    torch.save(modules.make_column(width=4).state_dict(), tmp_path / "w.pt")
+    done = pt2ts_command(
+        "export", "user_modules:make_column", "--weights", tmp_path / "w.pt", "--input", "x[batch,5] float32", "-o", "m.pt"
+    )
+    assert done.code == 1 and "do not fit the module" in done.err and "size mismatch for net.0.weight" in done.err
+
+
+def test_inputs_must_be_told(tmp_path: Path) -> None:
+    done = pt2ts_command("export", "user_modules:Alias", "-o", tmp_path / "m.pt")
+    assert done.code == 1 and "nothing says what the inputs are" in done.err
+
+
+# --------------------------------------------------------------------------------------------------------------- inspect
+
+
+def test_inspect_in_a_pipe_is_plain_text(model: Path) -> None:
+    done = pt2ts_command("inspect", model)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.isascii() and "\x1b" not in done.out
+    facts = dict(line.split(None, 1) for line in done.out.split("\n\n")[0].splitlines() if not line.startswith("size '"))
+    assert facts["model"] == "model" and facts["parameters"] == "91" and facts["made"].startswith("by")
+    assert "input 1   column  float32  [batch, 5]  K      180 to 320  temperature" in done.out
+
+
+def test_inspect_as_json(model: Path) -> None:
+    done = pt2ts_command("inspect", "--json", model)
+    data = json.loads(done.out)
+    assert data["spec"] == pt2ts.read_spec(model).to_dict()
+    assert data["parameters"] == 91 and data["bytes"] == model.stat().st_size
+    assert data["golden"]["inputs"] == [[4, 5]]
+
+
+def test_inspect_plain_torchscript(tmp_path: Path) -> None:
+    archive.write(torchscript.script(modules.Column()), tmp_path / "m.pt", {}, lambda _: None)
+    done = pt2ts_command("inspect", tmp_path / "m.pt")
+    assert done.code == 0 and "none (plain TorchScript)" in done.out
+    assert json.loads(pt2ts_command("inspect", "--json", tmp_path / "m.pt").out)["spec"] is None
+
+
+@pytest.mark.parametrize("name", ["missing.pt", "user_modules.py", "."])
+def test_inspect_refuses(name: str) -> None:
+    done = pt2ts_command("inspect", name)
+    assert done.code == 1 and done.err.startswith("pt2ts: ") and "Traceback" not in done.err
+
+
+# ------------------------------------------------------------------------------------------------------------- all of it
+
+
+def test_help_names_every_command_and_option() -> None:
+    runner = CliRunner()
+    text = runner.invoke(app, ["--help"]).output
+    assert all(name in text for name in ("export", "inspect", "verify", "--version"))
+    text = runner.invoke(app, ["export", "--help"]).output
+    for option in ("--arg", "--weights", "--input", "--result", "--symbol", "--example", "--method", "--output"):
+        assert option in text
+
+
+def test_no_arguments_show_the_help() -> None:
+    done = pt2ts_command()
+    assert "Commands" in done.out + done.err and done.code == 2
+
+
+def test_help_needs_no_torch() -> None:
+    program = "import sys, pt2ts.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_version() -> None:
+    assert pt2ts_command("--version").out == f"pt2ts {pt2ts.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["export"], ["nonsense"], ["inspect"], ["inspect", "--nonsense", "x"]])
+def test_wrong_use_is_exit_code_2(arguments: list[str]) -> None:
+    done = pt2ts_command(*arguments)
+    assert done.code == 2 and "Traceback" not in done.err

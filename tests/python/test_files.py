@@ -1,0 +1,210 @@
+"""Model files: the JSON of the contract, atomic writing, damaged files, warnings."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import warnings
+import zipfile
+from pathlib import Path
+
+import user_modules as modules
+import pytest
+import pt2ts
+import torch
+from pt2ts import archive, torchscript
+
+X = torch.ones(2, 3)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.pt"
+
+
+def member(path: Path, name: str) -> bytes:
+    """Return an extra file, read with nothing of ours."""
+    with zipfile.ZipFile(path) as file:
+        return next(file.read(item) for item in file.namelist() if item.endswith(f"/extra/{name}"))
+
+
+def test_json_is_what_the_library_reads(path: Path) -> None:
+    pt2ts.export(modules.Alias(), X, path, inputs=["x[batch,3] float32 K 1..2 -- °C"], description="größer")
+    data = json.loads(member(path, "ftorch_spec.json").decode("utf-8"))
+    tensor = {"name": "x", "dtype": "float32", "shape": ["batch", 3], "units": "K", "layout": "torch"}
+    assert data["inputs"] == [{**tensor, "range": [1.0, 2.0], "description": "°C"}]
+    assert data.pop("outputs")[0]["shape"] == ["batch", 3]
+    del data["inputs"]
+    assert data == {
+        "format": 1,
+        "torch": torch.__version__.split("+")[0],
+        "producer": f"pt2ts {pt2ts.__version__}",
+        "name": "model",
+        "description": "größer",
+        "symbols": {"batch": {"min": 1, "max": None}},
+        "normalization": "inside",
+        "isa": None,
+        "golden": True,
+    }
+
+
+def test_golden_sample_is_a_dictionary_of_plain_tensors(path: Path) -> None:
+    pt2ts.export(modules.Alias(), X.T, path)
+    content = torch.load(io.BytesIO(member(path, "ftorch_golden.pt")), weights_only=True)
+    assert set(content) == {"inputs", "outputs"}
+    assert all(type(tensor) is torch.Tensor and tensor.is_contiguous() for tensor in content["inputs"] + content["outputs"])
+
+
+def test_the_same_export_gives_the_same_bytes(tmp_path: Path) -> None:
+    net = modules.Column()
+    for name in ("a.pt", "b.pt"):
+        pt2ts.export(net, torch.ones(4, 5), tmp_path / name, name="same")
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["größe μ 海.pt", "x" * 250 + ".pt", "no_extension", "a b.pt"])
+def test_unusual_file_names(tmp_path: Path, name: str) -> None:
+    pt2ts.export(modules.Alias(), X, tmp_path / name)
+    assert pt2ts.read_spec(tmp_path / name).inputs[0].name == "x"
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+
+
+def test_the_new_file_has_ordinary_permissions(path: Path) -> None:
+    (path.parent / "plain").touch()
+    pt2ts.export(modules.Alias(), X, path)
+    assert path.stat().st_mode == (path.parent / "plain").stat().st_mode
+
+
+# -------------------------------------------------------------------------------------------------------- atomic writing
+
+
+def test_failed_check_leaves_the_old_file(path: Path) -> None:
+    pt2ts.export(modules.Alias(), X, path)
+    old = path.read_bytes()
+    with pytest.raises(pt2ts.CheckError):
+        pt2ts.export(modules.BakedBatch(), torch.ones(2, 5), path)
+    assert path.read_bytes() == old
+    assert [item.name for item in path.parent.iterdir()] == ["model.pt"]
+
+
+def test_failing_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(pt2ts.ExportError, match="No space left on device"):
+        pt2ts.export(modules.Alias(), X, path)
+    assert path.read_bytes() == b"old"
+    assert [item.name for item in path.parent.iterdir()] == ["model.pt"]
+
+
+def test_killed_writer_leaves_the_old_file(path: Path) -> None:
+    path.write_bytes(b"old")
+    program = f"""
+        import os, signal, pathlib, torch
+        from pt2ts import archive, torchscript
+        script = torchscript.script(torch.nn.Linear(3, 2))
+        archive.write(script, {str(path)!r}, {{}}, lambda file: os.kill(os.getpid(), signal.SIGKILL))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+
+
+def test_readers_never_see_half_a_file(path: Path) -> None:
+    seen: list[bytes] = []
+    pt2ts.export(modules.Alias(), X, path)
+    old = path.read_bytes()
+    script = torchscript.script(modules.Column())
+    archive.write(script, path, {}, lambda _: seen.append(path.read_bytes()))
+    assert seen == [old] and path.read_bytes() != old
+
+
+# -------------------------------------------------------------------------------------------------------- damaged files
+
+
+def test_plain_torchscript_has_no_spec(path: Path) -> None:
+    archive.write(torchscript.script(modules.Alias()), path, {}, lambda _: None)
+    with pytest.raises(pt2ts.SpecError, match="carries no spec"):
+        pt2ts.read_spec(path)
+
+
+def test_missing_and_damaged_files(path: Path) -> None:
+    with pytest.raises(pt2ts.LoadError, match="there is no file"):
+        pt2ts.read_spec(path)
+    pt2ts.export(modules.Alias(), X, path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"text" * 100):
+        path.write_bytes(damaged)
+        with pytest.raises(pt2ts.LoadError, match="no model file"):
+            pt2ts.read_spec(path)
+    with pytest.raises(pt2ts.LoadError, match="is not a file"):
+        pt2ts.read_spec(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"{", "cannot be read"),
+        (b"[]", "cannot be read"),
+        (b'{"format": 2}', "format 2"),
+        (b'{"format": 1}', "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_damaged_contract(path: Path, text: bytes, words: str) -> None:
+    archive.write(torchscript.script(modules.Alias()), path, {"ftorch_spec.json": text}, lambda _: None)
+    with pytest.raises(pt2ts.SpecError, match=words):
+        pt2ts.read_spec(path)
+
+
+def test_unknown_dtype_in_a_contract(path: Path) -> None:
+    spec = pt2ts.export(modules.Alias(), X, path)
+    text = spec.to_json().replace("float32", "float8")
+    with pytest.raises(pt2ts.SpecError, match="float8"):
+        pt2ts.Spec.from_json(text)
+
+
+def test_damaged_golden_sample(path: Path) -> None:
+    archive.write(torchscript.script(modules.Alias()), path, {"ftorch_golden.pt": b"not tensors"}, lambda _: None)
+    with pytest.raises(pt2ts.SpecError, match="golden sample cannot be read"):
+        pt2ts.read_golden(path)
+
+
+# ------------------------------------------------------------------------------------------------------------- warnings
+
+
+def test_only_the_deprecation_of_torchscript_is_silenced(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pt2ts.export(modules.Column(), torch.ones(4, 5), path)
+        pt2ts.export(modules.Keywords(), X, path)
+        pt2ts.read_spec(path)
+        with pytest.raises(DeprecationWarning):
+            torch.jit.script(modules.Alias())
+    with torchscript.silent(), pytest.warns(DeprecationWarning, match="something else"):
+        warnings.warn("something else is deprecated", DeprecationWarning, stacklevel=1)
+
+
+def test_later_category_of_the_warning_is_silenced_too() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with torchscript.silent():
+            warnings.warn("`torch.jit.script` is deprecated. Please switch.", FutureWarning, stacklevel=1)
+
+
+def test_warnings_of_the_users_module_get_through(path: Path) -> None:
+    class Warns(torch.nn.Module):
+        def forward(self, x: torch.Tensor, **_: float) -> torch.Tensor:
+            warnings.warn("mind the gap", UserWarning, stacklevel=1)
+            return x
+
+    with pytest.warns(UserWarning, match="mind the gap"):
+        pt2ts.export(Warns(), X, path, method="trace")
