@@ -1,0 +1,90 @@
+"""Command line: ``python -m ftorch --help``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from . import __version__
+from .add_compiler import AddCompilerError, add_compiler
+from .compilers import CompilerError, find_compiler
+from .doctor import examine
+from .flags import InterfaceMissingError, cflags, fflags, ldflags
+from .layout import Installation
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ftorch", description="Tells compilers, CMake and people where the Fortran interface to PyTorch is."
+    )
+    ask = parser.add_argument_group("what to print or do; several kinds of flags may be asked for at once")
+    ask.add_argument("--fflags", action="store_true", help="flags to compile Fortran that uses the modules")
+    ask.add_argument("--ldflags", action="store_true", help="flags to link")
+    ask.add_argument("--cflags", action="store_true", help="flags to compile C that includes ctorch.h")
+    ask.add_argument("--cmake-dir", action="store_true", help="folder for CMake: -DFTorch_DIR=...")
+    ask.add_argument("--pkgconfig-dir", action="store_true", help="folder for PKG_CONFIG_PATH")
+    ask.add_argument("--prefix", action="store_true", help="root of the installation")
+    ask.add_argument("--info", action="store_true", help="versions of everything, compilers, PyTorch, devices, and what is wrong")
+    ask.add_argument("--add-compiler", metavar="FC", help="compile the Fortran interface for another compiler")
+    ask.add_argument("--version", action="version", version=__version__)
+    how = parser.add_argument_group("for which compiler and which interface")
+    how.add_argument("--compiler", metavar="FC", help="name or path; default: the environment variable FC, or gfortran")
+    how.add_argument("--api", choices=["ftorch", "ftorch1"], default="ftorch", help="ftorch1: as programs for FTorch 1.1 expect it")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return _run(parser, options)
+    except (CompilerError, InterfaceMissingError, AddCompilerError) as error:
+        print(f"ftorch: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    place = Installation()
+    if options.info:
+        findings = []
+        for finding in examine():
+            print(finding, flush=True)
+            findings.append(finding)
+        return int(any(f.remedy for f in findings))
+    if options.add_compiler:
+        compiler = find_compiler(options.add_compiler)
+        print(f"Compiling the Fortran interface for {compiler.tag} ...", flush=True)
+        add_compiler(compiler)
+        print(f"Installed in {place.fortran_library_dir(compiler.tag)}")
+        return 0
+
+    words: list[str] = []
+    if options.cflags:
+        words += cflags()
+    if options.fflags:
+        words += fflags(find_compiler(options.compiler), options.api)
+    if options.ldflags:
+        words += ldflags(find_compiler(options.compiler))
+    folders = [
+        str(folder)
+        for wanted, folder in (
+            (options.cmake_dir, place.cmake_dir),
+            (options.pkgconfig_dir, place.pkgconfig_dir),
+            (options.prefix, place.prefix),
+        )
+        if wanted
+    ]
+    if not words and not folders:
+        parser.print_help()
+        return 2
+    if words:
+        print(shlex.join(words))
+    for folder in folders:
+        print(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

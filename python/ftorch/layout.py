@@ -1,0 +1,56 @@
+"""The folders of this installation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The tree that the build has installed; in a wheel it is the folder of this Python package.
+
+    Parameters
+    ----------
+    prefix
+        Root of the tree.
+    """
+
+    prefix: Path = field(default_factory=lambda: Path(__file__).resolve().parent)
+
+    @property
+    def library_dir(self) -> Path:
+        """Folder of ``libctorch`` and its implementation."""
+        return self.prefix / "lib"
+
+    @property
+    def include_dir(self) -> Path:
+        """Folder of the C header."""
+        return self.prefix / "include"
+
+    @property
+    def cmake_dir(self) -> Path:
+        """Folder of ``FTorchConfig.cmake``."""
+        return self.library_dir / "cmake" / "FTorch"
+
+    @property
+    def pkgconfig_dir(self) -> Path:
+        """Folder of ``ftorch.pc``."""
+        return self.library_dir / "pkgconfig"
+
+    @property
+    def source_dir(self) -> Path:
+        """Folder of the Fortran sources, and of the CMake project that compiles them for another compiler."""
+        return self.prefix / "share" / "ftorch"
+
+    def fortran_library_dir(self, tag: str) -> Path:
+        """Folder of ``libftorch`` for one compiler."""
+        return self.library_dir / tag
+
+    def module_dir(self, tag: str) -> Path:
+        """Folder of the module files for one compiler."""
+        return self.include_dir / "ftorch" / tag
+
+    def tags(self) -> list[str]:
+        """Tags of the compilers whose Fortran interface is installed."""
+        return sorted(p.parent.name for p in self.library_dir.glob("*/libftorch.so"))
