@@ -19,7 +19,8 @@ std::string first_cause(const std::string& what) {
 
 int32_t classify(const std::string& what) {
   if (what.find("not enough memory") != std::string::npos || what.find("out of memory") != std::string::npos ||
-      what.find("can't allocate memory") != std::string::npos)
+      what.find("can't allocate memory") != std::string::npos ||
+      what.find("Storage size calculation overflowed") != std::string::npos)
     return CTORCH_ERROR_MEMORY;
   if (what.find("same device") != std::string::npos) return CTORCH_ERROR_DEVICE;
   return CTORCH_ERROR_MODEL;

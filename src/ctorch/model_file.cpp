@@ -106,6 +106,8 @@ ModelFormat inspect_model_file(const std::string& path) {
   if (::stat(path.c_str(), &status) != 0)
     fail(CTORCH_ERROR_FILE, "cannot open '", path, "': ", std::strerror(errno));
   if (S_ISDIR(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path, "' is a directory, not a model file");
+  // Reading from a pipe would wait for ever.
+  if (!S_ISREG(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path, "' is no regular file");
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(CTORCH_ERROR_FILE, "cannot open '", path, "': ", std::strerror(errno));
   const auto size = static_cast<uint64_t>(status.st_size);
