@@ -12,8 +12,8 @@ thread_local std::string text_given;
 
 // The part of a PyTorch message that speaks to a user: TorchScript puts its own trace first and the cause last.
 std::string first_cause(const std::string& what) {
-  const std::string marker = "RuntimeError: ";
-  if (auto at = what.rfind(marker); at != std::string::npos) return what.substr(at + marker.size());
+  for (const std::string marker : {"RuntimeError: ", "<--- HERE\n"})
+    if (auto at = what.rfind(marker); at != std::string::npos) return what.substr(at + marker.size());
   return what;
 }
 
