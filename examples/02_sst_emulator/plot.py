@@ -21,7 +21,7 @@ from sst_data import Observations, climatology, load, rmse
 
 Fields = NDArray[np.float32]
 
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 INK = "#333333"
 LAND = "#c9c5bd"
 #: Held-out month on the maps: June 2010, when El Niño turns into La Niña, one of the hardest to forecast.

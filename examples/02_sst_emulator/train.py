@@ -12,13 +12,14 @@ from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
-import pt2ts
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sst_data import HELD_OUT, Observations, baselines, climatology, load, rmse
 from sst_model import AnomalyCNN, SSTEmulator
+
+import pt2ts
 
 # Compared by training on the first 30 months and testing on months 31 to 42; see "Good to know" in the README.
 EPOCHS = 40

@@ -12,8 +12,9 @@ import netCDF4
 import numpy as np
 import pytest
 import sst_data
-from conftest import SST
 from numpy.typing import NDArray
+
+SST = Path(check.__file__).parent
 
 Forecast = dict[str, NDArray[np.float32]]
 

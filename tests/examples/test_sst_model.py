@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pt2ts
 import pytest
 import sst_data
 import torch
@@ -13,6 +12,8 @@ import train
 from sst_data import Observations
 from sst_model import AnomalyCNN, SSTEmulator
 from torch import Tensor
+
+import pt2ts
 
 SHAPE = (18, 432)
 
