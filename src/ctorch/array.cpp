@@ -58,10 +58,10 @@ int64_t element_stride(const ctorch_array& array, int32_t d, const char* noun) {
   if (array.shape[d] <= 1) return bytes > 0 && bytes % array.element_bytes == 0 ? bytes / array.element_bytes : 1;
   if (bytes < 0)
     fail(CTORCH_ERROR_ARGUMENT, noun, ": dimension ", d + 1, " runs backwards (byte stride ", bytes,
-         "), which a PyTorch view cannot; pass copy=.true. or an array in forward order");
+         "), which a PyTorch view cannot; give an array in forward order, or copy=.true. in torch_tensor_from_array");
   if (bytes % array.element_bytes != 0)
     fail(CTORCH_ERROR_ARGUMENT, noun, ": dimension ", d + 1, " has a byte stride of ", bytes,
-         ", no multiple of the element size ", array.element_bytes, "; pass copy=.true. or a plain array");
+         ", no multiple of the element size ", array.element_bytes, "; give a plain array, or copy=.true. in torch_tensor_from_array");
   return bytes / array.element_bytes;
 }
 

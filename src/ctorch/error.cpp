@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <new>
 
 namespace ctorch {
@@ -10,11 +11,16 @@ namespace {
 thread_local std::string message;
 thread_local std::string text_given;
 
-// The part of a PyTorch message that speaks to a user: TorchScript puts its own trace first and the cause last.
+// The part of a PyTorch message that speaks to a user: TorchScript puts its own trace first, with lines of source code, and the
+// cause last.
 std::string first_cause(const std::string& what) {
-  for (const std::string marker : {"RuntimeError: ", "<--- HERE\n"})
-    if (auto at = what.rfind(marker); at != std::string::npos) return what.substr(at + marker.size());
-  return what;
+  const std::string runtime_error = "RuntimeError: ", here = "<--- HERE\n";
+  if (auto at = what.rfind(runtime_error); at != std::string::npos) return what.substr(at + runtime_error.size());
+  auto at = what.rfind(here);
+  if (at == std::string::npos) return what;
+  at += here.size();
+  while (at < what.size() && what[at] == ' ') at = std::min(what.find('\n', at), what.size() - 1) + 1;
+  return what.substr(at);
 }
 
 int32_t classify(const std::string& what) {
