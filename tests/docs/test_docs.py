@@ -1,0 +1,238 @@
+"""The documentation tells the truth: its programs compile and run, its links resolve, its tables are those of the sources.
+
+A comment right before a ``fortran`` block says how it is tested. ``<!-- given ... -->`` holds declarations for a fragment, which
+is put into a subroutine with ``use ftorch``. ``<!-- runs -->`` marks a program that is also run; a ``text`` block right after it
+is what it prints.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "ford.md"),
+]
+_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"<!--\s*((?:(?!-->).)*?)\s*-->\s*\Z", re.DOTALL)
+_LINK = re.compile(r"\[[^\]\[]*\]\(([^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of code.
+
+    Attributes
+    ----------
+    page, line
+        Where it stands.
+    language
+        Word after the backquotes.
+    text
+        The code.
+    mark
+        The comment before it, empty if there is none.
+    output
+        The ``text`` block right after it, empty if there is none.
+    """
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    mark: str
+    output: str
+
+    @property
+    def name(self) -> str:
+        """Name of the test."""
+        return f"{self.page.stem}-line-{self.line}"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is a program to be run."""
+        return self.mark == "runs"
+
+    def fortran(self) -> str:
+        """Return a source file that compiles on its own."""
+        if re.match(r"\s*(program|module)\s", self.text):
+            return self.text
+        given = self.mark.removeprefix("given").strip("\n")
+        uses = [line for line in (given + "\n" + self.text).splitlines() if line.strip().startswith("use")]
+        rest = [line for line in (given + "\n" + self.text).splitlines() if line not in uses]
+        head = ["subroutine snippet()", "use ftorch", *uses, "implicit none (type, external)"]
+        return "\n".join([*head, *rest, "end subroutine snippet", ""])
+
+
+def blocks(language: str) -> list[Block]:
+    """Return all blocks of one language."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for match in _BLOCK.finditer(text):
+            if match[2] == language:
+                comment = _COMMENT.search(text[: match.start()])
+                after = _BLOCK.match(text, match.end() + len("\n\n"))
+                output = after[3] if after and after[2] == "text" else ""
+                line = text[: match.start()].count("\n") + 1
+                found.append(Block(page, line, language, match[3], comment[1] if comment else "", output))
+    return found
+
+
+def links(page: Path) -> list[str]:
+    """Return the targets of all links that stay within the repository."""
+    text = re.sub(r"`[^`\n]*`", "", _BLOCK.sub("", page.read_text()))
+    return [target for target in _LINK.findall(text) if "://" not in target]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that the headings of a page make."""
+    headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def prose() -> str:
+    """Return the text of all pages."""
+    return "\n".join(page.read_text() for page in PAGES)
+
+
+FORTRAN = blocks("fortran")
+# The one procedure of MPI that a page calls; the machine need not have MPI.
+MPI = """
+module mpi
+  implicit none (type, external)
+  integer, parameter :: mpi_comm_world = 0
+contains
+  subroutine mpi_abort(comm, code, ierror)
+    integer, intent(in) :: comm, code
+    integer, intent(out) :: ierror
+    ierror = comm + code
+  end subroutine mpi_abort
+end module mpi
+"""
+
+
+@pytest.fixture(scope="module", params=("gfortran", "flang-22"))
+def compiler(request: pytest.FixtureRequest) -> str:
+    """Name of a Fortran compiler; every test that needs one runs with each."""
+    name: str = request.param
+    if shutil.which(name) is None:
+        pytest.fail(f"the compiler {name} is not installed; run make setup")
+    return name
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which all Python blocks were run: it holds the model files that the programs load."""
+    folder = tmp_path_factory.mktemp("models")
+    for block in blocks("python"):
+        subprocess.run([sys.executable, "-c", block.text], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@functools.cache
+def flags(compiler: str, option: str) -> list[str]:
+    """Flags that are printed for users of a compiler."""
+    command = [sys.executable, "-m", "ftorch", "--compiler", compiler, option]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def compile_source(compiler: str, source: str, folder: Path, *, link: bool = False) -> Path:
+    """Compile a source file, and link it to a program if wanted."""
+    file = folder / "source.f90"
+    file.write_text(source)
+    if "use mpi" in source:
+        file.write_text(MPI + source)
+    last = ["-o", "program", *flags(compiler, "--ldflags")] if link else ["-c"]
+    command = [compiler, "-std=f2018", *flags(compiler, "--fflags"), file.name, *last]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "program"
+
+
+def run(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program where the model files are."""
+    return subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def numbers_and_words(text: str) -> list[str]:
+    """Return the words of a text; compilers print different blanks."""
+    return text.split()
+
+
+def test_there_are_programs() -> None:
+    """The pattern for blocks still finds them."""
+    assert len(FORTRAN) >= 19
+    assert sum(block.runs for block in FORTRAN) >= 4
+
+
+@pytest.mark.parametrize("block", FORTRAN, ids=lambda block: block.name)
+def test_fortran_compiles(block: Block, compiler: str, tmp_path: Path) -> None:
+    """Every block of Fortran is valid, with every compiler."""
+    compile_source(compiler, block.fortran(), tmp_path)
+
+
+@pytest.mark.parametrize("block", [block for block in FORTRAN if block.runs], ids=lambda block: block.name)
+def test_program_runs(block: Block, compiler: str, models: Path, tmp_path: Path) -> None:
+    """Marked programs run and print what the page says."""
+    done = run(compile_source(compiler, block.fortran(), tmp_path, link=True), models)
+    assert done.returncode == 0, done.stderr
+    if block.output:
+        assert numbers_and_words(done.stdout) == numbers_and_words(block.output)
+
+
+def test_readme_message(compiler: str, models: Path, tmp_path: Path) -> None:
+    """The mistake that the README describes gives the message that it shows."""
+    block = next(block for block in FORTRAN if block.page.name == "README.md")
+    mistake = block.text.replace(", permute_dims=[2, 1], output_permute_dims=[2, 1]", "")
+    assert mistake != block.text
+    done = run(compile_source(compiler, mistake, tmp_path, link=True), models)
+    assert done.returncode == 1
+    message = next(block.text.strip() for block in blocks("text") if block.page.name == "README.md")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "examples").glob("*/README.md"))], ids=lambda page: page.stem)
+def test_links_resolve(page: Path) -> None:
+    """Every relative link leads to a file, and to a heading if it names one."""
+    for target in links(page):
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(file), f"{page.name}: {target}"
+
+
+def test_statuses() -> None:
+    """The table of statuses is the one of the sources."""
+    rows = re.findall(r"\('(\w+)', +(\d+), '([^']*)'\)", (ROOT / "src/types/constants.fypp").read_text())
+    statuses = [(f"torch_{name}", value, meaning) for name, value, meaning in rows if " " in meaning]
+    shown = re.findall(r"^\| `(torch_\w+)` \| (\d+) \| (.*) \|$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
+    assert len(statuses) == 9
+    assert shown == statuses
+
+
+def test_dtypes() -> None:
+    """The page about arrays has every dtype."""
+    names = re.findall(r"dict\(name='(\w+)'", (ROOT / "src/types/dtypes.fypp").read_text())
+    page = (ROOT / "docs/arrays-and-layout.md").read_text()
+    assert len(names) == 12
+    ranged = {"Int16", "Int32"}  # "int8 to int64"
+    assert [name for name in names if f"torch_k{name}`" not in page and name not in ranged] == []
+
+
+def test_procedures_exist() -> None:
+    """Every procedure that a page names is in the sources."""
+    sources = "".join(file.read_text() for file in (ROOT / "src/ftorch").iterdir())
+    known = set(re.findall(r"\btorch_\w+", sources)) | {f"torch_handle_{kind}" for kind in ("any", "tensor", "model")}
+    future = re.compile(r"torch_(k[A-Z]|error_|success|optim_|loss_|abs\b|operator)")
+    named = set(re.findall(r"(?<![\w/.])torch_\w+", prose()))
+    assert sorted(name for name in named - known if not future.match(name)) == []
