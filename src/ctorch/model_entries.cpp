@@ -63,11 +63,14 @@ bool overlap(const at::Tensor& a, const at::Tensor& b) {
   return x.first < y.last && y.first < x.last;
 }
 
+// Whether somebody else holds this tensor or its memory: an input or a weight that the network returns as it is, or a view.
+bool shared(const at::Tensor& result) { return result.use_count() > 1 || result.storage().use_count() > 1; }
+
 // A result may be a view of an input, of a weight or of another result. Written while its memory is being overwritten it would
 // change underneath, so such results are copied first. A result nobody else holds cannot be one.
 void detach_aliases(Results& results, c10::ArrayRef<at::Tensor> targets) {
   for (at::Tensor& result : results.values) {
-    if (result.storage().use_count() == 1) continue;
+    if (!shared(result)) continue;
     for (const at::Tensor& target : targets)
       if (target.defined() && overlap(result, target)) {
         result = result.clone();
@@ -182,8 +185,7 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
       if (targets[i].defined()) {
         network.write(i, result, targets[i], convert != 0);
       } else {
-        const bool shared = !requires_grad && result.storage().use_count() > 1;
-        give(&outputs[i], shared ? result.clone() : std::move(result));
+        give(&outputs[i], !requires_grad && shared(result) ? result.clone() : std::move(result));
       }
     }
   });
@@ -221,7 +223,6 @@ int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, con
       return;
     }
     const at::Tensor target = array_tensor(*y, y_view, y_type);
-    in.clear();
     detach_aliases(results, target);
     network.write(0, result, target, convert != 0);
   });
