@@ -1,3 +1,5 @@
-"""The version, in a file of its own so that every module may read it."""
+"""The version, which is that of the installed package: pyproject.toml is the one place where it is written."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version
+
+__version__ = version("ftorch")

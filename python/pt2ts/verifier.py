@@ -1,4 +1,4 @@
-"""``pt2ts verify``: does this file, run by the Fortran library on this machine, still give its golden numbers?"""
+"""``pt2ts verify``: whether a file, run by the Fortran library on this machine, still gives its golden numbers."""
 
 from __future__ import annotations
 

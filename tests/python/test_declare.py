@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import pt2ts
 from hypothesis import given
 from hypothesis import strategies as st
+
+import pt2ts
 from pt2ts.declare import parse_symbol
 
 DTYPES = [

@@ -6,10 +6,12 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import user_modules as modules
 import pytest
-import pt2ts
 import torch
+
+import pt2ts
+
+from . import user_modules as modules
 
 X = torch.ones(4, 5)
 

@@ -13,11 +13,13 @@ import warnings
 import zipfile
 from pathlib import Path
 
-import user_modules as modules
 import pytest
-import pt2ts
 import torch
+
+import pt2ts
 from pt2ts import archive, torchscript
+
+from . import user_modules as modules
 
 X = torch.ones(2, 3)
 
@@ -124,7 +126,8 @@ def test_readers_never_see_half_a_file(path: Path) -> None:
     old = path.read_bytes()
     script = torchscript.script(modules.Column())
     archive.write(script, path, {}, lambda _: seen.append(path.read_bytes()))
-    assert seen == [old] and path.read_bytes() != old
+    assert seen == [old]
+    assert path.read_bytes() != old
 
 
 # -------------------------------------------------------------------------------------------------------- damaged files

@@ -1,0 +1,1 @@
+"""Tests of arrays against numpy, through f90wrap."""
