@@ -66,7 +66,7 @@ class HandleTable {
     std::launder(reinterpret_cast<Object*>(slot.storage))->~Object();
     slot.consumed = consumed;
     live_.fetch_sub(1, std::memory_order_relaxed);
-    return_slot(index);
+    return_slot(index, consumed);
     return true;
   }
 
@@ -98,9 +98,11 @@ class HandleTable {
     return index;
   }
 
-  void return_slot(uint32_t index) noexcept {
+  // Slots are reused at once, while they are in the cache; those of expressions later, so that they can still tell their fate.
+  void return_slot(uint32_t index, bool consumed = false) noexcept {
     std::lock_guard lock(mutex_);
     free_.push_back(index);  // grow() reserved the room
+    if (consumed) std::swap(free_.back(), free_[consumed_++ % free_.size()]);
   }
 
   void grow() {
@@ -127,6 +129,7 @@ class HandleTable {
   std::atomic<int64_t> live_{0};
   std::mutex mutex_;
   std::vector<uint32_t> free_;
+  size_t consumed_ = 0;
 };
 
 }  // namespace ctorch

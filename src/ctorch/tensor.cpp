@@ -192,9 +192,9 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
       if (temporary) tensors().release(right->id, true);
     } else if (temporary) {
       const bool wraps = from.wraps;
-      at::Tensor value = std::move(from.value);
-      tensors().release(right->id, true);
-      give(left, std::move(value), wraps);
+      const uint64_t consumed = right->id;  // released last, so that its slot still tells what became of it
+      give(left, std::move(from.value), wraps);
+      tensors().release(consumed, true);
     } else {
       HostEnvironment host;
       give(left, from.value.clone());

@@ -1,0 +1,172 @@
+"""Every row of the misuse table, with stat and without, on each compiler: the right status and message, nothing left behind,
+no signal, no hang."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import HERE, Build, Run, flags
+from misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, TABLE, Row
+
+ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows]
+STOP_ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows if row.status]
+
+# gfortran copies a component of an array of derived type into a hidden temporary before the library sees it, and hands the
+# length of a character argument where that of errmsg is expected, so errmsg is not touched then.
+GFORTRAN = {
+    ("arrays", "component_pointer"): Row("component_pointer", SUCCESS),
+    ("results", "copy_character"): Row("copy_character", ARGUMENT),
+    ("infer", "x_character"): Row("x_character", ARGUMENT),
+    ("infer", "y_character"): Row("y_character", ARGUMENT),
+}
+# flang finalizes the results of functions itself: expressions live to the end of their statement or construct.
+FLANG = {("results", "expression_pointer"): Row("expression_pointer", SUCCESS)}
+FLANG_RETURNS = {
+    "stops_expression_twice": "value -16.0",
+    "stops_associate_twice": "value 8.0",
+    "stops_shape_of_expression": "value 3",
+}
+
+
+class Outcome(NamedTuple):
+    """What a program printed about one scenario."""
+
+    status: int
+    left: int
+    failed: int
+    message: str
+
+
+def expected(fc: str, topic: str, row: Row) -> Row:
+    """The row, or what is known to differ with this compiler."""
+    return (GFORTRAN if fc == "gfortran" else FLANG).get((topic, row.name), row)
+
+
+def program(build: Build, topic: str) -> Path:
+    return build("misuse_kit.f90", f"misuse_{topic}.f90")
+
+
+@pytest.fixture(scope="session")
+def outcomes(build: Build, run: Run):  # noqa: ANN201 - a cached function
+    """Run a topic's program once and return what it printed for each scenario."""
+
+    @cache
+    def of(topic: str) -> tuple[dict[str, Outcome], str]:
+        done = run(program(build, topic), "all", timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = {}
+        for line in done.stdout.splitlines():
+            parts = line.split("|", 4)
+            if len(parts) == 5:
+                found[parts[0]] = Outcome(int(parts[1]), int(parts[2]), int(parts[3]), parts[4])
+        return found, done.stdout
+
+    return of
+
+
+@pytest.mark.parametrize(("topic", "row"), ROWS)
+def test_status_and_message(fc: str, outcomes, topic: str, row: Row) -> None:  # noqa: ANN001
+    found, text = outcomes(topic)
+    row = expected(fc, topic, row)
+    outcome = found[row.name]
+    assert outcome.status == row.status, outcome.message
+    assert row.fragment in outcome.message
+    assert outcome.failed == 0, text
+    assert outcome.left == 0
+
+
+@pytest.mark.parametrize("topic", TABLE)
+def test_table_is_complete(outcomes, topic: str) -> None:  # noqa: ANN001
+    assert set(outcomes(topic)[0]) == {row.name for row in TABLE[topic]}
+
+
+@pytest.mark.parametrize(("topic", "row"), STOP_ROWS)
+def test_program_stops(fc: str, build: Build, run: Run, topic: str, row: Row) -> None:
+    if not expected(fc, topic, row).status:
+        pytest.skip("allowed with this compiler")
+    done = run(program(build, topic), row.name)
+    assert done.returncode == 1
+    assert row.fragment in done.stderr
+    assert "returned" not in done.stdout
+
+
+@pytest.mark.parametrize(("topic", "name", "fragment"), [(topic, *row) for topic, rows in STOPS.items() for row in rows])
+def test_without_stat(fc: str, build: Build, run: Run, topic: str, name: str, fragment: str) -> None:
+    done = run(program(build, topic), name)
+    if fc != "gfortran" and name in FLANG_RETURNS:
+        assert done.returncode == 0
+        assert FLANG_RETURNS[name] in done.stdout
+        return
+    assert done.returncode == 1
+    assert fragment in done.stderr
+
+
+@pytest.mark.parametrize("row", FILES, ids=lambda row: row.name[:20] or "no name")
+def test_bad_file(build: Build, run: Run, row: Row) -> None:
+    done = run(build("load_file.f90"), row.name, "stat", timeout=20)
+    assert f"stat {row.status} torch_model_load: " in done.stdout
+    assert row.fragment in done.stdout
+    assert done.stdout.endswith("live 0\n")
+    done = run(build("load_file.f90"), row.name, timeout=20)
+    assert done.returncode == 1
+    assert row.fragment in done.stderr
+
+
+@pytest.mark.parametrize("name", GOOD_FILES)
+def test_unusual_name(build: Build, run: Run, name: str) -> None:
+    done = run(build("load_file.f90"), name, "stat")
+    assert done.stdout == "stat 0 \nlive 0\n"
+
+
+@pytest.mark.parametrize(("mode", "code"), [("stop", 7), ("return", 1)])
+def test_error_handler(build: Build, run: Run, mode: str, code: int) -> None:
+    done = run(build("error_handler.f90"), mode)
+    assert done.returncode == code
+    assert f"handler got {FILE} torch_model_load: cannot open 'missing.pt'" in done.stdout
+    assert "went on" not in done.stdout
+
+
+COMPILE_ERRORS = {
+    "derived_type": ("type(point), target :: a(3)", "call torch_tensor_from_array(t, a)", "from_array"),
+    "character": ("character(len=4), target :: a(3)", "call torch_tensor_from_array(t, a)", "from_array"),
+    "tensor_to_infer": ("real :: a(3)", "call model%infer(t, a)", "FINAL"),
+    "integer_pointer_to_pointer": ("real :: a(3)", "call torch_tensor_to_array(t, a)", "to_array"),
+}
+
+
+@pytest.mark.parametrize("name", COMPILE_ERRORS)
+def test_rejected_by_the_compiler(fc: str, tmp_path: Path, name: str) -> None:
+    declaration, statement, fragment = COMPILE_ERRORS[name]
+    source = tmp_path / "program.f90"
+    source.write_text(
+        f"""program refused
+  use :: ftorch
+  implicit none (type, external)
+  type :: point
+    real :: x
+  end type point
+  type(torch_tensor) :: t
+  type(torch_model) :: model
+  {declaration}
+  {statement}
+end program refused
+"""
+    )
+    compile_line = [fc, "-c", *flags(fc, "--fflags"), str(source)]
+    done = subprocess.run(compile_line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert fragment in done.stderr
+    good = source.read_text().replace(statement, "call torch_tensor_full(t, 1.0)")
+    source.write_text(good)
+    assert subprocess.run(compile_line, cwd=tmp_path, check=False).returncode == 0, "the rest of the program compiles"
+
+
+def test_sources_are_short() -> None:
+    for source in HERE.glob("*.f90"):
+        lines = source.read_text().splitlines()
+        assert len(lines) <= 400, source.name
+        assert max(map(len, lines)) <= 132, source.name
