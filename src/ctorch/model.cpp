@@ -116,21 +116,24 @@ size_t Model::output_named(const std::string& name, const Results& results) cons
   fail(CTORCH_ERROR_ARGUMENT, "argument 'output_names': the model has no output '", name, "'; it has: ", known);
 }
 
-void Model::write(size_t index, const at::Tensor& result, const at::Tensor& target, bool convert) const {
+void Model::check_output(size_t number, size_t index, const at::Tensor& result, const at::Tensor& target, bool convert) const {
   const bool same_dtype = result.scalar_type() == target.scalar_type();
-  if (result.sizes() != target.sizes() || (!same_dtype && !convert) || result.device() != target.device()) [[unlikely]] {
-    const auto words = port_words("output", index, output_spec(index));
-    if (result.device() != target.device())
-      fail(CTORCH_ERROR_DEVICE, words, ": the result is on ", result.device().str(), ", the tensor given for it on ",
-           target.device().str());
-    fail(CTORCH_ERROR_ARGUMENT, words, ": the model returns ", describe(result), ", the tensor given for it is ",
-         describe(target), result.sizes() == target.sizes() ? "; pass convert=.true. or an array of the model's dtype" : "");
-  }
-  if (same_dtype && plain(result) && plain(target)) [[likely]] {
+  const bool convertible = convert && at::canCast(result.scalar_type(), target.scalar_type());
+  if (result.sizes() == target.sizes() && (same_dtype || convertible) && result.device() == target.device()) [[likely]]
+    return;
+  const auto words = port_words("output", number, output_spec(index));
+  if (result.device() != target.device())
+    fail(CTORCH_ERROR_DEVICE, words, ": the result is on ", result.device().str(), ", the tensor given for it on ",
+         target.device().str());
+  fail(CTORCH_ERROR_ARGUMENT, words, ": the model returns ", describe(result), ", the tensor given for it is ", describe(target),
+       result.sizes() == target.sizes() && !convert ? "; pass convert=.true. or an array of the model's dtype" : "");
+}
+
+void write_output(const at::Tensor& result, const at::Tensor& target) {
+  if (result.scalar_type() == target.scalar_type() && plain(result) && plain(target)) [[likely]]
     std::memmove(target.mutable_data_ptr(), result.const_data_ptr(), result.nbytes());
-  } else {
+  else
     write_into(target, result);
-  }
 }
 
 std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>> Model::golden_sample() const {

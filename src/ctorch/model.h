@@ -17,8 +17,9 @@ class Model {
   // Runs on prepared inputs after checking them; the caller has entered the host environment and the gradient mode.
   void run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const;
 
-  // Writes result `index` into an existing tensor of exactly its shape and dtype (any dtype with convert).
-  void write(size_t index, const at::Tensor& result, const at::Tensor& target, bool convert) const;
+  // Checks that a result fits the tensor given for it: exactly its shape, device and dtype (with convert, one that can hold the
+  // values). `number` is its place in the call, `index` its place in the contract.
+  void check_output(size_t number, size_t index, const at::Tensor& result, const at::Tensor& target, bool convert) const;
 
   void check_output_count(size_t returned, size_t asked) const;
 
@@ -46,5 +47,8 @@ class Model {
   size_t fewest_inputs_ = 0;
   size_t most_inputs_ = 0;
 };
+
+// Copies a result that has been checked.
+void write_output(const at::Tensor& result, const at::Tensor& target);
 
 }  // namespace ctorch

@@ -79,13 +79,14 @@ void detach_aliases(Results& results, c10::ArrayRef<at::Tensor> targets) {
   }
 }
 
-// Puts results in the order of the wanted names.
-void select(const Model& model, Results& results, const char* names, int64_t width, int32_t count) {
+// Puts results in the order of the wanted names and tells where each stood.
+void select(const Model& model, Results& results, const char* names, int64_t width, c10::SmallVectorImpl<size_t>& places) {
   c10::SmallVector<at::Tensor, 4> chosen;
-  for (int32_t i = 0; i < count; ++i) {
-    std::string name(names + i * width, static_cast<size_t>(width));
+  for (size_t i = 0; i < places.size(); ++i) {
+    std::string name(names + static_cast<int64_t>(i) * width, static_cast<size_t>(width));
     name.erase(name.find_last_not_of(' ') + 1);
-    chosen.push_back(results.values[model.output_named(name, results)]);
+    places[i] = model.output_named(name, results);
+    chosen.push_back(results.values[places[i]]);
   }
   results.values = std::move(chosen);
 }
@@ -173,20 +174,26 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
     Results results;
     results.want_names = names_width > 0;
     network.run(in, convert != 0, results);
+    c10::SmallVector<size_t, 4> places;  // of the results in the contract, when names have reordered them
     if (names_width > 0) {
       require(output_names, "output_names");
-      select(network, results, output_names, names_width, n_outputs);
+      places.resize(static_cast<size_t>(n_outputs));
+      select(network, results, output_names, names_width, places);
     }
-    network.check_output_count(results.values.size(), static_cast<size_t>(n_outputs));
+    const size_t count = results.values.size();
+    network.check_output_count(count, static_cast<size_t>(n_outputs));
     in.clear();
+    // All are checked before the first is written: a refused call leaves every output as it was.
+    for (size_t i = 0; i < count; ++i)
+      if (targets[i].defined())
+        network.check_output(i, places.empty() ? i : places[i], results.values[i], targets[i], convert != 0);
     detach_aliases(results, targets);
-    for (size_t i = 0; i < results.values.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
       at::Tensor& result = results.values[i];
-      if (targets[i].defined()) {
-        network.write(i, result, targets[i], convert != 0);
-      } else {
+      if (targets[i].defined())
+        write_output(result, targets[i]);
+      else
         give(&outputs[i], !requires_grad && shared(result) ? result.clone() : std::move(result));
-      }
     }
   });
 }
@@ -224,7 +231,8 @@ int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, con
     }
     const at::Tensor target = array_tensor(*y, y_view, y_type);
     detach_aliases(results, target);
-    network.write(0, result, target, convert != 0);
+    network.check_output(0, 0, result, target, convert != 0);
+    write_output(result, target);
   });
 }
 

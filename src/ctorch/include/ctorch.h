@@ -195,7 +195,7 @@ int32_t ctorch_tensor_copy_to_array(const ctorch_tensor *tensor, const ctorch_ar
 
 /**
  * Describes the tensor's own memory as a host array: on entry array->dtype, rank, order and order_dims say what the caller
- * holds, on return data, shape and byte_strides are filled in. The view is valid as long as the tensor lives.
+ * holds, on return data, shape, byte_strides and the tensor's own dtype are filled in. The view is valid as long as the tensor lives.
  */
 int32_t ctorch_tensor_view_array(const ctorch_tensor *tensor, ctorch_array *array);
 
