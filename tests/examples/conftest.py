@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,8 @@ CMake = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def command(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command; the test looks at what it returns."""
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    quiet = {**os.environ, "OMP_WAIT_POLICY": "passive"}  # tests run side by side: no spinning
+    return subprocess.run(words, cwd=cwd, env=quiet, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="session", params=["gfortran", "flang-22"])

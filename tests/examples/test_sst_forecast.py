@@ -97,7 +97,7 @@ def test_a_second_demo_trains_nothing(build: Path) -> None:
     ],
 )
 def test_the_program_says_what_is_wrong(build: Path, arguments: tuple[str, ...], message: str) -> None:
-    words = [build / "sst_forecast", *arguments]
+    words: list[str | Path] = [build / "sst_forecast", *arguments]
     done = subprocess.run(words, cwd=build, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert message in done.stderr
@@ -108,3 +108,6 @@ def test_flang_is_told_why_the_example_is_left_out(tmp_path: Path, configure: Ca
     assert done.returncode == 0, done.stdout + done.stderr
     assert "This example is left out" in done.stderr
     assert "made for gfortran" in " ".join(done.stderr.split())
+    done = command("cmake", "--build", tmp_path, "--target", "demo")
+    assert done.returncode != 0
+    assert "This example is left out" in done.stdout

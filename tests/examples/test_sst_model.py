@@ -71,7 +71,7 @@ def test_the_network_does_not_know_where_the_map_is_cut(observations: Observatio
 def test_the_exported_file_is_the_module(observations: Observations, tmp_path: Path) -> None:
     model = emulator(observations)
     train.export(model, observations, tmp_path / "sst.pt")
-    loaded = torch.jit.load(tmp_path / "sst.pt")
+    loaded = torch.jit.load(tmp_path / "sst.pt")  # type: ignore[no-untyped-call]
     mask = torch.from_numpy(observations.ocean).float()
     for index in range(0, 54, 7):
         inputs: list[Tensor] = [torch.from_numpy(observations.sst[index]), mask, torch.tensor(observations.month[index]).int()]
