@@ -1,0 +1,44 @@
+"""What all tests share: the Fortran compilers, and stand-alone programs built as a user would build them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from ftorch import find_compiler
+
+from .support import BUILD, BuildFortran, both_compilers, printed_flags, run
+
+
+@pytest.fixture(scope="session", params=both_compilers())
+def fc(request: pytest.FixtureRequest) -> str:
+    """Command of a Fortran compiler; every test runs with each."""
+    command: str = request.param
+    find_compiler(command)  # fails, and says so, where set-up has not installed it
+    return command
+
+
+@pytest.fixture(scope="session")
+def build_fortran() -> BuildFortran:
+    """Build a program from sources with the printed flags; what is up to date is not built again."""
+
+    def build(*sources: Path, compiler: str, api: str = "ftorch", flags: tuple[str, ...] = ()) -> Path:
+        installed = find_compiler(compiler)
+        first = printed_flags(compiler, "--fflags", "--api", api)
+        last = printed_flags(compiler, "--ldflags")
+        library = Path(last[0].removeprefix("-L")) / "libftorch.so"
+        key = hashlib.sha256(repr((first, last, flags, library.stat().st_mtime_ns)).encode())
+        for source in sources:
+            key.update(source.read_bytes())
+        folder = BUILD / installed.tag / f"{sources[-1].stem}-{key.hexdigest()[:12]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        program = folder / sources[-1].stem
+        with FileLock(folder / "lock"):
+            if not program.exists():
+                run(compiler, *flags, *first, *sources, *last, "-o", program, cwd=folder)
+        return program
+
+    return build

@@ -1,0 +1,107 @@
+"""Real projects, built after the installation in each way the documentation names, with each compiler."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from ftorch import Installation, find_compiler
+
+from ..support import BUILD, ROOT, BuildFortran, run
+
+PROJECTS = Path(__file__).resolve().parent / "projects"
+SOURCES = {"ftorch": PROJECTS / "main.f90", "ftorch1": PROJECTS / "main1.f90"}
+EXPECTED = "sum 3.0 3.0 3.0 3.0 3.0 3.0\n"
+
+apis = pytest.mark.parametrize("api", ["ftorch", "ftorch1"])
+
+
+def configure(project: str, build: Path, fc: str, *options: str) -> str:
+    return run("cmake", "-G", "Ninja", "-S", PROJECTS / project, "-B", build, f"-DCMAKE_Fortran_COMPILER={fc}", *options)
+
+
+@apis
+def test_find_package(fc: str, api: str, tmp_path: Path) -> None:
+    place = run(sys.executable, "-m", "ftorch", "--cmake-dir").strip()
+    component = "" if api == "ftorch" else api
+    said = configure("find_package", tmp_path, fc, f"-DFTorch_DIR={place}", f"-DSOURCE={SOURCES[api]}", f"-DCOMPONENTS={component}")
+    assert "compiling the Fortran interface" not in said  # it is installed for this compiler
+    run("cmake", "--build", tmp_path)
+    assert run(tmp_path / "downstream") == EXPECTED
+
+
+@apis
+def test_find_package_compiles_the_interface_for_a_compiler_without_one(fc: str, api: str, tmp_path: Path) -> None:
+    component = "" if api == "ftorch" else api
+    said = configure(
+        "find_package",
+        tmp_path,
+        fc,
+        f"-DFTorch_DIR={Installation().cmake_dir}",
+        "-DFTorch_COMPILE_FORTRAN=ON",
+        f"-DSOURCE={SOURCES[api]}",
+        f"-DCOMPONENTS={component}",
+    )
+    assert f"compiling the Fortran interface for {find_compiler(fc).tag}" in said
+    run("cmake", "--build", tmp_path)
+    assert run(tmp_path / "downstream") == EXPECTED
+    assert str(tmp_path) in run("ldd", tmp_path / "downstream")
+
+
+def test_add_subdirectory(fc: str) -> None:
+    # Compiles everything, so the folder is kept between runs; unoptimized, because that is what takes the time.
+    build = BUILD / find_compiler(fc).tag / "add_subdirectory"
+    build.mkdir(parents=True, exist_ok=True)
+    with FileLock(build.with_suffix(".lock")):
+        options = (f"-DFTORCH={ROOT}", f"-DPython_EXECUTABLE={sys.executable}", "-DCMAKE_BUILD_TYPE=None")
+        configure("add_subdirectory", build, fc, *options)
+        run("cmake", "--build", build)
+    assert run(build / "downstream") == EXPECTED
+    assert run(build / "downstream1") == EXPECTED
+
+
+@apis
+def test_makefile_with_pkg_config(fc: str, api: str, tmp_path: Path) -> None:
+    place = Installation()
+    run(
+        "make",
+        "-C",
+        PROJECTS / "pkgconfig",
+        f"FC={fc}",
+        f"OUT={tmp_path}",
+        f"SOURCE={SOURCES[api]}",
+        f"PACKAGE={api}",
+        f"DEFINE=--define-variable=compiler={find_compiler(fc).tag}",
+        env={**os.environ, "PKG_CONFIG_PATH": str(place.pkgconfig_dir)},
+    )
+    assert run(tmp_path / "downstream") == EXPECTED
+
+
+@apis
+def test_printed_flags(fc: str, api: str, build_fortran: BuildFortran) -> None:
+    assert run(build_fortran(SOURCES[api], compiler=fc, api=api)) == EXPECTED
+
+
+def test_a_c_project_gets_the_c_interface(tmp_path: Path) -> None:
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\n"
+        "project(c_only LANGUAGES C)\n"
+        "find_package(FTorch REQUIRED)\n"
+        "add_executable(c_only main.c)\n"
+        "target_link_libraries(c_only PRIVATE FTorch::ctorch)\n"
+    )
+    (tmp_path / "main.c").write_text(
+        "#include <ctorch.h>\n"
+        "int main(void) {\n"
+        "  int64_t alive = -1;\n"
+        "  return ctorch_live_handles(CTORCH_HANDLE_ANY, &alive) != CTORCH_SUCCESS || alive != 0;\n"
+        "}\n"
+    )
+    said = run("cmake", "-S", tmp_path, "-B", tmp_path / "b", f"-DFTorch_DIR={Installation().cmake_dir}")
+    assert "only the C interface FTorch::ctorch is defined" in said
+    run("cmake", "--build", tmp_path / "b")
+    run(tmp_path / "b" / "c_only")

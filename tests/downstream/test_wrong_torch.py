@@ -1,0 +1,85 @@
+"""Another PyTorch than the one the library was built for is an error with a message, not an undefined symbol."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import ftorch
+
+from ..support import BuildFortran, run
+from .test_projects import SOURCES
+
+BUILT_FOR = "this library was built for PyTorch 2.13.0"
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Path:
+    """Copy of the C libraries without PyTorch beside it; programs find it by LD_LIBRARY_PATH."""
+    library = tmp_path / "ftorch" / "lib"
+    library.mkdir(parents=True)
+    for name in ("libctorch.so", "libctorch_torch.so"):
+        shutil.copy2(ftorch.Installation().library_dir / name, library)
+    return library
+
+
+def compile_c(source: str, library: Path) -> None:
+    library.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=source, text=True, check=True)
+
+
+def message(program: Path, library: Path) -> str:
+    """What the program says before it stops."""
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_no_torch(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
+    said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
+    assert f"{BUILT_FOR} and cannot use the one it found: libtorch.so: cannot open shared object file" in said
+    assert "install torch==2.13.0" in said
+
+
+def test_torch_without_the_symbols(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
+    for name in ("libtorch.so", "libtorch_cpu.so", "libc10.so"):
+        compile_c("int nothing;", moved.parents[1] / "torch" / "lib" / name)
+    said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
+    assert f"{BUILT_FOR} and cannot use the one it found" in said
+    assert "install torch==2.13.0" in said
+
+
+def test_torch_of_another_minor_version(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
+    compile_c('const char *ctorch_implementation_torch_version(void) { return "2.12.1"; }', moved / "libctorch_torch.so")
+    said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
+    assert f"{BUILT_FOR} and found PyTorch 2.12.1; install torch==2.13.0" in said
+
+
+def test_libraries_of_two_versions(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
+    compile_c('const char *ctorch_implementation_torch_version(void) { return "2.13.9"; }', moved / "libctorch_torch.so")
+    assert "belongs to another version of this library; install both anew" in message(
+        build_fortran(SOURCES["ftorch"], compiler=fc), moved
+    )
+
+
+def test_stat_reports_it(fc: str, build_fortran: BuildFortran, moved: Path, tmp_path: Path) -> None:
+    source = tmp_path / "with_stat.f90"
+    source.write_text(
+        "program with_stat\n"
+        "  use ftorch\n"
+        "  implicit none (type, external)\n"
+        "  type(torch_tensor) :: a\n"
+        "  integer :: stat\n"
+        "  character(len=300) :: errmsg\n"
+        "  call torch_tensor_full(a, 1.0, stat=stat, errmsg=errmsg)\n"
+        "  print '(i0,1x,a)', merge(1, 0, stat == torch_error_library), trim(errmsg)\n"
+        "end program with_stat\n"
+    )
+    said = run(build_fortran(source, compiler=fc), env={**os.environ, "LD_LIBRARY_PATH": str(moved)})
+    assert said.startswith("1 ")
+    assert BUILT_FOR in said
