@@ -43,7 +43,7 @@ contains
 
       call print_table(obs, start, one_month, free_run)
       call write_forecast(forecast_file, obs, start + 1, one_month, free_run)
-   end subroutine
+   end subroutine run
 
    !> Errors of the network beside those of persistence: "next month is like this month" for the left half of the table, "it stays
    !> as it was at the start" for the free run.
@@ -67,13 +67,13 @@ contains
          print '(i0,"-",i2.2,2f10.3,4x,2f10.3)', year(obs%time(start + i)), calendar_month(obs%time(start + i)), error
       end do
       print '("all    ",2f10.3,4x,2f10.3)', sqrt(squares / size(one_month, 3))
-   end subroutine
+   end subroutine print_table
 
    !> Root mean square difference over the ocean. No area weights: within 5 degrees of the equator all cells are equal to 0.4 %.
    pure real(real64) function rmse(field, truth, mask)
       real(real64), intent(in) :: field(:, :), truth(:, :), mask(:, :)
       rmse = sqrt(sum((field - truth)**2, mask=mask > 0.5_real64) / sum(mask))
-   end function
+   end function rmse
 
    function argument(number) result(text)
       integer, intent(in) :: number
@@ -84,6 +84,6 @@ contains
       if (length == 0) error stop 'usage: sst_forecast OBSERVATIONS.nc MODEL.pt FORECAST.nc'
       allocate (character(len=length) :: text)
       call get_command_argument(number, text)
-   end function
+   end function argument
 
-end program
+end program sst_forecast

@@ -14,7 +14,7 @@ contains
       real(real64), intent(in), target :: sst(:, :)       !< this month's field, K
       real(real64), intent(in), target :: mask(:, :)      !< 1 on ocean, 0 on land
       integer, intent(in) :: month                        !< calendar month of sst, 1 = January
-      real(real64), intent(out), target :: sst_next(:, :) !< next month's field, K
+      real(real64), intent(out), target :: sst_next(:, :)  !< next month's field, K
       type(torch_tensor) :: inputs(3), outputs(1)
       integer :: stat
       character(len=512) :: errmsg
@@ -29,6 +29,6 @@ contains
       ! We compute in double precision, the network in single: without convert=.true. this is an error, never a silent copy.
       call torch_model_forward(model, inputs, outputs, convert=.true., stat=stat, errmsg=errmsg)
       if (stat /= torch_success) error stop 'sst_step: '//trim(errmsg)
-   end subroutine
+   end subroutine sst_step
 
-end module
+end module sst_emulator

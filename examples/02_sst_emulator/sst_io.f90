@@ -8,12 +8,12 @@ module sst_io
 
    !> Monthly mean fields, in the order of this program: sst(longitude, latitude, time).
    type :: observations
-      real(real64), allocatable :: lon(:), lat(:) !< degrees
+      real(real64), allocatable :: lon(:), lat(:)  !< degrees
       real(real64), allocatable :: time(:)        !< middle of each month, hours since 1970-01-01
       real(real64), allocatable :: sst(:, :, :)   !< K; `land` on land points
       real(real64), allocatable :: mask(:, :)     !< 1 on ocean, 0 on land
       real(real64) :: land                        !< what the file holds on land
-   end type
+   end type observations
 
 contains
 
@@ -36,7 +36,7 @@ contains
       call read_axis(file, 'time', obs%time)
       call check(nf90_close(file), path)
       obs%mask = merge(0.0_real64, 1.0_real64, any(obs%sst >= obs%land, dim=3))
-   end subroutine
+   end subroutine read_observations
 
    subroutine read_axis(file, name, values)
       integer, intent(in) :: file
@@ -46,7 +46,7 @@ contains
 
       call check(nf90_inq_varid(file, name, id), name)
       call check(nf90_get_var(file, id, values), name)
-   end subroutine
+   end subroutine read_axis
 
    !> Write both forecasts of the months `first` to `first + size(one_month, 3) - 1` as a CF file. Land is the fill value, because
    !> that is what the observations hold there and the network leaves land alone.
@@ -75,7 +75,7 @@ contains
       call check(nf90_put_var(file, one, one_month), 'sst_one_month')
       call check(nf90_put_var(file, free, free_run), 'sst_free_run')
       call check(nf90_close(file), path)
-   end subroutine
+   end subroutine write_forecast
 
    subroutine define_axis(file, name, units, axis, length, dim, id)
       integer, intent(in) :: file, length
@@ -87,7 +87,7 @@ contains
       call check(nf90_put_att(file, id, 'standard_name', name), name)
       call check(nf90_put_att(file, id, 'units', units), name)
       call check(nf90_put_att(file, id, 'axis', axis), name)
-   end subroutine
+   end subroutine define_axis
 
    subroutine define_sst(file, name, long_name, dims, land, id)
       integer, intent(in) :: file, dims(3)
@@ -102,28 +102,28 @@ contains
       call check(nf90_put_att(file, id, 'units', 'K'), name)
       call check(nf90_put_att(file, id, 'cell_methods', 'time: mean'), name)
       call check(nf90_put_att(file, id, '_FillValue', real(land)), name)
-   end subroutine
+   end subroutine define_sst
 
    !> Whole months from January 1970 to a time in the middle of a month: there the length of an average month is exact enough.
    elemental integer function months_since_1970(hours)
       real(real64), intent(in) :: hours
       months_since_1970 = int(hours / (365.2425_real64 * 24 / 12))
-   end function
+   end function months_since_1970
 
    elemental integer function calendar_month(hours)
       real(real64), intent(in) :: hours
       calendar_month = modulo(months_since_1970(hours), 12) + 1
-   end function
+   end function calendar_month
 
    elemental integer function year(hours)
       real(real64), intent(in) :: hours
       year = 1970 + months_since_1970(hours) / 12
-   end function
+   end function year
 
    subroutine check(status, what)
       integer, intent(in) :: status
       character(len=*), intent(in) :: what
       if (status /= nf90_noerr) error stop 'sst_forecast: '//what//': '//trim(nf90_strerror(status))
-   end subroutine
+   end subroutine check
 
-end module
+end module sst_io

@@ -43,8 +43,9 @@ void apply_layout(const ctorch_array& array, ArrayView& view, const char* noun) 
   const bool identity = std::is_sorted(array.order_dims, array.order_dims + array.rank);
   if (identity) return;
   if (!fortran_contiguous(array))
-    fail(CTORCH_ERROR_ARGUMENT, "argument 'layout' of ", noun,
-         ": only a contiguous array can be read in another memory order; permute_dims= gives the transposed view of any section");
+    fail(
+        CTORCH_ERROR_ARGUMENT, "argument 'layout' of ", noun,
+        ": only a contiguous array can be read in another memory order; permute_dims= gives the transposed view of any section");
   int64_t stride = 1;
   for (int32_t d = 0; d < array.rank; ++d) {
     const auto dim = static_cast<size_t>(array.order_dims[d] - 1);
@@ -61,7 +62,8 @@ int64_t element_stride(const ctorch_array& array, int32_t d, const char* noun) {
          "), which a PyTorch view cannot; give an array in forward order, or copy=.true. in torch_tensor_from_array");
   if (bytes % array.element_bytes != 0)
     fail(CTORCH_ERROR_ARGUMENT, noun, ": dimension ", d + 1, " has a byte stride of ", bytes,
-         ", no multiple of the element size ", array.element_bytes, "; give a plain array, or copy=.true. in torch_tensor_from_array");
+         ", no multiple of the element size ", array.element_bytes,
+         "; give a plain array, or copy=.true. in torch_tensor_from_array");
   return bytes / array.element_bytes;
 }
 
@@ -106,6 +108,15 @@ at::Tensor in_array_order(const at::Tensor& tensor, const ctorch_array& array) {
   return tensor.permute(dims);
 }
 
+// Descriptions that no Fortran compiler makes, but a C program may.
+void check_description(const ctorch_array& array, const char* noun) {
+  if (array.rank < 0 || array.rank > CTORCH_MAX_RANK)
+    fail(CTORCH_ERROR_ARGUMENT, noun, ": expected a rank of 0 to ", CTORCH_MAX_RANK, ", got ", array.rank);
+  if (array.element_bytes <= 0) fail(CTORCH_ERROR_ARGUMENT, noun, ": element_bytes is ", array.element_bytes);
+  if (array.order < CTORCH_ORDER_INDEX || array.order > CTORCH_ORDER_LAYOUT)
+    fail(CTORCH_ERROR_ARGUMENT, noun, ": order ", array.order, " is no CTORCH_ORDER_* constant");
+}
+
 void check_rank(const at::Tensor& tensor, const ctorch_array& array) {
   if (tensor.dim() != array.rank)
     fail(CTORCH_ERROR_ARGUMENT, "the array has rank ", array.rank, ", the tensor has rank ", tensor.dim(), " (",
@@ -115,6 +126,7 @@ void check_rank(const at::Tensor& tensor, const ctorch_array& array) {
 }  // namespace
 
 int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, bool copies) {
+  check_description(array, noun);
   switch (array.dtype) {
     case CTORCH_ARRAY_CHARACTER: fail(CTORCH_ERROR_ARGUMENT, noun, " is of type character; tensors hold numbers and logicals");
     case CTORCH_ARRAY_DERIVED: fail(CTORCH_ERROR_ARGUMENT, noun, " is of a derived type; pass one of its numeric components");
@@ -130,7 +142,8 @@ int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, 
   if (!array.data) fail(CTORCH_ERROR_ARGUMENT, noun, " is not allocated or not associated");
   for (int32_t d = 0; d < array.rank; ++d)
     if (array.shape[d] < 0)
-      fail(CTORCH_ERROR_ARGUMENT, noun, " is an assumed-size array (declared with *), whose size nobody knows; pass a section "
+      fail(CTORCH_ERROR_ARGUMENT, noun,
+           " is an assumed-size array (declared with *), whose size nobody knows; pass a section "
            "with bounds, like a(1:n)");
   if (array.dtype == CTORCH_ARRAY_LOGICAL) return CTORCH_DTYPE_BOOL;
   if (dtype == CTORCH_DTYPE_DEFAULT) return array.dtype;
@@ -162,7 +175,11 @@ ArrayView array_view(const ctorch_array& array, const char* noun) {
 }
 
 at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype) {
-  return at::for_blob(array.data, view.shape).strides(view.strides).options(at::TensorOptions(scalar_type(dtype))).target_device(c10::kCPU).make_tensor();
+  return at::for_blob(array.data, view.shape)
+      .strides(view.strides)
+      .options(at::TensorOptions(scalar_type(dtype)))
+      .target_device(c10::kCPU)
+      .make_tensor();
 }
 
 }  // namespace ctorch

@@ -12,7 +12,8 @@ int32_t ctorch_tensor_backward(const ctorch_tensor* tensor, const ctorch_tensor*
     HostEnvironment host;
     Input output(tensor, "tensor");
     if (!output->requires_grad())
-      fail(CTORCH_ERROR_ARGUMENT, "the tensor depends on nothing that requires gradients; make an input with requires_grad=.true.");
+      fail(CTORCH_ERROR_ARGUMENT,
+           "the tensor depends on nothing that requires gradients; make an input with requires_grad=.true.");
     at::Tensor gradient;
     if (external_gradient && external_gradient->id) {
       gradient = *Input(external_gradient, "external_gradient");
@@ -33,7 +34,8 @@ int32_t ctorch_tensor_gradient(const ctorch_tensor* tensor, ctorch_tensor* gradi
     Input input(tensor, "tensor");
     const at::Tensor grad = input->grad();
     if (!grad.defined())
-      fail(CTORCH_ERROR_ARGUMENT, "the tensor has no gradient: it needs requires_grad=.true. and a call of torch_tensor_backward "
+      fail(CTORCH_ERROR_ARGUMENT,
+           "the tensor has no gradient: it needs requires_grad=.true. and a call of torch_tensor_backward "
            "on something computed from it");
     deliver(gradient, grad.detach().clone());
   });

@@ -36,7 +36,8 @@ std::string devices_present() {
 
 void check_dtype(int32_t dtype) {
   if (dtype < 0 || dtype >= n_dtypes)
-    fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': ", dtype, " is no torch_k* dtype constant (expected 0 to ", n_dtypes - 1, ")");
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': ", dtype, " is no torch_k* dtype constant (expected 0 to ", n_dtypes - 1,
+         ")");
 }
 
 }  // namespace
@@ -85,8 +86,8 @@ int32_t device_count(int32_t type) {
 c10::Device device(int32_t type, int32_t index) {
   const char* name = device_name(type);
   if (!name)
-    fail(CTORCH_ERROR_DEVICE, "argument 'device_type': ", type, " is no torch_k* device constant; present here: ",
-         devices_present());
+    fail(CTORCH_ERROR_DEVICE, "argument 'device_type': ", type,
+         " is no torch_k* device constant; present here: ", devices_present());
   if (type == CTORCH_DEVICE_CPU) {
     if (index > 0) fail(CTORCH_ERROR_DEVICE, "argument 'device_index': the cpu has no index, got ", index);
     return c10::Device(c10::kCPU);

@@ -38,9 +38,7 @@ uint16_t get_x87() {
   __asm__ volatile("fnstcw %0" : "=m"(word));
   return word;
 }
-void set_x87(uint16_t word) {
-  __asm__ volatile("fnclex\n\tfldcw %0" : : "m"(word));
-}
+void set_x87(uint16_t word) { __asm__ volatile("fnclex\n\tfldcw %0" : : "m"(word)); }
 
 // Worker threads inherit the traps of the thread that started them. Masks them on all workers of this thread's team, or puts
 // back what they had. Only for hosts that trap: two short parallel regions.

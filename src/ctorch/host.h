@@ -14,11 +14,11 @@ class HostEnvironment {
   HostEnvironment& operator=(const HostEnvironment&) = delete;
 
  private:
-  uint32_t control_;       // SSE control and status, or unused where fenv is saved instead
-  uint16_t x87_;           // x87 control word
-  bool traps_;             // the host traps floating-point exceptions
-  int threads_;            // the host's OpenMP thread count on this thread
-  void* fenv_ = nullptr;   // other processors: the whole environment
+  uint32_t control_;      // SSE control and status, or unused where fenv is saved instead
+  uint16_t x87_;          // x87 control word
+  bool traps_;            // the host traps floating-point exceptions
+  int threads_;           // the host's OpenMP thread count on this thread
+  void* fenv_ = nullptr;  // other processors: the whole environment
 };
 
 void set_threads(int32_t count);  // 0: as many as the host's OpenMP would use

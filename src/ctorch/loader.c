@@ -48,7 +48,8 @@ static int same_minor(const char *built, const char *found) {
 static void load(void) {
   char path[4096];
   implementation_path(path, sizeof path);
-  const char *hint = "install torch==" CTORCH_TORCH_VERSION " in the environment this library was installed into, "
+  const char *hint = "install torch==" CTORCH_TORCH_VERSION
+                     " in the environment this library was installed into, "
                      "or build the library again for the PyTorch that is there";
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {

@@ -28,15 +28,15 @@ class KeepRandomState {
   at::Tensor state_;
 };
 
-bool plain(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg(); }
+bool plain(const at::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg();
+}
 
 }  // namespace
 
 Model::Model(const std::string& path, c10::Device device, bool requires_grad, bool is_training) : device_(device) {
   switch (inspect_model_file(path)) {
-    case ModelFormat::torchscript:
-      backend_ = load_torchscript(path, device, requires_grad, is_training, extras_);
-      break;
+    case ModelFormat::torchscript: backend_ = load_torchscript(path, device, requires_grad, is_training, extras_); break;
   }
   if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
   std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
@@ -125,7 +125,8 @@ void Model::check_output(size_t number, size_t index, const at::Tensor& result, 
   if (result.device() != target.device())
     fail(CTORCH_ERROR_DEVICE, words, ": the result is on ", result.device().str(), ", the tensor given for it on ",
          target.device().str());
-  fail(CTORCH_ERROR_ARGUMENT, words, ": the model returns ", describe(result), ", the tensor given for it is ", describe(target),
+  fail(CTORCH_ERROR_ARGUMENT, words, ": the model returns ", describe(result), ", the tensor given for it is ",
+       describe(target),
        result.sizes() == target.sizes() && !convert ? "; pass convert=.true. or an array of the model's dtype" : "");
 }
 
@@ -193,7 +194,8 @@ double Model::self_test() const {
     // Equal values, NaN and infinity among them, differ by nothing.
     const at::Tensor same = got.eq(expected[i]).logical_or(got.ne(got).logical_and(expected[i].ne(expected[i])));
     const at::Tensor difference = at::sub(got.to(wide), expected[i].to(wide)).abs();
-    largest = std::max(largest, at::where(same, at::zeros_like(difference), difference).nan_to_num(INFINITY).max().item<double>());
+    largest =
+        std::max(largest, at::where(same, at::zeros_like(difference), difference).nan_to_num(INFINITY).max().item<double>());
   }
   return largest;
 }

@@ -150,9 +150,9 @@ int32_t ctorch_model_delete(ctorch_model* model) {
   return CTORCH_SUCCESS;
 }
 
-int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs,
-                             ctorch_tensor outputs[], int32_t n_outputs, int32_t requires_grad, int32_t convert,
-                             const char* output_names, int64_t names_width) {
+int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs, ctorch_tensor outputs[],
+                             int32_t n_outputs, int32_t requires_grad, int32_t convert, const char* output_names,
+                             int64_t names_width) {
   return guard([&] {
     HostEnvironment host;
     const Model& network = model_of(model);

@@ -91,7 +91,8 @@ void verify_checksums(const std::string& path, const std::vector<ZipEntry>& entr
     for (const auto& entry : entries) {
       const auto [data, size] = reader.getRecord(without_archive_name(entry.name));
       if (crc32(static_cast<const unsigned char*>(data.get()), size) != entry.crc)
-        fail(CTORCH_ERROR_FILE, "'", path, "' is corrupt: the checksum of '", entry.name, "' is wrong; copy or export it again");
+        fail(CTORCH_ERROR_FILE, "'", path, "' is corrupt: the checksum of '", entry.name,
+             "' is wrong; copy or export it again");
     }
   } catch (const c10::Error& error) {
     fail(CTORCH_ERROR_FILE, "'", path, "' is corrupt: ", error.what_without_backtrace());
@@ -101,10 +102,9 @@ void verify_checksums(const std::string& path, const std::vector<ZipEntry>& entr
 }  // namespace
 
 ModelFormat inspect_model_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (path.empty()) fail(CTORCH_ERROR_FILE, "argument 'filename' is empty");
-  if (::stat(path.c_str(), &status) != 0)
-    fail(CTORCH_ERROR_FILE, "cannot open '", path, "': ", std::strerror(errno));
+  if (::stat(path.c_str(), &status) != 0) fail(CTORCH_ERROR_FILE, "cannot open '", path, "': ", std::strerror(errno));
   if (S_ISDIR(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path, "' is a directory, not a model file");
   // Reading from a pipe would wait for ever.
   if (!S_ISREG(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path, "' is no regular file");
@@ -118,7 +118,8 @@ ModelFormat inspect_model_file(const std::string& path) {
   if (std::memcmp(magic.data(), "PK\x03\x04", 4) != 0) {
     const bool pickle = magic[0] == '\x80';
     fail(CTORCH_ERROR_FILE, "'", path, "' is no model file",
-         pickle ? ": it is a Python pickle (torch.save); export the module with pt2ts export" : "; expected one made by pt2ts export");
+         pickle ? ": it is a Python pickle (torch.save); export the module with pt2ts export"
+                : "; expected one made by pt2ts export");
   }
   const auto entries = zip_directory(file, size, path);
   bool code = false, pickle = false, package = false, exported = false;
@@ -134,13 +135,17 @@ ModelFormat inspect_model_file(const std::string& path) {
     return ModelFormat::torchscript;
   }
   if (package)
-    fail(CTORCH_ERROR_FILE, "'", path, "' is a compiled AOTInductor package, which this version cannot run; export the module "
+    fail(CTORCH_ERROR_FILE, "'", path,
+         "' is a compiled AOTInductor package, which this version cannot run; export the module "
          "as TorchScript with pt2ts export");
   if (exported)
-    fail(CTORCH_ERROR_FILE, "'", path, "' is a plain torch.export file, which only Python can run; export the module with pt2ts export");
+    fail(CTORCH_ERROR_FILE, "'", path,
+         "' is a plain torch.export file, which only Python can run; export the module with pt2ts export");
   if (pickle)
-    fail(CTORCH_ERROR_FILE, "'", path, "' holds weights or objects saved by torch.save, not a model that runs without Python; "
-         "export the module with pt2ts export --weights ", path);
+    fail(CTORCH_ERROR_FILE, "'", path,
+         "' holds weights or objects saved by torch.save, not a model that runs without Python; "
+         "export the module with pt2ts export --weights ",
+         path);
   fail(CTORCH_ERROR_FILE, "'", path, "' is a zip archive but no PyTorch model; expected one made by pt2ts export");
 }
 

@@ -1,7 +1,7 @@
 // Entries about the process: versions, threads, random numbers, live handles, devices.
+#include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/core/Generator.h>
-#include <ATen/Context.h>
 #include <torch/version.h>
 
 #include "host.h"

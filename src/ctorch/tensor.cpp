@@ -1,10 +1,10 @@
 // Entries that make, release, assign and ask about tensors.
-#include "tensor_handle.h"
-
 #include <ATen/Functions.h>
 #include <ATen/core/Formatting.h>
 
 #include <sstream>
+
+#include "tensor_handle.h"
 
 using namespace ctorch;
 
@@ -99,7 +99,11 @@ int32_t ctorch_tensor_from_blob(void* data, int32_t rank, const int64_t shape[],
     check_strides(steps);
     const bool wraps = where.is_cpu() || on_device;
     const c10::Device memory = wraps ? where : c10::Device(c10::kCPU);
-    at::Tensor made = at::for_blob(data, sizes).strides(steps).options(at::TensorOptions(scalar_type(dtype)).device(memory)).target_device(memory).make_tensor();
+    at::Tensor made = at::for_blob(data, sizes)
+                          .strides(steps)
+                          .options(at::TensorOptions(scalar_type(dtype)).device(memory))
+                          .target_device(memory)
+                          .make_tensor();
     if (!wraps) {
       HostEnvironment host;
       made = made.to(where);

@@ -47,7 +47,8 @@ void flatten(const c10::IValue& value, const std::string& name, Results& results
     const auto type = value.isDouble() ? c10::kDouble : value.isInt() ? c10::kLong : c10::kBool;
     flatten(at::scalar_tensor(value.toScalar(), at::TensorOptions(type)), name, results);
   } else if (!value.isNone()) {
-    fail(CTORCH_ERROR_MODEL, "the model returned a ", value.tagKind(), ", which is no tensor nor a tuple, list or dictionary of them");
+    fail(CTORCH_ERROR_MODEL, "the model returned a ", value.tagKind(),
+         ", which is no tensor nor a tuple, list or dictionary of them");
   }
 }
 

@@ -49,15 +49,15 @@ enum {
 
 /** A host array as its compiler describes it. Filled by the Fortran side, only read here unless an entry says otherwise. */
 typedef struct ctorch_array {
-  void *data;                             /**< first element; null for an unallocated or unassociated array */
-  int64_t shape[CTORCH_MAX_RANK];         /**< extents; -1 last for an assumed-size array */
-  int64_t byte_strides[CTORCH_MAX_RANK];  /**< distance of neighbours in bytes; may be negative */
-  int32_t rank;                           /**< number of dimensions */
-  int32_t dtype;                          /**< CTORCH_DTYPE_* of the storage, or a CTORCH_ARRAY_* refusal */
-  int32_t element_bytes;                  /**< size of one element */
-  int32_t order;                          /**< CTORCH_ORDER_* */
-  int32_t order_count;                    /**< how many order_dims the caller gave; must be the rank */
-  int32_t order_dims[CTORCH_MAX_RANK];    /**< 1-based; unused for CTORCH_ORDER_INDEX */
+  void *data;                            /**< first element; null for an unallocated or unassociated array */
+  int64_t shape[CTORCH_MAX_RANK];        /**< extents; -1 last for an assumed-size array */
+  int64_t byte_strides[CTORCH_MAX_RANK]; /**< distance of neighbours in bytes; may be negative */
+  int32_t rank;                          /**< number of dimensions */
+  int32_t dtype;                         /**< CTORCH_DTYPE_* of the storage, or a CTORCH_ARRAY_* refusal */
+  int32_t element_bytes;                 /**< size of one element */
+  int32_t order;                         /**< CTORCH_ORDER_* */
+  int32_t order_count;                   /**< how many order_dims the caller gave; must be the rank */
+  int32_t order_dims[CTORCH_MAX_RANK];   /**< 1-based; unused for CTORCH_ORDER_INDEX */
 } ctorch_array;
 
 /** Element types of arrays that cannot be tensors without a copy or at all (values of ctorch_array.dtype). */
@@ -195,7 +195,8 @@ int32_t ctorch_tensor_copy_to_array(const ctorch_tensor *tensor, const ctorch_ar
 
 /**
  * Describes the tensor's own memory as a host array: on entry array->dtype, rank, order and order_dims say what the caller
- * holds, on return data, shape, byte_strides and the tensor's own dtype are filled in. The view is valid as long as the tensor lives.
+ * holds, on return data, shape, byte_strides and the tensor's own dtype are filled in. The view is valid as long as the tensor
+ * lives.
  */
 int32_t ctorch_tensor_view_array(const ctorch_tensor *tensor, ctorch_array *array);
 
@@ -240,9 +241,9 @@ int32_t ctorch_model_delete(ctorch_model *model);
  * are converted on the way in and out. output_names (blank-padded, names_width characters each, n_outputs of them) picks
  * entries of a dictionary or named outputs; names_width 0 takes outputs in their own order.
  */
-int32_t ctorch_model_forward(const ctorch_model *model, const ctorch_tensor inputs[], int32_t n_inputs,
-                             ctorch_tensor outputs[], int32_t n_outputs, int32_t requires_grad, int32_t convert,
-                             const char *output_names, int64_t names_width);
+int32_t ctorch_model_forward(const ctorch_model *model, const ctorch_tensor inputs[], int32_t n_inputs, ctorch_tensor outputs[],
+                             int32_t n_outputs, int32_t requires_grad, int32_t convert, const char *output_names,
+                             int64_t names_width);
 
 /**
  * Runs a model of one input and one output straight between host arrays. One sample may be given without the batch
