@@ -8,8 +8,9 @@ import warnings
 import zipfile
 from pathlib import Path
 
-import pt2ts
 import torch
+
+import pt2ts
 
 SPEC = "ftorch_spec.json"
 
@@ -26,7 +27,8 @@ class Linear(torch.nn.Module):
             self.layer.bias.copy_(rows - 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x)
+        y: torch.Tensor = self.layer(x)
+        return y
 
 
 class Pair(torch.nn.Module):
@@ -79,7 +81,7 @@ class Text(torch.nn.Module):
     """Returns no tensor."""
 
     def forward(self, x: torch.Tensor) -> str:
-        return "text"
+        return "text" if x.dim() else "no text"
 
 
 class NoForward(torch.nn.Module):

@@ -1,16 +1,21 @@
-"""Every row of the misuse table, with stat and without, on each compiler: the right status and message, nothing left behind,
-no signal, no hang."""
+"""Every row of the misuse table, with stat and without, on each compiler.
+
+The right status and message, nothing left behind, no signal, no hang.
+"""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import HERE, Build, Run, flags
-from misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, TABLE, Row
+
+from ..support import printed_flags
+from .conftest import HERE, Build, Run
+from .misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, TABLE, Row
 
 ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows]
 STOP_ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows if row.status]
@@ -41,6 +46,9 @@ class Outcome(NamedTuple):
     message: str
 
 
+Outcomes = Callable[[str], tuple[dict[str, Outcome], str]]
+
+
 def expected(fc: str, topic: str, row: Row) -> Row:
     """The row, or what is known to differ with this compiler."""
     return (GFORTRAN if fc == "gfortran" else FLANG).get((topic, row.name), row)
@@ -51,7 +59,7 @@ def program(build: Build, topic: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def outcomes(build: Build, run: Run):  # noqa: ANN201 - a cached function
+def outcomes(build: Build, run: Run) -> Outcomes:
     """Run a topic's program once and return what it printed for each scenario."""
 
     @cache
@@ -69,7 +77,7 @@ def outcomes(build: Build, run: Run):  # noqa: ANN201 - a cached function
 
 
 @pytest.mark.parametrize(("topic", "row"), ROWS)
-def test_status_and_message(fc: str, outcomes, topic: str, row: Row) -> None:  # noqa: ANN001
+def test_status_and_message(fc: str, outcomes: Outcomes, topic: str, row: Row) -> None:
     found, text = outcomes(topic)
     row = expected(fc, topic, row)
     outcome = found[row.name]
@@ -80,7 +88,7 @@ def test_status_and_message(fc: str, outcomes, topic: str, row: Row) -> None:  #
 
 
 @pytest.mark.parametrize("topic", TABLE)
-def test_table_is_complete(outcomes, topic: str) -> None:  # noqa: ANN001
+def test_table_is_complete(outcomes: Outcomes, topic: str) -> None:
     assert set(outcomes(topic)[0]) == {row.name for row in TABLE[topic]}
 
 
@@ -156,7 +164,7 @@ def test_rejected_by_the_compiler(fc: str, tmp_path: Path, name: str) -> None:
 end program refused
 """
     )
-    compile_line = [fc, "-c", *flags(fc, "--fflags"), str(source)]
+    compile_line = [fc, "-c", *printed_flags(fc, "--fflags"), str(source)]
     done = subprocess.run(compile_line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert fragment in done.stderr
