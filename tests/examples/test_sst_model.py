@@ -88,6 +88,9 @@ def test_the_exported_file_says_what_it_wants(trained: Path) -> None:
     ]
     assert [(o.name, o.dtype, o.shape, o.units) for o in spec.outputs] == [("sst_next", "float32", SHAPE, "K")]
     assert spec.golden
+    golden = pt2ts.read_golden(trained / "sst_emulator.pt")
+    assert golden is not None
+    assert max(float(tensor.abs().max()) for tensor in golden.outputs) < 310  # no fill value, which would excuse any difference
     assert spec.normalization == "inside"
 
 
