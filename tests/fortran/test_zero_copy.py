@@ -30,7 +30,6 @@ RANKS = range(16)
 def block(rank: int, declaration: str, dtype: str, value: str, equal: str, option: str) -> str:
     """Fortran block that checks one dtype in one rank."""
     extents = [2, 3, 2][: min(rank, 3)] + [1] * (rank - 4) + ([2] if rank > 3 else [])
-    shape = f"({', '.join(map(str, extents))})" if rank else ""
     colons = f"({', '.join(':' * rank)})" if rank else ""
     size = 1
     for extent in extents:
@@ -39,20 +38,21 @@ def block(rank: int, declaration: str, dtype: str, value: str, equal: str, optio
     lines = [
         "  block",
         f"    {declaration}, target :: flat({size})",
-        f"    {declaration}, pointer :: a{colons}, p{colons}",
+        f"    {declaration}, pointer :: a{colons}",
+        f"    {declaration}, pointer :: p{colons}",
         f"    {declaration}, allocatable :: back{colons}",
         "    type(torch_tensor) :: t",
         "    integer :: n",
         f"    flat = [({value}, n=1, {size})]",
         f"    call c_f_pointer(c_loc(flat), a{', [' + ', '.join(map(str, extents)) + ']' if rank else ''})",
         f"    call torch_tensor_from_array(t, a{with_option})",
-        f"    call check(t%get_dtype() == {dtype} .and. t%get_rank() == {rank}, '{dtype} rank {rank}')",
-        f"    call check(c_associated(torch_tensor_data_pointer(t), c_loc(a)), '{dtype} rank {rank}: tensor address')",
+        f"    call check(t%get_dtype() == {dtype} .and. t%get_rank() == {rank}, 'rank {rank}')",
+        f"    call check(c_associated(torch_tensor_data_pointer(t), &\n        c_loc(a)), 'rank {rank}: tensor address')",
         "    call torch_tensor_to_array(t, p)",
-        f"    call check(associated(p, a), '{dtype} rank {rank}: pointer')",
+        f"    call check(associated(p, a), 'rank {rank}: pointer')",
         "    call torch_tensor_to_array(t, back)",
-        f"    call check(all([back {equal} a]), '{dtype} rank {rank}: copy')" if rank == 0 else "",
-        f"    call check(all(back {equal} a), '{dtype} rank {rank}: copy')" if rank else "",
+        f"    call check(all([back {equal} a]), 'rank {rank}: copy')" if rank == 0 else "",
+        f"    call check(all(back {equal} a), 'rank {rank}: copy')" if rank else "",
     ]
     if rank:
         big = ", ".join(str(2 * extent + 1) for extent in extents[:1]) + "".join(f", {extent}" for extent in extents[1:])
@@ -64,14 +64,14 @@ def block(rank: int, declaration: str, dtype: str, value: str, equal: str, optio
             f"      {declaration}, target :: big({big})",
             f"      big{part} = a",
             f"      call torch_tensor_from_array(t, big{part}{with_option})",
-            f"      call check(c_associated(torch_tensor_data_pointer(t), c_loc(big{first})), '{dtype} rank {rank}: section address')",
+            f"      call check(c_associated(torch_tensor_data_pointer(t), &\n        c_loc(big{first})), 'rank {rank}: section address')",
             "      call torch_tensor_to_array(t, p)",
-            f"      call check(associated(p, big{part}), '{dtype} rank {rank}: pointer to the section')",
+            f"      call check(associated(p, big{part}), 'rank {rank}: pointer to the section')",
             f"      call torch_tensor_from_array(t, a, permute_dims=[{order}]{with_option})",
-            f"      call check(t%is_contiguous(), '{dtype} rank {rank}: reversed order is row-major')",
-            f"      call check(c_associated(torch_tensor_data_pointer(t), c_loc(a)), '{dtype} rank {rank}: permuted address')",
+            f"      call check(t%is_contiguous(), 'rank {rank}: reversed order is row-major')",
+            f"      call check(c_associated(torch_tensor_data_pointer(t), &\n        c_loc(a)), 'rank {rank}: permuted address')",
             f"      call torch_tensor_to_array(t, p, permute_dims=[{order}])",
-            f"      call check(associated(p, a), '{dtype} rank {rank}: permuted back')",
+            f"      call check(associated(p, a), 'rank {rank}: permuted back')",
             "    end block",
         ]
     return "\n".join([*filter(None, lines), "  end block"])

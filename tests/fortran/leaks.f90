@@ -1,0 +1,146 @@
+module leaks_scenarios
+  !! Many times the same, and the memory must stay flat.
+  use, intrinsic :: iso_fortran_env, only: int64, real32
+  use :: ftorch
+  implicit none (type, external)
+  private
+  public :: forwards, tensors, expressions, functions, errors, loads, resident
+
+contains
+
+  integer function resident()
+    !! Resident memory of this process, in kB.
+    character(len=200) :: line
+    integer :: unit, status
+    resident = 0
+    open (newunit=unit, file='/proc/self/status', action='read')
+    do
+      read (unit, '(a)', iostat=status) line
+      if (status /= 0) exit
+      if (line(:6) == 'VmRSS:') read (line(7:index(line, 'kB') - 1), *) resident
+    end do
+    close (unit)
+  end function resident
+
+  subroutine forwards(n)
+    integer, intent(in) :: n
+    type(torch_model) :: model
+    type(torch_tensor) :: x(1), y(1), z(1)
+    real(real32), target :: a(2, 5), b(2, 3)
+    integer :: i
+    a = 1
+    call torch_model_load(model, 'linear.pt')
+    call torch_tensor_from_array(x(1), a)
+    call torch_tensor_from_array(y(1), b)
+    do i = 1, n
+      call torch_model_forward(model, x, y)
+      call model%infer(a, b)
+      call torch_model_forward(model, x, z)
+    end do
+  end subroutine forwards
+
+  subroutine tensors(n)
+    integer, intent(in) :: n
+    type(torch_tensor) :: t, u
+    real(real32), target :: a(10)
+    integer :: i
+    a = 1
+    do i = 1, n
+      call torch_tensor_from_array(t, a)
+      call torch_tensor_delete(t)
+      call torch_tensor_empty(u, 1, [100_int64], torch_kFloat32, torch_kCPU)
+    end do
+  end subroutine tensors
+
+  subroutine expressions(n)
+    integer, intent(in) :: n
+    type(torch_tensor) :: a, b, c
+    integer :: i
+    call torch_tensor_ones(a, 1, [100_int64], torch_kFloat32, torch_kCPU)
+    call torch_tensor_ones(b, 1, [100_int64], torch_kFloat32, torch_kCPU)
+    do i = 1, n
+      c = a + b * a - (-b)
+    end do
+    if (torch_live_handles(torch_handle_tensor) /= 3) error stop 'intermediate results are alive'
+  end subroutine expressions
+
+  subroutine functions(n)
+    integer, intent(in) :: n
+    type(torch_tensor) :: a, b
+    integer :: i
+    call torch_tensor_ones(a, 1, [100_int64], torch_kFloat32, torch_kCPU)
+    do i = 1, n
+      b = doubled(a) + doubled(a)
+    end do
+  end subroutine functions
+
+  function doubled(t) result(r)
+    type(torch_tensor), intent(in) :: t
+    type(torch_tensor) :: r
+    r = t + t
+    call torch_tensor_yield(r)
+  end function doubled
+
+  subroutine errors(n)
+    integer, intent(in) :: n
+    type(torch_tensor) :: t
+    real(real32), target :: a(10)
+    character(len=200) :: message
+    integer :: i, status
+    do i = 1, n
+      call torch_tensor_from_array(t, a(10:1:-1), stat=status, errmsg=message)
+      if (status == 0) error stop 'no error'
+    end do
+  end subroutine errors
+
+  subroutine loads(n)
+    integer, intent(in) :: n
+    type(torch_model) :: model
+    integer :: i, status
+    do i = 1, n
+      call torch_model_load(model, 'linear.pt')
+      call torch_model_load(model, 'corrupt.pt', stat=status)
+    end do
+  end subroutine loads
+
+end module leaks_scenarios
+
+program leaks
+  use :: ftorch, only: torch_live_handles
+  use :: leaks_scenarios
+  implicit none (type, external)
+  character(len=20) :: name, count
+  integer :: n, before, after
+  call get_command_argument(1, name)
+  call get_command_argument(2, count)
+  read (count, *) n
+  call repeat_it(max(n / 10, 1))  ! fills pools and caches
+  before = resident()
+  call repeat_it(n)
+  after = resident()
+  if (torch_live_handles() /= 0) error stop 'handles are left'
+  write (*, '(a,i0)') 'grown by kB: ', after - before
+
+contains
+
+  subroutine repeat_it(times)
+    integer, intent(in) :: times
+    select case (name)
+    case ('forwards')
+      call forwards(times)
+    case ('tensors')
+      call tensors(times)
+    case ('expressions')
+      call expressions(times)
+    case ('functions')
+      call functions(times)
+    case ('errors')
+      call errors(times)
+    case ('loads')
+      call loads(times)
+    case default
+      error stop 'no such scenario'
+    end select
+  end subroutine repeat_it
+
+end program leaks
