@@ -35,10 +35,10 @@ class Finding:
 def examine() -> Iterator[Finding]:
     """Yield the findings, one after the other; none of the examinations needs another one to succeed."""
     place = Installation()
-    yield Finding("ftorch", f"{version('ftorch')} in {place.prefix}")
+    yield Finding("ftorch", f"{version('ftorch')} for PyTorch {place.torch_version()}, in {place.prefix}")
     yield Finding("Python", f"{platform.python_version()} on {platform.platform()}")
     yield Finding("processor", f"{_processor()}, {len(os.sched_getaffinity(0))} cores for this process")
-    yield from _torch()
+    yield from _torch(place)
     yield from _library(place)
     yield from _compilers(place)
     for tool, why in (("cmake", "needed to add a compiler"), ("pkg-config", "optional")):
@@ -47,9 +47,9 @@ def examine() -> Iterator[Finding]:
     yield Finding("Python packages", ", ".join(f"{name} {_package(name)}" for name in packages))
 
 
-def _torch() -> Iterator[Finding]:
+def _torch(place: Installation) -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
-        yield Finding("PyTorch", "not installed in this Python", "python -m pip install torch==2.13.0")
+        yield Finding("PyTorch", "not installed in this Python", f"python -m pip install torch=={place.torch_version()}")
         return
     import torch
 
@@ -71,7 +71,7 @@ def _library(place: Installation) -> Iterator[Finding]:
     found = _text(library.ctorch_runtime_torch_version)
     if found is None:
         message = _text(library.ctorch_last_error) or "no message"
-        yield Finding("library", message, "make the PyTorch of this Python the one the library was built for")
+        yield Finding("library", message, f"python -m pip install torch=={place.torch_version()}")
         return
     yield Finding("library", f"{_text(library.ctorch_runtime_version)}, works with libtorch {found}")
     counts = {name: _count(library, code) for name, code in _DEVICES.items()}

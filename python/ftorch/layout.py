@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,3 +55,9 @@ class Installation:
     def tags(self) -> list[str]:
         """Tags of the compilers whose Fortran interface is installed."""
         return sorted(p.parent.name for p in self.library_dir.glob("*/libftorch.so"))
+
+    def torch_version(self) -> str:
+        """Version of PyTorch that the library was built for."""
+        text = (self.cmake_dir / "FTorchConfig.cmake").read_text()
+        found = re.search(r'set\(FTorch_TORCH_VERSION "(.*)"\)', text)
+        return found[1] if found else "unknown"

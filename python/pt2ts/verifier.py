@@ -8,7 +8,7 @@ import torch
 
 from .archive import StrPath, read_golden, read_spec
 from .bridge import FortranModel
-from .check import allowed, difference
+from .check import difference, worst
 from .dtypes import name_of
 from .errors import VerifyError
 
@@ -27,9 +27,9 @@ class Finding:
     dtype, shape
         What the golden sample holds.
     difference
-        Largest absolute difference.
+        Absolute difference of the element that is furthest outside its tolerance.
     tolerance
-        The largest one allowed.
+        The largest one allowed there.
     """
 
     name: str
@@ -52,8 +52,8 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
     path
         A model file with a golden sample.
     tolerance
-        Largest absolute difference allowed for every output; by default 1e-4 (float32) or 1e-9 (float64) of the output's
-        largest value, and 0 for integers and logicals.
+        Largest absolute difference allowed for every output; by default 1e-4 (float32) or 1e-9 (float64) of the element's own
+        or the output's typical size, and 0 for integers and logicals.
 
     Returns
     -------
@@ -75,8 +75,9 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
     found = []
     for item, want, have in zip(spec.outputs, golden.outputs, results, strict=True):
         _same_kind(item.name, want, have)
-        limit = _SLACK * allowed(want) if tolerance is None else tolerance
-        found.append(Finding(item.name, item.dtype, tuple(want.shape), difference(want, have), limit))
+        gap, limit = worst(want, have)
+        gap, limit = (gap, _SLACK * limit) if tolerance is None else (difference(want, have), tolerance)
+        found.append(Finding(item.name, item.dtype, tuple(want.shape), gap, limit))
     return found
 
 

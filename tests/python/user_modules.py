@@ -1,5 +1,5 @@
 """Modules to export: one for each thing that a module of a user may do."""
-# ruff: noqa: D102, ARG002 - every method is `forward`, and some arguments are there to be in the way
+# ruff: noqa: ARG002 - every method is `forward`, and some arguments are there to be in the way
 
 from __future__ import annotations
 
