@@ -109,11 +109,22 @@ function(ftorch_add_fortran target)
     Fortran_MODULE_DIRECTORY "${arg_MODULE_DIR}"
     INSTALL_RPATH "$ORIGIN/..")
 
-  # Only `use` statements: nothing to link, but the object orders the compilation of its users after its own.
-  add_library(${target}1 OBJECT "${arg_FTORCH1}")
-  set_target_properties(${target}1 PROPERTIES
-    POSITION_INDEPENDENT_CODE ON
-    Fortran_MODULE_DIRECTORY "${arg_MODULE_DIR}/ftorch1")
-  target_include_directories(${target}1 INTERFACE "$<BUILD_INTERFACE:${arg_MODULE_DIR}/ftorch1>")
-  target_link_libraries(${target}1 PUBLIC ${target})
+  # Only `use` statements: a module file and nothing to link. It is compiled by a command of its own, because two targets that
+  # provide a module of one name confuse CMake's order of compilation.
+  set(ftorch1_dir "${arg_MODULE_DIR}/ftorch1")
+  file(MAKE_DIRECTORY "${ftorch1_dir}")
+  string(STRIP "${CMAKE_Fortran_MODDIR_FLAG}" moddir_flag)
+  separate_arguments(flags NATIVE_COMMAND "${CMAKE_Fortran_FLAGS}")
+  add_custom_command(
+    OUTPUT "${ftorch1_dir}/ftorch.mod"
+    COMMAND "${CMAKE_Fortran_COMPILER}" ${flags} ${moddir_flag} "${ftorch1_dir}" -I "${arg_MODULE_DIR}"
+      -c "${arg_FTORCH1}" -o "${CMAKE_CURRENT_BINARY_DIR}/ftorch1.o"
+    DEPENDS ${target} "${arg_FTORCH1}"
+    COMMENT "Compiling the module of the FTorch 1.1 interface"
+    VERBATIM)
+  add_custom_target(${target}1_module ALL DEPENDS "${ftorch1_dir}/ftorch.mod")
+  add_library(${target}1 INTERFACE)
+  add_dependencies(${target}1 ${target}1_module)
+  target_include_directories(${target}1 INTERFACE "$<BUILD_INTERFACE:${ftorch1_dir}>")
+  target_link_libraries(${target}1 INTERFACE ${target})
 endfunction()

@@ -1,0 +1,100 @@
+"""`python -m ftorch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import ftorch
+from ftorch.__main__ import main
+
+from ..support import run
+
+PLACE = ftorch.Installation()
+Output = pytest.CaptureFixture[str]
+
+
+def test_flags_come_in_one_line(fc: str, capsys: Output) -> None:
+    assert main(["--fflags", "--ldflags", "--cflags", "--compiler", fc]) == 0
+    tag = ftorch.find_compiler(fc).tag
+    words = capsys.readouterr().out.split()
+    assert words == [
+        f"-I{PLACE.include_dir}",
+        f"-I{PLACE.include_dir}/ftorch/{tag}",
+        f"-L{PLACE.library_dir}/{tag}",
+        f"-L{PLACE.library_dir}",
+        f"-Wl,-rpath,{PLACE.library_dir}/{tag}",
+        f"-Wl,-rpath,{PLACE.library_dir}",
+        "-lftorch",
+        "-lctorch",
+    ]
+
+
+def test_modules_of_ftorch1_come_first(fc: str, capsys: Output) -> None:
+    assert main(["--fflags", "--api", "ftorch1", "--compiler", fc]) == 0
+    modules = PLACE.module_dir(ftorch.find_compiler(fc).tag)
+    assert capsys.readouterr().out.split() == [f"-I{modules}/ftorch1", f"-I{modules}"]
+
+
+def test_compiler_from_the_environment(fc: str, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FC", fc)
+    assert main(["--fflags"]) == 0
+    assert ftorch.find_compiler(fc).tag in capsys.readouterr().out
+
+
+def test_folders(capsys: Output) -> None:
+    assert main(["--cmake-dir", "--pkgconfig-dir", "--prefix"]) == 0
+    cmake, pkgconfig, prefix = map(Path, capsys.readouterr().out.split())
+    assert (cmake / "FTorchConfig.cmake").is_file()
+    assert (pkgconfig / "ftorch.pc").is_file()
+    assert (prefix / "include" / "ctorch.h").is_file()
+
+
+def test_nothing_asked(capsys: Output) -> None:
+    assert main([]) == 2
+    assert "--fflags" in capsys.readouterr().out
+
+
+def test_absent_compiler(capsys: Output) -> None:
+    assert main(["--fflags", "--compiler", "no-such-fortran"]) == 1
+    assert "ftorch: the Fortran compiler 'no-such-fortran' was not found" in capsys.readouterr().err
+
+
+def test_something_that_is_no_compiler(capsys: Output) -> None:
+    assert main(["--fflags", "--compiler", "make"]) == 1
+    assert "'make' is not a Fortran compiler known to this command: it says 'GNU Make" in capsys.readouterr().err
+
+
+def test_compiler_without_interface(tmp_path: Path, capsys: Output) -> None:
+    future = tmp_path / "gfortran-99"
+    future.write_text("#!/bin/sh\necho 'GNU Fortran (Debian 99.1.0-1) 99.1.0'\n")
+    future.chmod(0o755)
+    assert main(["--ldflags", "--compiler", str(future)]) == 1
+    said = capsys.readouterr().err
+    assert "no Fortran interface for GNU-99.1.0" in said
+    assert f"python -m ftorch --add-compiler {future}" in said
+
+
+def test_refused_compiler_is_not_added(tmp_path: Path, capsys: Output) -> None:
+    broken = tmp_path / "gfortran-99"
+    broken.write_text('#!/bin/sh\n[ "$1" = --version ] && exec gfortran --version\necho not today >&2\nexit 1\n')
+    broken.chmod(0o755)
+    assert main(["--add-compiler", str(broken)]) == 1
+    assert "not today" in capsys.readouterr().err
+
+
+def test_doctor(capsys: Output) -> None:
+    assert main(["--info"]) == 0
+    said = capsys.readouterr().out
+    for topic in ("ftorch:", "Python:", "PyTorch:", "CPU capability:", "library:", "devices:", "Fortran compiler:", "cmake:"):
+        assert f"\n{topic}" in f"\n{said}"
+    assert "PROBLEM" not in said
+
+
+def test_doctor_finds_what_is_wrong() -> None:
+    environment = {**os.environ, "FC": "no-such-fortran"}
+    with pytest.raises(AssertionError, match=r"(?s)no-such-fortran' was not found.*PROBLEM, remedy: install a Fortran compiler"):
+        run(sys.executable, "-m", "ftorch", "--info", env=environment)
