@@ -1,10 +1,10 @@
 // A model format: what a new one has to provide. Everything else (contract, checks, copies, handles) is format-independent.
 #pragma once
 #include <ATen/core/Tensor.h>
-#include <c10/util/ArrayRef.h>
 #include <c10/util/SmallVector.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,8 +28,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  // Runs the model once on inputs that live on its device. The caller has set the gradient mode.
-  virtual void run(c10::ArrayRef<at::Tensor> inputs, Results& results) = 0;
+  // Runs the model once on inputs that live on its device and takes them over. The caller has set the gradient mode.
+  virtual void run(std::span<at::Tensor> inputs, Results& results) = 0;
 
   // The same model with state of its own, for runs that must leave the state alone.
   virtual std::unique_ptr<Backend> clone() const = 0;

@@ -114,7 +114,7 @@ class HandleTable {
     capacity_.store(capacity + chunk_size, std::memory_order_release);
   }
 
-  [[noreturn]] void explain(uint64_t id, const char* noun) const {
+  [[noreturn]] [[gnu::cold, gnu::noinline]] void explain(uint64_t id, const char* noun) const {
     if (id == 0) fail(CTORCH_ERROR_HANDLE, noun, " is not initialised: no procedure has given it a value");
     const uint32_t index = static_cast<uint32_t>(id);
     if ((id >> 60) != Kind || index >= capacity_.load()) fail(CTORCH_ERROR_HANDLE, noun, " is not a valid handle");

@@ -14,16 +14,17 @@ namespace {
 
 std::atomic<int> wanted_threads{0};
 
-// PyTorch sets its own thread count at its first call on each thread; let that happen once, before ours.
-void initialise_thread() noexcept {
+// PyTorch sets its own thread count at its first call on each thread; let that happen once, before ours. True for that once.
+bool initialise_thread() noexcept {
   thread_local bool done = false;
   if (done) [[likely]]
-    return;
+    return false;
   done = true;
   try {
     at::get_num_threads();
   } catch (...) {
   }
+  return true;
 }
 
 #if defined(__x86_64__)
@@ -71,10 +72,10 @@ thread_local WorkerTraps worker_traps;
 
 HostEnvironment::HostEnvironment() noexcept {
   threads_ = omp_get_max_threads();
-  initialise_thread();
+  const bool first = initialise_thread();
   const int wanted = wanted_threads.load(std::memory_order_relaxed);
   const int inside = wanted > 0 ? wanted : threads_;
-  if (omp_get_max_threads() != inside) omp_set_num_threads(inside);
+  if (first || inside != threads_) omp_set_num_threads(inside);
 #if defined(__x86_64__)
   control_ = get_mxcsr();
   x87_ = get_x87();

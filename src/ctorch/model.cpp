@@ -80,17 +80,19 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
 
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
+  if (spec_) [[likely]]
+    return backend_->run(inputs, results);
+  // Without a contract it is the network itself that finds a mistake: say what it was given.
+  const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
   try {
     backend_->run(inputs, results);
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {
-    if (spec_) throw;
-    // Without a contract the network itself found the mistake: say what it was given.
     record_exception();
     std::ostringstream given;
     bool other_float = false;
-    for (const auto& input : inputs) {
+    for (const auto& input : given_inputs) {
       given << (given.tellp() ? ", " : "") << describe(input);
       other_float |= input.is_floating_point() && input.scalar_type() != float_type_;
     }
@@ -170,7 +172,8 @@ void Model::warm_up() const {
   const auto copy = backend_->clone();
   for (int call = 0; call < calls; ++call) {
     Results results;
-    copy->run(inputs, results);
+    std::vector<at::Tensor> consumed = inputs;
+    copy->run(consumed, results);
   }
 }
 
@@ -179,7 +182,7 @@ double Model::self_test() const {
     fail(CTORCH_ERROR_ARGUMENT, "the model carries no sample to test itself with; export it with pt2ts export");
   KeepRandomState random;
   c10::InferenceMode mode;
-  const auto [inputs, expected] = golden_sample();
+  auto [inputs, expected] = golden_sample();
   Results results;
   backend_->clone()->run(inputs, results);
   check_output_count(results.values.size(), expected.size());

@@ -14,7 +14,8 @@ class Model {
  public:
   Model(const std::string& path, c10::Device device, bool requires_grad, bool is_training);
 
-  // Runs on prepared inputs after checking them; the caller has entered the host environment and the gradient mode.
+  // Runs on prepared inputs after checking them and takes them over; the caller has entered the host environment and the
+  // gradient mode.
   void run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const;
 
   // Checks that a result fits the tensor given for it: exactly its shape, device and dtype (with convert, one that can hold the

@@ -68,11 +68,11 @@ bool shared(const at::Tensor& result) { return result.use_count() > 1 || result.
 
 // A result may be a view of an input, of a weight or of another result. Written while its memory is being overwritten it would
 // change underneath, so such results are copied first. A result nobody else holds cannot be one.
-void detach_aliases(Results& results, c10::ArrayRef<at::Tensor> targets) {
+void detach_aliases(Results& results, c10::ArrayRef<const at::Tensor*> targets) {
   for (at::Tensor& result : results.values) {
     if (!shared(result)) continue;
-    for (const at::Tensor& target : targets)
-      if (target.defined() && overlap(result, target)) {
+    for (const at::Tensor* target : targets)
+      if (target && overlap(result, *target)) {
         result = result.clone();
         break;
       }
@@ -162,11 +162,11 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
 
     c10::SmallVector<at::Tensor, 8> in;
     for (int32_t i = 0; i < n_inputs; ++i) in.push_back(*Input(&inputs[i], "an input tensor"));
-    c10::SmallVector<at::Tensor, 4> targets;
+    c10::SmallVector<const at::Tensor*, 4> targets;
     bool hands_over = false;
     for (int32_t i = 0; i < n_outputs; ++i) {
       const bool given = outputs[i].id != 0 && !requires_grad;
-      targets.push_back(given ? tensors().get(outputs[i].id, "an output tensor").value : at::Tensor());
+      targets.push_back(given ? &tensors().get(outputs[i].id, "an output tensor").value : nullptr);
       hands_over |= !given;
     }
 
@@ -185,13 +185,12 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
     in.clear();
     // All are checked before the first is written: a refused call leaves every output as it was.
     for (size_t i = 0; i < count; ++i)
-      if (targets[i].defined())
-        network.check_output(i, places.empty() ? i : places[i], results.values[i], targets[i], convert != 0);
+      if (targets[i]) network.check_output(i, places.empty() ? i : places[i], results.values[i], *targets[i], convert != 0);
     detach_aliases(results, targets);
     for (size_t i = 0; i < count; ++i) {
       at::Tensor& result = results.values[i];
-      if (targets[i].defined())
-        write_output(result, targets[i]);
+      if (targets[i])
+        write_output(result, *targets[i]);
       else
         give(&outputs[i], !requires_grad && shared(result) ? result.clone() : std::move(result));
     }
@@ -216,7 +215,8 @@ int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, con
     }
 
     GradientMode mode(false, false);
-    c10::SmallVector<at::Tensor, 1> in{array_tensor(*x, x_view, x_type)};
+    const at::Tensor source = array_tensor(*x, x_view, x_type);  // kept: a result that is the input itself is recognized by it
+    c10::SmallVector<at::Tensor, 1> in{source};
     const c10::Device where = network.device();
     if (!where.is_cpu()) in[0] = in[0].to(where);
     Results results;
@@ -230,7 +230,7 @@ int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, con
       return;
     }
     const at::Tensor target = array_tensor(*y, y_view, y_type);
-    detach_aliases(results, target);
+    detach_aliases(results, &target);
     network.check_output(0, 0, result, target, convert != 0);
     write_output(result, target);
   });

@@ -85,7 +85,7 @@ std::string port_words(const char* direction, size_t index, const TensorSpec* te
 void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const {
   const TensorSpec& expected = inputs[index];
   const auto sizes = tensor.sizes();
-  const auto refuse = [&](const std::string& advice) {
+  const auto refuse = [&](const std::string& advice) __attribute__((cold, noinline)) {
     fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": expected ", label(expected.dtype), " ",
          shape_words(expected), ", got ", describe(tensor), advice);
   };

@@ -1,5 +1,9 @@
 // Backend for TorchScript files (torch.jit.save).
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/lower_graph.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
@@ -52,9 +56,22 @@ void flatten(const c10::IValue& value, const std::string& name, Results& results
   }
 }
 
+// The same memory as an inference tensor. A view of an ordinary weight records where it came from, in case a gradient is wanted
+// some day; a Linear makes such a view, and that is a fifth of a small network's time.
+c10::IValue inference_alias(const c10::IValue& value) {
+  if (!value.isTensor()) return value;
+  const at::Tensor& tensor = value.toTensor();
+  if (!tensor.defined() || tensor.layout() != at::kStrided || tensor.is_quantized() || tensor.is_conj() || tensor.is_neg())
+    return value;
+  c10::InferenceMode mode;
+  auto alias = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(tensor.storage()), tensor.key_set(), tensor.dtype());
+  alias.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
+  return alias;
+}
+
 class TorchScript final : public Backend {
  public:
-  explicit TorchScript(torch::jit::Module module) : module_(std::move(module)), self_(module_._ivalue()) {
+  explicit TorchScript(torch::jit::Module module) : module_(std::move(module)) {
     const auto method = module_.find_method("forward");
     if (!method) fail(CTORCH_ERROR_FILE, "the TorchScript module has no forward method");
     function_ = &method->function();
@@ -62,17 +79,31 @@ class TorchScript final : public Backend {
     most_ = arguments.size() - 1;
     fewest_ = static_cast<size_t>(
         std::count_if(arguments.begin() + 1, arguments.end(), [](const auto& a) { return !a.default_value(); }));
+    // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them.
+    auto& function = torch::jit::toGraphFunction(*function_);
+    try {
+      auto [graph, weights] = torch::jit::LowerGraph(*function.optimized_graph(), module_._ivalue());
+      executor_ = torch::jit::GraphExecutor(graph, function_->name());
+      weights_ = std::move(weights);
+    } catch (const std::exception&) {  // it does more with its attributes than read them
+      executor_ = function.get_executor();
+      self_ = module_._ivalue();
+    }
+    for (const c10::IValue& weight : weights_) inference_weights_.push_back(inference_alias(weight));
   }
 
-  void run(c10::ArrayRef<at::Tensor> inputs, Results& results) override {
+  void run(std::span<at::Tensor> inputs, Results& results) override {
     // The argument stack keeps its memory between calls; it is taken out while in use, so a nested call has its own.
-    thread_local torch::jit::Stack spare;
+    thread_local torch::jit::Stack kept;
+    torch::jit::Stack& spare = kept;  // a thread_local is looked up at each mention
     torch::jit::Stack stack = std::move(spare);
     stack.clear();
-    stack.emplace_back(self_);
-    for (const at::Tensor& input : inputs) stack.emplace_back(input);
+    if (!self_.isNone()) stack.push_back(self_);
+    for (at::Tensor& input : inputs) stack.emplace_back(std::move(input));
     for (size_t i = inputs.size(); i < most_; ++i) stack.push_back(*function_->getSchema().arguments()[i + 1].default_value());
-    function_->run(stack);
+    const auto& weights = c10::InferenceMode::is_enabled() ? inference_weights_ : weights_;
+    stack.insert(stack.end(), weights.begin(), weights.end());
+    torch::jit::InterpreterState(executor_.getPlanFor(stack).code).run(stack);  // GraphExecutor::run without its statistics
     c10::IValue& result = stack.back();
     if (result.isTensor() && result.toTensor().defined()) [[likely]] {
       results.values.push_back(std::move(result).toTensor());
@@ -84,7 +115,11 @@ class TorchScript final : public Backend {
     spare = std::move(stack);
   }
 
-  std::unique_ptr<Backend> clone() const override { return std::make_unique<TorchScript>(module_.deepcopy()); }
+  std::unique_ptr<Backend> clone() const override {
+    auto copy = std::make_unique<TorchScript>(module_.deepcopy());
+    copy->executor_ = executor_;  // shared: what one learns in its first calls, the other knows
+    return copy;
+  }
 
   std::pair<size_t, size_t> input_counts() const override { return {fewest_, most_}; }
 
@@ -105,8 +140,10 @@ class TorchScript final : public Backend {
 
  private:
   torch::jit::Module module_;
-  c10::IValue self_;
   torch::jit::Function* function_ = nullptr;
+  torch::jit::GraphExecutor executor_;
+  c10::IValue self_;                                      // what the executor takes before the inputs, if anything
+  std::vector<c10::IValue> weights_, inference_weights_;  // what it takes after them
   size_t fewest_ = 0;
   size_t most_ = 0;
 };
