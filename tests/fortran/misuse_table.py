@@ -125,7 +125,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("x_rank", ARGUMENT, "expected float32 [batch, 5], got float32 [1, 2, 5]"),
         Row("x_dtype", ARGUMENT, "got float64 [2, 5]; pass convert=.true."),
         Row("x_complex_converted", ARGUMENT, "complex64 cannot be converted to float32"),
-        Row("y_integer_converted", ARGUMENT, "float32 values cannot go into a int32 tensor"),
+        Row("y_integer_converted", ARGUMENT, "the model returns float32 [2, 3], the tensor given for it is int32 [2, 3]"),
         Row("y_dtype", ARGUMENT, "the tensor given for it is float64 [2, 3]; pass convert=.true."),
         Row("y_shape", ARGUMENT, "the model returns float32 [2, 3], the tensor given for it is float32 [3, 2]"),
         Row("y_rank", ARGUMENT, "the tensor given for it is float32 [6]"),
