@@ -44,8 +44,8 @@ def fake_device() -> Path:
     with FileLock(library.parent / "lock"):
         if not library.exists():
             made = library.with_suffix(".new")
-            compile_line = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include", source]
-            link_line = [f"-L{TORCH / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{TORCH / 'lib'}", "-o", made]
+            compile_line: list[str | Path] = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include", source]
+            link_line: list[str | Path] = [f"-L{TORCH / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{TORCH / 'lib'}", "-o", made]
             run(*compile_line, *link_line)
             made.rename(library)
     return library.parent
