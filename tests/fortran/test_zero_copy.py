@@ -51,8 +51,8 @@ def block(rank: int, declaration: str, dtype: str, value: str, equal: str, optio
         "    call torch_tensor_to_array(t, p)",
         f"    call check(associated(p, a), 'rank {rank}: pointer')",
         "    call torch_tensor_to_array(t, back)",
-        f"    call check(all([back {equal} a]), 'rank {rank}: copy')" if rank == 0 else "",
-        f"    call check(all(back {equal} a), 'rank {rank}: copy')" if rank else "",
+        f"    call check(logical(all([back {equal} a])), 'rank {rank}: copy')" if rank == 0 else "",
+        f"    call check(logical(all(back {equal} a)), 'rank {rank}: copy')" if rank else "",
     ]
     if rank:
         big = ", ".join(str(2 * extent + 1) for extent in extents[:1]) + "".join(f", {extent}" for extent in extents[1:])
