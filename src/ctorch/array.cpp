@@ -239,6 +239,7 @@ int32_t ctorch_tensor_view_array(const ctorch_tensor* tensor, ctorch_array* arra
     const at::Tensor view = in_array_order(*from, *array);
     alignas(16) static char nothing;  // where an empty array lies: a null address would mean "not associated"
     array->data = view.numel() ? view.data_ptr() : &nothing;
+    array->dtype = dtype_code(from->scalar_type());
     for (int32_t d = 0; d < array->rank; ++d) {
       array->shape[d] = view.size(d);
       array->byte_strides[d] = view.stride(d) * array->element_bytes;
