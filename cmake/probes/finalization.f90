@@ -12,7 +12,7 @@ module probe
   logical, save :: used_after_finalization = .false.
 
   type :: item
-    integer :: state = 0 ! 0 nothing, 1 alive, -1 finalized
+    integer :: state = 0  ! 0 nothing, 1 alive, -1 finalized
   contains
     procedure, private :: assign
     procedure, private :: add

@@ -1,0 +1,29 @@
+"""Tests do not vanish unnoticed: a folder that is no longer found, or an option that deselects it, would look like success."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from .support import ROOT, run
+
+# Tests of `make test` and of `make test-long`. Raise them when tests are added; lower them only with a reason in the commit.
+AT_LEAST = {"not long": 1, "long": 0}
+
+
+@pytest.mark.parametrize("mark", AT_LEAST)
+def test_number_of_collected_tests(mark: str) -> None:
+    said = run(sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-m", mark, ROOT / "tests")
+    found = re.search(r"^(?:(\d+)/)?(\d+) tests? collected", said, re.MULTILINE)
+    assert found, said[-2000:]
+    assert int(found[1] or found[2]) >= AT_LEAST[mark]
+
+
+def test_every_folder_is_collected() -> None:
+    said = run(sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", ROOT / "tests")
+    collected = {Path(line.partition("::")[0]).parent.name for line in said.splitlines() if "::" in line}
+    on_disk = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert collected == on_disk
