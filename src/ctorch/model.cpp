@@ -127,9 +127,13 @@ void Model::check_output(size_t number, size_t index, const at::Tensor& result, 
   if (result.device() != target.device())
     fail(CTORCH_ERROR_DEVICE, words, ": the result is on ", result.device().str(), ", the tensor given for it on ",
          target.device().str());
+  std::string advice;
+  if (result.sizes() == target.sizes())
+    advice = convert ? "; " + label(result.scalar_type()) + " values cannot go into a " + label(target.scalar_type()) +
+                           " tensor without losing what they mean"
+                     : "; pass convert=.true. or an array of the model's dtype";
   fail(CTORCH_ERROR_ARGUMENT, words, ": the model returns ", describe(result), ", the tensor given for it is ",
-       describe(target),
-       result.sizes() == target.sizes() && !convert ? "; pass convert=.true. or an array of the model's dtype" : "");
+       describe(target), advice);
 }
 
 void write_output(const at::Tensor& result, const at::Tensor& target) {

@@ -114,8 +114,8 @@ def test_export_with_example_files(tmp_path: Path) -> None:
 
 
 def test_module_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text("import torch\nmade = torch.nn.Tanh()\n")
-    done = pt2ts_command("export", "train:made", "--input", "x[batch,2] float64", "-o", "m.pt", cwd=tmp_path)
+    (tmp_path / "module_of_this_folder.py").write_text("import torch\nmade = torch.nn.Tanh()\n")
+    done = pt2ts_command("export", "module_of_this_folder:made", "--input", "x[batch,2] float64", "-o", "m.pt", cwd=tmp_path)
     assert done.code == 0, done.err
 
 
