@@ -1,5 +1,6 @@
 /* Everything a C program can do wrong, through libctorch alone. Each check compares the status and a part of the message; the
- * program prints what differs and exits with the number of failures. Argument 1: a model file with one input [batch,5]. */
+ * program prints what differs and exits with the number of failures. Argument 1: a model file with one input [batch,5]; all
+ * others: damaged files, which may load if the damage does not matter and are refused as files otherwise. */
 #include <stdio.h>
 #include <string.h>
 
@@ -196,13 +197,24 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   FAILS(ctorch_model_load("no.pt", 5, 0, -1, 0, 0, NULL), ARGUMENT, NULL_POINTER);
 }
 
+static void damaged_file(const char *path) {
+  ctorch_model m = {0};
+  const int32_t status = ctorch_model_load(path, (int64_t)strlen(path), 0, -1, 0, 0, &m);
+  ++checks;
+  if (status != CTORCH_SUCCESS && status != CTORCH_ERROR_FILE) {
+    ++failures;
+    printf("%s: status %d; message '%s'\n", path, (int)status, message());
+  }
+  ctorch_model_delete(&m);
+}
+
 int main(int argc, char **argv) {
   const int64_t shape[2] = {2, 5};
   float x[10] = {0}, y[6] = {0};
   ctorch_tensor t = {0}, out = {0};
   ctorch_model m = {0};
   double difference = -1;
-  if (argc != 2) return 120;
+  if (argc < 2) return 120;
   setvbuf(stdout, NULL, _IONBF, 0);
   FAILS(ctorch_model_load("missing.pt", 10, 0, -1, 0, 0, &m), FILE, "cannot open 'missing.pt'");
   WORKS(ctorch_model_load(argv[1], (int64_t)strlen(argv[1]), 0, -1, 0, 0, &m));
@@ -222,6 +234,7 @@ int main(int argc, char **argv) {
   WORKS(ctorch_tensor_delete(&t));
   WORKS(ctorch_model_delete(&m));
   WORKS(ctorch_model_delete(&m));
+  for (int i = 2; i < argc; ++i) damaged_file(argv[i]);
   if (live() != 0) FAILS(CTORCH_SUCCESS, INTERNAL, "no handles are left");
   printf("%d checks, %d failures\n", checks, failures);
   return failures > 100 ? 100 : failures;
