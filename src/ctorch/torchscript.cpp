@@ -153,7 +153,13 @@ class TorchScript final : public Backend {
 std::unique_ptr<Backend> load_torchscript(const std::string& path, c10::Device device, bool requires_grad, bool is_training,
                                           Extras& extras) {
   torch::jit::ExtraFilesMap files{{spec_record, ""}, {golden_record, ""}};
-  torch::jit::Module module = torch::jit::load(path, device, files);
+  torch::jit::Module module;
+  try {
+    module = torch::jit::load(path, device, files);
+  } catch (const std::exception&) {  // the file is what is wrong, unless there is no memory for it
+    const int32_t status = record_exception();
+    fail(status == CTORCH_ERROR_MODEL ? CTORCH_ERROR_FILE : status, "'", path, "' cannot be loaded: ", last_error());
+  }
   extras = {files[spec_record], files[golden_record]};
   module.train(is_training);
   for (at::Tensor parameter : module.parameters())
