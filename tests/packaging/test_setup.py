@@ -40,7 +40,7 @@ def setup(machine: Path, level: str) -> subprocess.CompletedProcess[str]:
 def test_prints_the_line_to_run_and_stops(machine: Path) -> None:
     done = setup(machine, "test")
     assert done.returncode == 1
-    line = "sudo apt-get install -y --no-install-recommends gfortran flang-22 libflang-22-dev"
+    line = "sudo apt-get install -y --no-install-recommends gfortran flang-22 libflang-22-dev libomp-22-dev"
     assert line in done.stderr
     assert "apt-get was called" not in done.stderr
 
