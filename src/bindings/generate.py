@@ -100,8 +100,11 @@ def loader_entries(entries: list[Entry]) -> str:
         names = ", ".join(a.name for a in entry.arguments)
         signature = f"int32_t (*)({entry.parameters})"
         lines.append(f"int32_t {entry.name}({entry.parameters}) {{")
-        lines.append(f"  if (!ready()) return not_loaded_{entry.name}({names});" if entry.name == "ctorch_last_error" else
-                     "  if (!ready()) return CTORCH_ERROR_LIBRARY;")
+        lines.append(
+            f"  if (!ready()) return not_loaded_{entry.name}({names});"
+            if entry.name == "ctorch_last_error"
+            else "  if (!ready()) return CTORCH_ERROR_LIBRARY;"
+        )
         lines.append(f"  return (({signature})implementation[{index}])({names});")
         lines.append("}")
     return "\n".join(lines) + "\n"

@@ -26,6 +26,9 @@ struct Extras {
 
 class Backend {
  public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
   virtual ~Backend() = default;
 
   // Runs the model once on inputs that live on its device and takes them over. The caller has set the gradient mode.

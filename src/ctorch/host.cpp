@@ -22,7 +22,8 @@ bool initialise_thread() noexcept {
   done = true;
   try {
     at::get_num_threads();
-  } catch (...) {
+  } catch (...) {  // then the first computation reports what is wrong
+    return true;
   }
   return true;
 }

@@ -167,7 +167,7 @@ void Model::warm_up() const {
     inputs = golden_sample().first;
   } else {
     for (const auto& input : spec_->inputs) {
-      std::vector<int64_t> shape;
+      c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
       for (const auto& dim : input.dims)
         shape.push_back(dim.symbol < 0 ? dim.size : spec_->symbols[static_cast<size_t>(dim.symbol)].min);
       inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));

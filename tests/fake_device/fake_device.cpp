@@ -1,8 +1,8 @@
 // A device for tests on machines without one: PyTorch's PrivateUse1, with two devices whose memory is ordinary memory and whose
 // kernels are the CPU's. It counts the copies that cross its border and refuses operations on mixed devices.
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/Functions.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/ops/as_strided_native.h>
@@ -139,8 +139,8 @@ void run_on_cpu(const c10::OperatorHandle& op, c10::Stack* stack) {
     if (!argument.isTensor() || !argument.toTensor().defined()) continue;
     const at::Tensor& tensor = argument.toTensor();
     if (tensor.is_cpu() && tensor.dim() == 0) continue;
-    TORCH_CHECK(!device || *device == tensor.device(), "Expected all tensors to be on the same device, but found ", *device, " and ",
-                tensor.device());
+    TORCH_CHECK(!device || *device == tensor.device(), "Expected all tensors to be on the same device, but found ", *device,
+                " and ", tensor.device());
     device = tensor.device();
   }
   struct Inside {

@@ -101,6 +101,9 @@ program manners
     call ieee_set_rounding_mode(ieee_up)
   case ('flush')
     if (ieee_support_underflow_control(1.0_real32)) call ieee_set_underflow_mode(.false.)
+  case ('none')  ! as the program starts
+  case default
+    error stop 'manners: unknown mode'
   end select
   call storms(4, 1)
   call storms(200000, 4)
