@@ -77,7 +77,7 @@ test-long: setup
 	$(python) -m pytest -n 2 --timeout=14400 $(TESTS)
 
 bench: install
-	$(python) benchmarks/bench.py
+	$(python) benchmarks/run.py
 
 lint:
 	scripts/setup dev
