@@ -1,0 +1,89 @@
+"""What a call costs: the Fortran interface against plain C++, hand-written Fortran loops and eager Python.
+
+``make bench`` runs all cases in some minutes. Results go to ``build/bench/results``. Exits with 1 when contestants disagree
+and with 3 when a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from bench_build import build
+from bench_measure import AGREEMENT, Effort, measure
+from bench_networks import NETWORKS, write
+from bench_report import as_json, judge, markdown, plot, surroundings
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--batches", nargs="+", type=int, help="only these of a network's batch sizes")
+    parser.add_argument("--pairs", type=int, default=40, help="pairs of measurements; 30 and more for a verdict")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of a pair, in which the contestants take turns")
+    parser.add_argument("--block-us", type=float, default=500.0, help="length of a block of calls in microseconds")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder for everything that is made")
+    parser.add_argument("--record", action="store_true", help="put the table into docs/benchmarks.md too")
+    parser.add_argument("--fflags", type=shlex.split, help="instead of those of the installed library")
+    parser.add_argument("--ldflags", type=shlex.split, help="instead of those of the installed library")
+    return parser.parse_args()
+
+
+def stay_on_one_core() -> None:
+    """Keep this process and its children on one core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def record(text: str) -> None:
+    """Replace the table in the documentation."""
+    page = PAGE.read_text()
+    before, rest = page.split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
+
+
+def main() -> int:
+    """Build, measure, report, judge."""
+    options = arguments()
+    folder: Path = options.output.resolve()
+    results = folder / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    program = build(folder, options.fflags, options.ldflags)
+    stay_on_one_core()
+    cases = []
+    for name in options.networks:
+        write(name, folder)
+        for batch in options.batches or NETWORKS[name].batches:
+            start = time.perf_counter()
+            case = measure(program, name, batch, Effort(options.pairs, options.rounds, options.block_us))
+            cases.append(case)
+            print(f"{case.label}: {options.pairs} pairs in {time.perf_counter() - start:.0f} s", flush=True)
+            if not case.difference <= AGREEMENT:
+                print(f"the contestants' results differ by {case.difference:.1e} of the largest value", file=sys.stderr)
+                return 1
+    around = surroundings()
+    text = markdown(cases, around)
+    print(f"\n{text}")
+    (results / "benchmarks.md").write_text(text)
+    (results / "benchmarks.json").write_text(as_json(cases, around))
+    plot(cases, results / "benchmarks.png")
+    print(f"written to {results}")
+    if options.record:
+        record(text)
+    missed = [verdict for case in cases for verdict in judge(case) if not verdict.met]
+    for verdict in missed:
+        print(f"missed: {verdict.what}, {verdict.case}: {verdict.estimate} against {verdict.bar}", file=sys.stderr)
+    return 3 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
