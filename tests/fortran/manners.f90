@@ -102,8 +102,6 @@ program manners
   case ('flush')
     if (ieee_support_underflow_control(1.0_real32)) call ieee_set_underflow_mode(.false.)
   case ('none')  ! as the program starts
-  case ('none')  ! whatever the compiler sets at the start
-    continue
   case default
     error stop 'manners: unknown mode'
   end select
