@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 
@@ -53,8 +54,12 @@ class Installation:
         return self.include_dir / "ftorch" / tag
 
     def tags(self) -> list[str]:
-        """Tags of the compilers whose Fortran interface is installed."""
-        return sorted(p.parent.name for p in self.library_dir.glob("*/libftorch.so"))
+        """Tags of the compilers whose Fortran interface is installed.
+
+        An interface that was added for an earlier version outlives an upgrade by pip, but does not fit the C interface any more.
+        """
+        ours = version("ftorch")
+        return sorted(p.parent.name for p in self.library_dir.glob("*/version") if p.read_text().strip() == ours)
 
     def torch_version(self) -> str:
         """Version of PyTorch that the library was built for."""

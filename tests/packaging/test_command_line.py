@@ -78,6 +78,17 @@ def test_compiler_without_interface(tmp_path: Path, capsys: Output) -> None:
     assert f"python -m ftorch --add-compiler {future}" in said
 
 
+def test_interface_of_an_earlier_version_does_not_count(tmp_path: Path) -> None:
+    tag = ftorch.find_compiler("gfortran").tag
+    (tmp_path / "lib" / tag).mkdir(parents=True)
+    place = ftorch.Installation(tmp_path)
+    stamp = place.fortran_library_dir(tag) / "version"
+    stamp.write_text(f"{ftorch.__version__}\n")
+    assert place.tags() == [tag]
+    stamp.write_text("0.0.9\n")
+    assert place.tags() == []
+
+
 def test_refused_compiler_is_not_added(tmp_path: Path, capsys: Output) -> None:
     broken = tmp_path / "gfortran-99"
     broken.write_text('#!/bin/sh\n[ "$1" = --version ] && exec gfortran --version\necho not today >&2\nexit 1\n')
