@@ -31,8 +31,8 @@ function(ftorch_fypp output input)
   cmake_path(RELATIVE_PATH output BASE_DIRECTORY "${PROJECT_BINARY_DIR}" OUTPUT_VARIABLE shown)
   add_custom_command(
     OUTPUT "${output}"
-    COMMAND "${FTORCH_FYPP}" -I "${PROJECT_SOURCE_DIR}/src/types" ${ARGN} ${folding} --depfile "${output}.d" "${input}" "${output}"
-    DEPENDS "${input}"
+    COMMAND "${FTORCH_FYPP}" -I "${PROJECT_SOURCE_DIR}/src/types" -M "${PROJECT_SOURCE_DIR}/src/bindings" -m operations ${ARGN} ${folding} --depfile "${output}.d" "${input}" "${output}"
+    DEPENDS "${input}" "${PROJECT_SOURCE_DIR}/src/bindings/operations.py"
     DEPFILE "${output}.d"
     COMMENT "Expanding ${shown}"
     VERBATIM)

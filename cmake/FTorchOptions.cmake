@@ -19,7 +19,7 @@ function(ftorch_compile_options target)
     "$<$<COMPILE_LANG_AND_ID:Fortran,GNU>:-std=f2018>")
   target_link_options(${target} PRIVATE ${FTORCH_SANITIZERS})
   if(NOT FTORCH_SANITIZE)
-    target_link_options(${target} PRIVATE LINKER:-z,defs)
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
   endif()
   set_target_properties(${target} PROPERTIES
     C_STANDARD 11 C_STANDARD_REQUIRED ON

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ from filelock import FileLock
 from ftorch import find_compiler
 
 from .support import BUILD, BuildFortran, both_compilers, printed_flags, run
+
+# Tools of the environment that runs the tests come first, as under make, even if it was not activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session", params=both_compilers())

@@ -36,6 +36,7 @@ FORTRAN = {
     "ctorch_tensor *": "type(c_ptr), intent(inout)",
     "const ctorch_tensor []": "type(c_ptr), intent(in) :: {}(*)",
     "ctorch_tensor []": "type(c_ptr), intent(inout) :: {}(*)",
+    "const ctorch_operand *": "type(ctorch_operand), intent(in)",
     "const ctorch_model *": "type(c_ptr), intent(in)",
     "ctorch_model *": "type(c_ptr), intent(inout)",
 }
@@ -120,16 +121,23 @@ def fortran_module(entries: list[Entry]) -> str:
     lines = [
         "! Generated from the C header by generate.py.",
         "module ftorch_capi",
-        "  !! The C interface as Fortran sees it: one bind(C) interface per entry of ctorch.h, documented there.",
-        "  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int32_t, c_int64_t, c_ptr",
+        "  !! The C interface as Fortran sees it: one bind(C) interface per entry of the C headers, documented there.",
+        "  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr",
         "  implicit none (type, external)",
         "  public",
+        "  type, bind(C) :: ctorch_operand",
+        "    type(c_ptr) :: tensor = c_null_ptr",
+        "    integer(c_int64_t) :: integer = 0",
+        "    real(c_double) :: real = 0",
+        "    real(c_double) :: imaginary = 0",
+        "    integer(c_int32_t) :: kind = 0",
+        "  end type ctorch_operand",
         "  interface",
     ]
     for entry in (e for e in entries if e.for_fortran):
         head = f"    function {entry.name}({', '.join(a.name for a in entry.arguments)}) result(status) bind(C)"
         lines += fold(head)
-        lines.append("      import :: c_char, c_double, c_int32_t, c_int64_t, c_ptr")
+        lines.append("      import :: c_char, c_double, c_int32_t, c_int64_t, c_ptr, ctorch_operand")
         lines += [f"      {a.fortran()}" for a in entry.arguments]
         lines.append("      integer(c_int32_t) :: status")
         lines.append(f"    end function {entry.name}")
@@ -150,12 +158,12 @@ def fold(line: str, width: int = 120) -> list[str]:
 def main() -> None:
     """Command line of the build."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--header", type=Path, action="append", required=True, help="C header with prototypes; repeatable")
+    parser.add_argument("headers", type=Path, nargs="+", help="C headers with prototypes")
     parser.add_argument("--loader", type=Path, help="write the loader's entries here")
     parser.add_argument("--names", type=Path, help="write the names of the entries here, as C strings")
     parser.add_argument("--fortran", type=Path, help="write the Fortran module here")
     options = parser.parse_args()
-    entries = [entry for header in options.header for entry in parse(header.read_text())]
+    entries = [entry for header in sorted(options.headers) for entry in parse(header.read_text())]
     for path, text in ((options.loader, loader_entries), (options.names, loader_names), (options.fortran, fortran_module)):
         if path is not None:
             path.write_text(text(entries))

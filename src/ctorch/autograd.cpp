@@ -1,6 +1,7 @@
 // Entries of automatic differentiation, and the reductions that losses are made of.
 #include <ATen/Functions.h>
 
+#include "ctorch_autograd.h"
 #include "tensor_handle.h"
 
 using namespace ctorch;

@@ -5,9 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#pragma GCC visibility push(default)
-#include "ctorch.h"
-#pragma GCC visibility pop
+#include "ctorch_core.h"
 
 namespace ctorch {
 

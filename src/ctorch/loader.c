@@ -13,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma GCC visibility push(default)
 #include "ctorch.h"
-#pragma GCC visibility pop
 
 typedef void (*any_function)(void);
 typedef const char *(*version_function)(void);

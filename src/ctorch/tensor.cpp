@@ -1,6 +1,7 @@
 // Entries that make, release, assign and ask about tensors.
 #include <ATen/Functions.h>
 #include <ATen/core/Formatting.h>
+#include <ATen/core/grad_mode.h>
 
 #include <sstream>
 
@@ -16,6 +17,17 @@ void write_into(const at::Tensor& target, const at::Tensor& source) {
   if (!at::canCast(source.scalar_type(), target.scalar_type()))
     fail(CTORCH_ERROR_ARGUMENT, label(source.scalar_type()), " values cannot go into a ", label(target.scalar_type()),
          " tensor without losing what they mean; convert with torch_tensor_to first");
+  if (target.requires_grad() && !target.is_leaf()) target.detach_();  // the history of the values that go
+  if (target.requires_grad() && at::GradMode::is_enabled()) {
+    if (source.requires_grad())
+      fail(
+          CTORCH_ERROR_ARGUMENT,
+          "a tensor that requires gradients itself cannot become the result of a computation; make it without requires_grad, or "
+          "write to it between torch_no_grad_begin and torch_no_grad_end");
+    at::NoGradGuard values_only;
+    target.copy_(source);
+    return;
+  }
   target.copy_(source);
 }
 

@@ -99,10 +99,11 @@ contains
     if (present(value)) int_or = value
   end function int_or
 
-  pure integer(c_int32_t) function flag(value)
-    !! An optional logical argument, absent meaning false, as C has it.
-    logical, optional, intent(in) :: value
+  pure integer(c_int32_t) function flag(value, default)
+    !! An optional logical argument as C has it; absent means false unless there is a default.
+    logical, optional, intent(in) :: value, default
     flag = 0
+    if (present(default)) flag = merge(1_c_int32_t, 0_c_int32_t, default)
     if (present(value)) flag = merge(1_c_int32_t, 0_c_int32_t, value)
   end function flag
 

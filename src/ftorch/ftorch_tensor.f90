@@ -5,6 +5,7 @@ module ftorch_tensor
     torch_tensor_ones, torch_tensor_to, torch_tensor_zeros
   use :: ftorch_tensor_arrays, only: torch_tensor_copy_to, torch_tensor_from_array, torch_tensor_to_array
   use :: ftorch_tensor_ops
+  use :: ftorch_functions
   use :: ftorch_autograd
   implicit none (type, external)
   public

@@ -102,8 +102,23 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_tensor_zero_grad(NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_sum(t, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_mean(NULL, &none), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_op_add(t, NULL, &none), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_op_add(t, t, NULL), ARGUMENT, NULL_POINTER);
+  const ctorch_operand operand = {.tensor = *t, .kind = CTORCH_OPERAND_TENSOR},
+                       number = {.real = 1, .kind = CTORCH_OPERAND_REAL};
+  const ctorch_operand nothing = {.kind = CTORCH_OPERAND_NONE}, unknown = {.kind = 77};
+  FAILS(ctorch_op_add(&operand, NULL, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_add(&operand, &operand, 0, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_add(&operand, &nothing, 0, &none), ARGUMENT, "argument 'b': expected a tensor or a number");
+  FAILS(ctorch_op_add(&unknown, &operand, 0, &none), ARGUMENT, "argument 'a': expected a tensor or a number");
+  FAILS(ctorch_op_add(&number, &number, 0, &none), ARGUMENT, "expected at least one tensor");
+  FAILS(ctorch_op_sum(t, NULL, 1, 0, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_reshape(t, NULL, 1, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_reshape(t, NULL, -2, 0, &none), ARGUMENT, "negative count -2");
+  FAILS(ctorch_op_cat(NULL, 1, 1, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_cat(t, 0, 1, 0, &none), ARGUMENT, "expected at least one tensor, got none");
+  FAILS(ctorch_op_einsum(NULL, 3, t, 1, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_full(NULL, 0, NULL, -1, -1, -1, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_op_full(NULL, 0, &operand, -1, -1, -1, 0, &none), ARGUMENT, "expected a number, got a tensor");
+  FAILS(ctorch_op_fill_in_place(t, &nothing), ARGUMENT, "argument 'value': expected a number");
   FAILS(ctorch_model_load(NULL, 5, 0, -1, 0, 0, m), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_share(m, NULL), ARGUMENT, "left side of the assignment is not allocated");
@@ -142,7 +157,9 @@ static void wrong_handles(const ctorch_tensor *t, const ctorch_model *m) {
   WORKS(ctorch_tensor_delete(&made));
   if (made.id != 0) FAILS(CTORCH_SUCCESS, INTERNAL, "delete nulls the handle");
   FAILS(ctorch_tensor_rank(&stale, &rank), HANDLE, "is used after delete");
-  FAILS(ctorch_op_add(t, &stale, &out), HANDLE, "is used after delete");
+  const ctorch_operand left = {.tensor = *t, .kind = CTORCH_OPERAND_TENSOR},
+                       right = {.tensor = stale, .kind = CTORCH_OPERAND_TENSOR};
+  FAILS(ctorch_op_add(&left, &right, 0, &out), HANDLE, "is used after delete");
   FAILS(ctorch_tensor_copy(t, &stale, 0), HANDLE, "is used after delete");
   WORKS(ctorch_tensor_delete(&twin));
   as_tensor.id = m->id;

@@ -176,7 +176,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
 STOPS: dict[str, tuple[tuple[str, str], ...]] = {
     "handles": (
         ("stops_rank_of_null", "torch_tensor_get_rank: tensor is not initialised"),
-        ("stops_sum_of_null", "torch_add: the second operand is not initialised"),
+        ("stops_sum_of_null", "operator(+): argument 'b' is not initialised"),
         ("stops_sum_of_shapes", "The size of tensor a (3) must match the size of tensor b (4)"),
         ("stops_left_unallocated", "the left side of the assignment is not allocated; allocate it first"),
         ("stops_wrapped_shape", "the target is float32 [4], the values are float32 [1]"),
