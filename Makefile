@@ -86,6 +86,7 @@ lint:
 docs:
 	scripts/setup dev
 	ford docs/ford.md
+	echo "[docs] Reference written to build/docs/index.html"
 
 clean:
 	rm -rf build
