@@ -227,7 +227,7 @@ int32_t ctorch_tensor_view_array(const ctorch_tensor* tensor, ctorch_array* arra
   return guard([&] {
     require(array, "data_out");
     Input from(tensor, "tensor");
-    if (from.object().one_shot)
+    if (from.object().temporary)
       fail(CTORCH_ERROR_HANDLE, "an array cannot point into an expression, which vanishes; assign it to a variable first");
     if (!from->is_cpu())
       fail(CTORCH_ERROR_DEVICE, "the tensor is on ", from->device().str(),

@@ -49,10 +49,11 @@ class HandleTable {
     return std::launder(reinterpret_cast<Object*>(slot.storage));
   }
 
-  Object& get(uint64_t id, const char* noun) const {
+  // A number tells apart the members of a list, which the noun names.
+  Object& get(uint64_t id, const char* noun, int32_t number = 0) const {
     Object* object = find(id);
     if (!object) [[unlikely]]
-      explain(id, noun);
+      explain(id, number ? noun + (" " + std::to_string(number)) : noun);
     return *object;
   }
 
@@ -114,8 +115,9 @@ class HandleTable {
     capacity_.store(capacity + chunk_size, std::memory_order_release);
   }
 
-  [[noreturn]] [[gnu::cold, gnu::noinline]] void explain(uint64_t id, const char* noun) const {
-    if (id == 0) fail(CTORCH_ERROR_HANDLE, noun, " is not initialised: no procedure has given it a value");
+  [[noreturn]] [[gnu::cold, gnu::noinline]] void explain(uint64_t id, const std::string& noun) const {
+    if (id == 0)
+      fail(CTORCH_ERROR_HANDLE, noun, " is not initialised: no procedure has given it a value, or it was deleted since");
     const uint32_t index = static_cast<uint32_t>(id);
     if ((id >> 60) != Kind || index >= capacity_.load()) fail(CTORCH_ERROR_HANDLE, noun, " is not a valid handle");
     const Slot& slot = slot_at(index);

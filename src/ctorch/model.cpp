@@ -7,6 +7,7 @@
 #include <torch/csrc/jit/serialization/pickle.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -128,6 +129,13 @@ void Model::check_output(size_t number, size_t index, const at::Tensor& result, 
     fail(CTORCH_ERROR_DEVICE, words, ": the result is on ", result.device().str(), ", the tensor given for it on ",
          target.device().str());
   std::string advice;
+  const auto sorted = [](c10::IntArrayRef sizes) {
+    c10::SmallVector<int64_t, 8> list(sizes.begin(), sizes.end());
+    std::sort(list.begin(), list.end());
+    return list;
+  };
+  if (result.sizes() != target.sizes() && sorted(result.sizes()) == sorted(target.sizes()))
+    advice = "; if the dimensions are only in another order, permute_dims, of infer output_permute_dims, gives the view";
   if (result.sizes() == target.sizes())
     advice = convert ? "; " + label(result.scalar_type()) + " values cannot go into a " + label(target.scalar_type()) +
                            " tensor without losing what they mean"

@@ -161,12 +161,12 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
     if (n_outputs) require(outputs, "outputs");
 
     c10::SmallVector<at::Tensor, 8> in;
-    for (int32_t i = 0; i < n_inputs; ++i) in.push_back(*Input(&inputs[i], "an input tensor"));
+    for (int32_t i = 0; i < n_inputs; ++i) in.push_back(*Input(&inputs[i], "input", i + 1));
     c10::SmallVector<const at::Tensor*, 4> targets;
     bool hands_over = false;
     for (int32_t i = 0; i < n_outputs; ++i) {
       const bool given = outputs[i].id != 0 && !requires_grad;
-      targets.push_back(given ? &tensors().get(outputs[i].id, "an output tensor").value : nullptr);
+      targets.push_back(given ? &tensors().get(outputs[i].id, "output", i + 1).value : nullptr);
       hands_over |= !given;
     }
 

@@ -102,7 +102,7 @@ at::TensorOptions options(std::optional<at::ScalarType> dtype, std::optional<c10
 // Fortran's a(first:last:step) along a dimension.
 at::Tensor fortran_slice(const at::Tensor& a, int64_t dim, std::optional<int64_t> first, std::optional<int64_t> last,
                          int64_t step);
-inline void copy_values(const at::Tensor& target, const at::Tensor& source) { write_into(target, source); }
+inline void copy_values(const at::Tensor& target, const at::Tensor& source) { write_result(target, source); }
 
 // Results of functions: a new handle with the given CTORCH_LIFETIME_*.
 void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value);

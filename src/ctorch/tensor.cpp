@@ -31,12 +31,19 @@ void write_into(const at::Tensor& target, const at::Tensor& source) {
   target.copy_(source);
 }
 
+void write_result(const at::Tensor& target, const at::Tensor& source) {
+  if (c10::promoteTypes(target.scalar_type(), source.scalar_type()) != target.scalar_type())
+    fail(CTORCH_ERROR_ARGUMENT, label(source.scalar_type()), " values do not all fit into the ", label(target.scalar_type()),
+         " tensor they are assigned to; convert them with torch_tensor_to first");
+  write_into(target, source);
+}
+
 void deliver(ctorch_tensor* out, at::Tensor result, bool scalar) {
   require(out, "result");
   TensorObject* held = out->id ? &tensors().get(out->id, "result") : nullptr;
   if (!held || !held->wraps) return give(out, std::move(result));
   if (scalar && held->value.dim() == 1 && held->value.size(0) == 1) result = result.reshape({1});
-  write_into(held->value, result);
+  write_result(held->value, result);
 }
 
 namespace {
@@ -88,7 +95,7 @@ int32_t ask(const ctorch_tensor* tensor, Answer* answer, Question&& question) no
 
 // Extents and strides lie in the tensor's own memory, so there must be somebody who keeps it.
 const at::Tensor& kept(const Input& tensor) {
-  if (tensor.object().one_shot)
+  if (tensor.object().temporary)
     fail(CTORCH_ERROR_HANDLE, "the shape of an expression would vanish with it; assign it to a variable first");
   return *tensor;
 }
@@ -204,7 +211,7 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
     const bool temporary = from.temporary;
     if (into && into->wraps && !(temporary && from.wraps)) {  // a new wrapper rebinds, values are written through
       HostEnvironment host;
-      write_into(into->value, from.value);
+      write_result(into->value, from.value);
       if (temporary) tensors().release(right->id, true);
     } else if (temporary) {
       const bool wraps = from.wraps;

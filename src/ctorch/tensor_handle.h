@@ -25,10 +25,10 @@ inline TensorTable& tensors() {
 // A tensor argument that an entry reads. Releases a one-shot temporary when the entry is done with it.
 class Input {
  public:
-  Input(const ctorch_tensor* handle, const char* noun) {
+  Input(const ctorch_tensor* handle, const char* noun, int32_t number = 0) {
     require(handle, noun);
     id_ = handle->id;
-    object_ = &tensors().get(id_, noun);
+    object_ = &tensors().get(id_, noun, number);
   }
   ~Input() {
     if (object_->one_shot) [[unlikely]]
@@ -60,5 +60,8 @@ void deliver(ctorch_tensor* out, at::Tensor result, bool scalar = false);
 
 // Copies values, converting dtype and device, with exactly equal shapes; complex never silently becomes real.
 void write_into(const at::Tensor& target, const at::Tensor& source);
+
+// The same where nobody asked for a conversion: the target's dtype must be able to hold the source's.
+void write_result(const at::Tensor& target, const at::Tensor& source);
 
 }  // namespace ctorch

@@ -20,6 +20,7 @@ contains
       scenario('stops_rank_of_null', stops_rank_of_null), scenario('stops_sum_of_null', stops_sum_of_null), &
       scenario('stops_sum_of_shapes', stops_sum_of_shapes), scenario('stops_left_unallocated', stops_left_unallocated), &
       scenario('stops_wrapped_shape', stops_wrapped_shape), scenario('stops_wrapped_dtype', stops_wrapped_dtype), &
+      scenario('stops_wrapped_narrower', stops_wrapped_narrower), &
       scenario('stops_expression_twice', stops_expression_twice), &
       scenario('stops_expression_assigned', stops_expression_assigned), &
       scenario('stops_associate_twice', stops_associate_twice), &
@@ -210,6 +211,19 @@ contains
     a = b
     call succeed(stat)
   end subroutine stops_wrapped_dtype
+
+  subroutine stops_wrapped_narrower(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor) :: a, b
+    real(real32), target :: array(4)
+    if (present(errmsg)) errmsg = ''
+    array = 0
+    call torch_tensor_from_array(a, array)
+    call torch_tensor_ones(b, 1, [4_int64], torch_kFloat64, torch_kCPU)
+    a = b * 1.0e300_real64
+    call succeed(stat)
+  end subroutine stops_wrapped_narrower
 
   subroutine stops_expression_twice(stat, errmsg)
     !! Where the compiler finalizes function results the expression lives to its end and may be used twice.

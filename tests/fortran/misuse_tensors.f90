@@ -1,8 +1,8 @@
 module misuse_tensors_scenarios
   !! Sizes nobody has, gradients that do not exist, targets that do not fit.
-  use, intrinsic :: iso_fortran_env, only: int64, real64
+  use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use :: ftorch
-  use :: misuse_kit, only: scenario
+  use :: misuse_kit, only: expect, scenario
   implicit none (type, external)
   private
   public :: tensor_scenarios
@@ -15,6 +15,7 @@ contains
       scenario('huge_shape', huge_shape), scenario('huger_shape', huger_shape), scenario('huge_full', huge_full), &
       scenario('backward_no_grad', backward_no_grad), scenario('backward_no_gradient', backward_no_gradient), &
       scenario('backward_shape', backward_shape), scenario('gradient_missing', gradient_missing), &
+      scenario('sum_narrows', sum_narrows), scenario('sum_widens', sum_widens), &
       scenario('to_shape', to_shape), scenario('to_unset_target', to_unset_target), &
       scenario('threads_negative', threads_negative), scenario('synchronize_absent', synchronize_absent)]
   end function tensor_scenarios
@@ -99,6 +100,27 @@ contains
     call torch_tensor_ones(t, 1, [4_int64], torch_kFloat64, torch_kCPU, requires_grad=.true.)
     call torch_tensor_get_gradient(g, t, stat=stat, errmsg=errmsg)
   end subroutine gradient_missing
+
+  subroutine sum_narrows(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real32), target :: total(1)
+    type(torch_tensor) :: t, u
+    call torch_tensor_ones(t, 1, [4_int64], torch_kFloat64, torch_kCPU)
+    call torch_tensor_from_array(u, total)
+    call torch_tensor_sum(u, t, stat=stat, errmsg=errmsg)
+  end subroutine sum_narrows
+
+  subroutine sum_widens(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real64), target :: total(1)
+    type(torch_tensor) :: t, u
+    call torch_tensor_ones(t, 1, [4_int64], torch_kFloat32, torch_kCPU)
+    call torch_tensor_from_array(u, total)
+    call torch_tensor_sum(u, t, stat=stat, errmsg=errmsg)
+    call expect(abs(total(1) - 4) <= 0, 'the sum')
+  end subroutine sum_widens
 
   subroutine to_shape(stat, errmsg)
     integer, optional, intent(out) :: stat
