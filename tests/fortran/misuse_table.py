@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row(
             "output_shape",
             ARGUMENT,
-            "'rate': the model returns float32 [2, 3], the tensor given for it is float32 [3, 2]; if the dim",
+            "returns float32 [2, 3], the tensor given for it is float32 [3, 2]; if the dim",
         ),
         Row("output_rank", ARGUMENT, "the tensor given for it is float32 [6]"),
         Row("plain_shape", MODEL, "(inputs were float32 [2, 6])"),
