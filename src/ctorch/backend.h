@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "file.h"
+
 namespace ctorch {
 
 // The flattened results of one run. Names are filled in only when asked for, and only for dictionaries.
@@ -40,7 +42,7 @@ class Backend {
   virtual std::pair<size_t, size_t> input_counts() const = 0;  // fewest and most inputs
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
   virtual bool is_training() const = 0;
-  virtual void save(const std::string& path, const Extras& extras) const = 0;
+  virtual void save(const Writer& write, const Extras& extras) const = 0;
 };
 
 std::unique_ptr<Backend> load_torchscript(const std::string& path, c10::Device device, bool requires_grad, bool is_training,

@@ -3,12 +3,9 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
-#include <fcntl.h>
 #include <torch/csrc/jit/serialization/pickle.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 #include "model_file.h"
@@ -216,25 +213,7 @@ double Model::self_test() const {
 }
 
 void Model::save(const std::string& path) const {
-  if (path.empty()) fail(CTORCH_ERROR_FILE, "argument 'filename' is empty");
-  const std::string temporary = path + ".tmp" + std::to_string(::getpid());
-  try {
-    backend_->save(temporary, extras_);
-    const int file = ::open(temporary.c_str(), O_RDONLY);
-    if (file >= 0) {
-      ::fsync(file);
-      ::close(file);
-    }
-    if (std::rename(temporary.c_str(), path.c_str()) != 0)
-      fail(CTORCH_ERROR_FILE, "cannot write '", path, "': ", std::strerror(errno));
-  } catch (const c10::Error&) {
-    const std::string reason = std::strerror(errno);
-    ::unlink(temporary.c_str());
-    fail(CTORCH_ERROR_FILE, "cannot write '", path, "': ", reason);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  write_file(path, [&](const Writer& write) { backend_->save(write, extras_); });
 }
 
 }  // namespace ctorch

@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/lower_graph.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
@@ -131,11 +132,11 @@ class TorchScript final : public Backend {
 
   bool is_training() const override { return module_.is_training(); }
 
-  void save(const std::string& path, const Extras& extras) const override {
+  void save(const Writer& write, const Extras& extras) const override {
     torch::jit::ExtraFilesMap files;
     if (!extras.spec.empty()) files[spec_record] = extras.spec;
     if (!extras.golden.empty()) files[golden_record] = extras.golden;
-    module_.save(path, files);
+    torch::jit::ExportModule(module_, write, files);
   }
 
  private:

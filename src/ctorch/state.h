@@ -1,0 +1,20 @@
+// States: named tensors in a file that Python's torch.load reads and Python's torch.save writes.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ctorch {
+
+using State = std::vector<std::pair<std::string, at::Tensor>>;
+
+// Writes a dictionary of tensors, readable with torch.load(path, weights_only=True). Atomic: see write_file.
+void write_state(const std::string& path, const State& state);
+
+// Reads a dictionary of tensors, also one that Python's torch.save(module.state_dict(), path) wrote. The tensors are on the CPU
+// and have memory of their own. Throws for a file that is missing, damaged or holds something else; runs no code from the file.
+State read_state(const std::string& path);
+
+}  // namespace ctorch
