@@ -4,12 +4,14 @@
 #include <c10/util/SmallVector.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "file.h"
+#include "state.h"
 
 namespace ctorch {
 
@@ -36,12 +38,21 @@ class Backend {
   // Runs the model once on inputs that live on its device and takes them over. The caller has set the gradient mode.
   virtual void run(std::span<at::Tensor> inputs, Results& results) = 0;
 
-  // The same model with state of its own, for runs that must leave the state alone.
+  // The same model with state of its own.
   virtual std::unique_ptr<Backend> clone() const = 0;
 
   virtual std::pair<size_t, size_t> input_counts() const = 0;  // fewest and most inputs
-  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+
+  // The weights, each once even if the network uses it in several places, and the tensors that it keeps beside them. They are
+  // the backend's own: who writes into one changes the model.
+  virtual State parameters() const = 0;
+  virtual State buffers() const = 0;
+  // Both, under every name that Python's state_dict has for them.
+  virtual State state() const = 0;
+
   virtual bool is_training() const = 0;
+  virtual void set_training(bool on) = 0;
+  virtual void to(c10::Device device, std::optional<at::ScalarType> dtype) = 0;  // dtype: of the floating-point ones
   virtual void save(const Writer& write, const Extras& extras) const = 0;
 };
 

@@ -18,31 +18,6 @@ constexpr FileWords words{
     ": it is a pickle in the form that torch.save used before PyTorch 1.6; load it in Python and save it again",
     "copy it again"};
 
-// As it goes into a file: on the CPU, and without the rest of a memory that it is a view of.
-at::Tensor plain_copy(const at::Tensor& tensor) {
-  at::Tensor plain = tensor.detach().to(c10::kCPU).resolve_conj().resolve_neg().contiguous();
-  return plain.storage().nbytes() == plain.nbytes() ? plain : plain.clone();
-}
-
-void write_archive(const Writer& write, const State& state) {
-  std::string pickle;
-  // Dictionaries and lists without TorchScript's type tags, which Python would have to be told to trust.
-  torch::jit::Pickler pickler([&](const char* bytes, size_t size) { pickle.append(bytes, size); }, nullptr, nullptr, nullptr,
-                              nullptr, /*tag_aggregates=*/false);
-  c10::Dict<std::string, at::Tensor> dictionary;
-  for (const auto& [name, tensor] : state) dictionary.insert(name, plain_copy(tensor));
-  pickler.protocol();
-  pickler.pushIValue(dictionary);
-  pickler.stop();
-  caffe2::serialize::PyTorchStreamWriter archive(write);
-  archive.writeRecord("data.pkl", pickle.data(), pickle.size());
-  archive.writeRecord("byteorder", "little", 6);
-  size_t number = 0;
-  for (const at::Tensor& tensor : pickler.tensorData())
-    archive.writeRecord("data/" + std::to_string(number++), tensor.storage().data(), tensor.storage().nbytes());
-  archive.writeEndOfFile();
-}
-
 [[noreturn]] void unusable(const std::string& path, const std::string& reason) {
   fail(CTORCH_ERROR_FILE, "'", path, "' cannot be used: ", reason);
 }
@@ -64,8 +39,32 @@ State named_tensors(const std::string& path, const pickle::Value& content) {
 
 }  // namespace
 
+at::Tensor plain_copy(const at::Tensor& tensor) {
+  at::Tensor plain = tensor.detach().to(c10::kCPU).resolve_conj().resolve_neg().contiguous();
+  return plain.storage().nbytes() == plain.nbytes() ? plain : plain.clone();
+}
+
+void write_archive(const Writer& write, const c10::IValue& content) {
+  std::string pickle;
+  // Lists and dictionaries without TorchScript's type tags, which Python would have to be told to trust.
+  torch::jit::Pickler pickler([&](const char* bytes, size_t size) { pickle.append(bytes, size); }, nullptr, nullptr, nullptr,
+                              nullptr, /*tag_aggregates=*/false);
+  pickler.protocol();
+  pickler.pushIValue(content);
+  pickler.stop();
+  caffe2::serialize::PyTorchStreamWriter archive(write);
+  archive.writeRecord("data.pkl", pickle.data(), pickle.size());
+  archive.writeRecord("byteorder", "little", 6);
+  size_t number = 0;
+  for (const at::Tensor& tensor : pickler.tensorData())
+    archive.writeRecord("data/" + std::to_string(number++), tensor.storage().data(), tensor.storage().nbytes());
+  archive.writeEndOfFile();
+}
+
 void write_state(const std::string& path, const State& state) {
-  write_file(path, [&](const Writer& write) { write_archive(write, state); });
+  c10::Dict<std::string, at::Tensor> dictionary;
+  for (const auto& [name, tensor] : state) dictionary.insert(name, plain_copy(tensor));
+  write_file(path, [&](const Writer& write) { write_archive(write, dictionary); });
 }
 
 State read_state(const std::string& path) {

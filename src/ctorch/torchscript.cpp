@@ -1,13 +1,16 @@
 // Backend for TorchScript files (torch.jit.save).
+#include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/lower_graph.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "backend.h"
 #include "error.h"
@@ -80,17 +83,7 @@ class TorchScript final : public Backend {
     most_ = arguments.size() - 1;
     fewest_ = static_cast<size_t>(
         std::count_if(arguments.begin() + 1, arguments.end(), [](const auto& a) { return !a.default_value(); }));
-    // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them.
-    auto& function = torch::jit::toGraphFunction(*function_);
-    try {
-      auto [graph, weights] = torch::jit::LowerGraph(*function.optimized_graph(), module_._ivalue());
-      executor_ = torch::jit::GraphExecutor(graph, function_->name());
-      weights_ = std::move(weights);
-    } catch (const std::exception&) {  // it does more with its attributes than read them
-      executor_ = function.get_executor();
-      self_ = module_._ivalue();
-    }
-    for (const c10::IValue& weight : weights_) inference_weights_.push_back(inference_alias(weight));
+    build();
   }
 
   void run(std::span<at::Tensor> inputs, Results& results) override {
@@ -104,7 +97,11 @@ class TorchScript final : public Backend {
     for (size_t i = inputs.size(); i < most_; ++i) stack.push_back(*function_->getSchema().arguments()[i + 1].default_value());
     const auto& weights = c10::InferenceMode::is_enabled() ? inference_weights_ : weights_;
     stack.insert(stack.end(), weights.begin(), weights.end());
-    torch::jit::InterpreterState(executor_.getPlanFor(stack).code).run(stack);  // GraphExecutor::run without its statistics
+    // GraphExecutor::run without its statistics. Where gradients are recorded each operation runs as it stands, as in eager
+    // Python: what the executor makes of a network in its first calls would round differently, draw other random numbers for
+    // dropout, and so tell a run that was resumed from one that was not.
+    const bool records = !c10::InferenceMode::is_enabled() && c10::GradMode::is_enabled();
+    torch::jit::InterpreterState(records ? as_it_stands_ : executor_.getPlanFor(stack).code).run(stack);
     c10::IValue& result = stack.back();
     if (result.isTensor() && result.toTensor().defined()) [[likely]] {
       results.values.push_back(std::move(result).toTensor());
@@ -117,17 +114,49 @@ class TorchScript final : public Backend {
   }
 
   std::unique_ptr<Backend> clone() const override {
+    at::NoGradGuard values_only;
     auto copy = std::make_unique<TorchScript>(module_.deepcopy());
     copy->executor_ = executor_;  // shared: what one learns in its first calls, the other knows
+    const auto mine = module_.parameters(), theirs = copy->module_.parameters();
+    auto from = mine.begin();
+    for (at::Tensor parameter : theirs) parameter.set_requires_grad((*from).requires_grad()), ++from;
     return copy;
   }
 
   std::pair<size_t, size_t> input_counts() const override { return {fewest_, most_}; }
 
-  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
-    std::vector<std::pair<std::string, at::Tensor>> list;
-    for (const auto& parameter : module_.named_parameters()) list.emplace_back(parameter.name, parameter.value);
-    return list;
+  State parameters() const override { return unique(module_.named_parameters()); }
+  State buffers() const override { return unique(module_.named_buffers()); }
+
+  State state() const override {
+    State all;
+    for (const auto& [name, value] : module_.named_parameters()) all.emplace_back(name, value);
+    for (const auto& [name, value] : module_.named_buffers()) all.emplace_back(name, value);
+    return all;
+  }
+
+  void set_training(bool on) override {
+    if (module_.is_training() == on) return;
+    module_.train(on);
+    find_weights();  // the mode is one of the attributes that became inputs of the graph
+  }
+
+  void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
+    at::NoGradGuard values_only;
+    std::vector<std::pair<at::Tensor, at::Tensor>> moved;  // all are made before the first is put into its place
+    const auto move = [&](const at::Tensor& tensor, bool convert) {
+      const auto type = convert && dtype && tensor.is_floating_point() ? *dtype : tensor.scalar_type();
+      moved.emplace_back(tensor, tensor.detach().to(device, type));
+    };
+    for (const auto& [name, value] : state()) {
+      move(value, true);
+      if (value.grad().defined()) move(value.grad(), true);
+    }
+    for (const auto& attribute : module_.named_attributes())
+      if (attribute.value.isTensor() && attribute.value.toTensor().defined()) move(attribute.value.toTensor(), false);
+    for (const auto& [tensor, data] : moved)
+      if (tensor.device() != data.device() || tensor.scalar_type() != data.scalar_type()) tensor.set_data(data);
+    build();
   }
 
   bool is_training() const override { return module_.is_training(); }
@@ -140,9 +169,42 @@ class TorchScript final : public Backend {
   }
 
  private:
+  // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them.
+  std::shared_ptr<torch::jit::Graph> find_weights() {
+    auto& function = torch::jit::toGraphFunction(*function_);
+    std::shared_ptr<torch::jit::Graph> graph = function.optimized_graph();
+    try {
+      std::tie(graph, weights_) = torch::jit::LowerGraph(*graph, module_._ivalue());
+    } catch (const std::exception&) {  // it does more with its attributes than read them
+      self_ = module_._ivalue();
+    }
+    inference_weights_.clear();
+    for (const c10::IValue& weight : weights_) inference_weights_.push_back(inference_alias(weight));
+    return graph;
+  }
+
+  void build() {
+    const auto graph = find_weights();
+    executor_ = torch::jit::GraphExecutor(graph, function_->name());
+    const auto plain = graph->copy();
+    torch::jit::runRequiredPasses(plain);
+    as_it_stands_ = torch::jit::Code(plain, function_->name());
+  }
+
+  // Without the further names of a tensor that has several.
+  template <class NamedTensors>
+  static State unique(const NamedTensors& list) {
+    State state;
+    std::unordered_set<const c10::TensorImpl*> seen;
+    for (const auto& [name, value] : list)
+      if (seen.insert(value.unsafeGetTensorImpl()).second) state.emplace_back(name, value);
+    return state;
+  }
+
   torch::jit::Module module_;
   torch::jit::Function* function_ = nullptr;
   torch::jit::GraphExecutor executor_;
+  torch::jit::Code as_it_stands_;                         // the graph without the executor's optimizations
   c10::IValue self_;                                      // what the executor takes before the inputs, if anything
   std::vector<c10::IValue> weights_, inference_weights_;  // what it takes after them
   size_t fewest_ = 0;
