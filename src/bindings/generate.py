@@ -39,6 +39,9 @@ FORTRAN = {
     "const ctorch_operand *": "type(ctorch_operand), intent(in)",
     "const ctorch_model *": "type(c_ptr), intent(in)",
     "ctorch_model *": "type(c_ptr), intent(inout)",
+    "const ctorch_optim *": "type(c_ptr), intent(in)",
+    "ctorch_optim *": "type(c_ptr), intent(inout)",
+    "ctorch_closure": "type(c_funptr), value",
 }
 
 
@@ -122,7 +125,7 @@ def fortran_module(entries: list[Entry]) -> str:
         "! Generated from the C header by generate.py.",
         "module ftorch_capi",
         "  !! The C interface as Fortran sees it: one bind(C) interface per entry of the C headers, documented there.",
-        "  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr",
+        "  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_funptr, c_int32_t, c_int64_t, c_null_ptr, c_ptr",
         "  implicit none (type, external)",
         "  public",
         "  type, bind(C) :: ctorch_operand",
@@ -137,7 +140,7 @@ def fortran_module(entries: list[Entry]) -> str:
     for entry in (e for e in entries if e.for_fortran):
         head = f"    function {entry.name}({', '.join(a.name for a in entry.arguments)}) result(status) bind(C)"
         lines += fold(head)
-        lines.append("      import :: c_char, c_double, c_int32_t, c_int64_t, c_ptr, ctorch_operand")
+        lines.append("      import :: c_char, c_double, c_funptr, c_int32_t, c_int64_t, c_ptr, ctorch_operand")
         lines += [f"      {a.fortran()}" for a in entry.arguments]
         lines.append("      integer(c_int32_t) :: status")
         lines.append(f"    end function {entry.name}")

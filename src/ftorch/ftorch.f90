@@ -17,6 +17,7 @@ module ftorch
   use :: ftorch_generics, only: torch_delete
   use :: ftorch_model, torch_module => torch_model
   use :: ftorch_model, only: torch_model
+  use :: ftorch_optim
   use :: ftorch_runtime
   use :: ftorch_teaching
   use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob

@@ -10,7 +10,7 @@ module ftorch_arguments
   private
 
   public :: operand_of, number_of, array_operand, tensor_operand, handle_or_null, handles, integer_or, list_of, count_of
-  public :: text_or_blank, text_length, absent
+  public :: text_or_blank, text_length, absent, real_or
 
   integer, parameter :: absent = -huge(0) - 1
     !! Stands for an optional integer that was left out
@@ -133,6 +133,14 @@ contains
     if (present(value)) integer_or = int(value, c_int64_t)
     if (.not. present(value) .and. default == absent) integer_or = -huge(integer_or) - 1
   end function integer_or
+
+  pure real(c_double) function real_or(value, default)
+    !! An optional real or its default.
+    real(real64), optional, intent(in) :: value
+    real(real64), intent(in) :: default
+    real_or = default
+    if (present(value)) real_or = value
+  end function real_or
 
   function list_of(dim) result(list)
     !! One dimension or several.

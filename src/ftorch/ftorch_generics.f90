@@ -1,6 +1,7 @@
 module ftorch_generics
   !! Generic names over the types of several modules.
   use :: ftorch_model, only: torch_model_delete
+  use :: ftorch_optim_type, only: torch_optim_delete
   use :: ftorch_tensor_type, only: torch_tensor_delete
   implicit none (type, external)
   private
@@ -8,8 +9,9 @@ module ftorch_generics
   public :: torch_delete
 
   interface torch_delete
-    !! Releases a tensor or a model.
+    !! Releases a tensor, a model or an optimizer.
     procedure :: torch_tensor_delete
     procedure :: torch_model_delete
+    procedure :: torch_optim_delete
   end interface torch_delete
 end module ftorch_generics

@@ -42,8 +42,8 @@ contains
   end function torch_library_version
 
   integer(int64) function torch_live_handles(kind)
-    !! How many tensors and models (or those of one kind, torch_handle_*) are alive in the whole process: the leak test that
-    !! needs no tools.
+    !! How many tensors, models and optimizers (or those of one kind, torch_handle_*) are alive in the whole process: the leak
+    !! test that needs no tools.
     integer(ftorch_int), optional, intent(in) :: kind
     torch_live_handles = 0
     call settle(ctorch_live_handles(int_or(kind, torch_handle_any), torch_live_handles), 'torch_live_handles')

@@ -23,5 +23,6 @@
 #include "ctorch_autograd.h"
 #include "ctorch_core.h"
 #include "ctorch_ops.h"
+#include "ctorch_optim.h"
 
 #endif

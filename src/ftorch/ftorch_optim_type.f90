@@ -1,0 +1,237 @@
+module ftorch_optim_type
+  !! The optimizer: its type, life and death, steps, groups of parameters and learning rates.
+  use, intrinsic :: iso_c_binding, only: c_f_pointer, c_funloc, c_int32_t, c_loc, c_null_ptr, c_ptr
+  use, intrinsic :: iso_fortran_env, only: real64
+  use :: ftorch_arguments, only: handles, real_or
+  use :: ftorch_capi, only: ctorch_model_count_parameters, ctorch_model_parameters, ctorch_optim_add_group, &
+    ctorch_optim_base_learning_rate, ctorch_optim_defaults, ctorch_optim_delete, ctorch_optim_group_count, &
+    ctorch_optim_learning_rate, ctorch_optim_set_base_learning_rate, ctorch_optim_set_learning_rate, ctorch_optim_share, &
+    ctorch_optim_step, ctorch_optim_step_closure, ctorch_optim_zero_grad
+  use :: ftorch_error, only: int_or, refuse, settle
+  use :: ftorch_model, only: torch_model
+  use :: ftorch_tensor_type, only: torch_tensor
+  implicit none (type, external)
+  private
+
+  public :: torch_optim, torch_optim_delete, torch_optim_step, torch_optim_zero_grad, torch_optim_add_group
+  public :: torch_optim_group_count, torch_optim_get_learning_rate, torch_optim_set_learning_rate, torch_closure
+  public :: parameters_of, base_learning_rate, set_base_learning_rate
+
+  type :: torch_optim
+    !! An optimizer. Assignment shares it; the last variable that goes frees it. It keeps its parameters alive.
+    type(c_ptr) :: p = c_null_ptr
+      !! Handle, not an address; null means "no optimizer"
+  contains
+    procedure :: step => torch_optim_step
+    procedure :: zero_grad => torch_optim_zero_grad
+    procedure :: group_count => torch_optim_group_count
+    procedure :: get_learning_rate => torch_optim_get_learning_rate
+    procedure :: set_learning_rate => torch_optim_set_learning_rate
+    procedure, private :: add_tensors
+    procedure, private :: add_model
+    generic :: add_group => add_tensors, add_model
+    procedure, private :: share
+    generic :: assignment(=) => share
+    final :: torch_optim_delete
+  end type torch_optim
+
+  interface torch_optim_add_group
+    !! Adds parameters with a learning rate and a weight decay of their own; what is left out is as the optimizer was made with.
+    module procedure add_tensors, add_model
+  end interface torch_optim_add_group
+
+  abstract interface
+    subroutine torch_closure(loss, stat, errmsg)
+      !! Sets the gradients to zero, computes the loss, back-propagates it, and gives it. A procedure that fails sets `stat`,
+      !! which is 0 before, and `errmsg`; then the step ends with both.
+      import :: torch_tensor
+      implicit none (type, external)
+      type(torch_tensor), intent(inout) :: loss
+      integer, intent(inout) :: stat
+      character(len=*), intent(inout) :: errmsg
+    end subroutine torch_closure
+  end interface
+
+  integer, parameter :: message_length = 1000
+
+  type :: closure_call
+    ! A procedure of the caller on its way through C.
+    procedure(torch_closure), pointer, nopass :: run => null()
+    character(len=message_length) :: message = ''
+  end type closure_call
+
+contains
+
+  impure elemental subroutine torch_optim_delete(optim)
+    !! Releases an optimizer; harmless for one that is null or was released already. Its parameters stay.
+    type(torch_optim), intent(inout) :: optim
+    integer(c_int32_t) :: status
+    status = ctorch_optim_delete(optim%p)
+  end subroutine torch_optim_delete
+
+  impure elemental subroutine share(left, right)
+    !! `left = right` makes both names of one optimizer.
+    class(torch_optim), intent(inout) :: left
+    class(torch_optim), intent(in) :: right
+    call settle(ctorch_optim_share(right%p, left%p), 'assignment of torch_optim')
+  end subroutine share
+
+  subroutine torch_optim_zero_grad(optim, stat, errmsg)
+    !! Forgets the gradients of all parameters. Without this call they add up from one torch_tensor_backward to the next.
+    class(torch_optim), intent(in) :: optim
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_optim_zero_grad(optim%p), 'torch_optim_zero_grad', stat, errmsg)
+  end subroutine torch_optim_zero_grad
+
+  subroutine torch_optim_step(optim, closure, loss, stat, errmsg)
+    !! Changes the parameters by their gradients; one without a gradient stays as it is.
+    class(torch_optim), intent(in) :: optim
+    procedure(torch_closure), optional :: closure
+      !! Computes loss and gradients anew; torch_optim_LBFGS needs it. May be an internal procedure
+    type(torch_tensor), optional, intent(inout) :: loss
+      !! Receives the loss that the closure gave first
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(closure_call), target :: call_back
+    type(torch_tensor) :: first
+    integer(c_int32_t) :: status
+    if (.not. present(closure)) then
+      call settle(ctorch_optim_step(optim%p), 'torch_optim_step', stat, errmsg)
+      return
+    end if
+    call_back%run => closure
+    if (present(loss)) then
+      status = ctorch_optim_step_closure(optim%p, c_funloc(run_closure), c_loc(call_back), loss%p)
+    else
+      status = ctorch_optim_step_closure(optim%p, c_funloc(run_closure), c_loc(call_back), first%p)
+    end if
+    if (call_back%message == '') then
+      call settle(status, 'torch_optim_step', stat, errmsg)
+    else
+      call refuse(int(status), 'torch_optim_step', 'the closure failed: ' // trim(call_back%message), stat, errmsg)
+    end if
+  end subroutine torch_optim_step
+
+  function run_closure(context, loss) result(status) bind(C)
+    type(c_ptr), value :: context
+    type(c_ptr), intent(inout) :: loss
+    integer(c_int32_t) :: status
+    type(closure_call), pointer :: call_back
+    type(torch_tensor) :: given
+    integer :: stat
+    call c_f_pointer(context, call_back)
+    stat = 0
+    call call_back%run(given, stat, call_back%message)
+    if (stat == 0) call_back%message = ''
+    status = int(stat, c_int32_t)
+    loss = given%p  ! the handle moves to the caller
+    given%p = c_null_ptr
+  end function run_closure
+
+  subroutine add_tensors(optim, parameters, learning_rate, weight_decay, stat, errmsg)
+    class(torch_optim), intent(in) :: optim
+    type(torch_tensor), intent(in) :: parameters(:)
+    real(real64), optional, intent(in) :: learning_rate, weight_decay
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call add(optim, parameters, 0_c_int32_t, 0_c_int32_t, learning_rate, weight_decay, stat, errmsg)
+  end subroutine add_tensors
+
+  subroutine add_model(optim, model, learning_rate, weight_decay, stat, errmsg)
+    class(torch_optim), intent(in) :: optim
+    class(torch_model), intent(in) :: model
+    real(real64), optional, intent(in) :: learning_rate, weight_decay
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor), allocatable :: parameters(:)
+    integer(c_int32_t) :: status
+    call parameters_of(model, parameters, status)
+    call add(optim, parameters, 1_c_int32_t, status, learning_rate, weight_decay, stat, errmsg)
+  end subroutine add_model
+
+  subroutine add(optim, parameters, whole_model, status, learning_rate, weight_decay, stat, errmsg)
+    class(torch_optim), intent(in) :: optim
+    type(torch_tensor), intent(in) :: parameters(:)
+    integer(c_int32_t), intent(in) :: whole_model, status
+    real(real64), optional, intent(in) :: learning_rate, weight_decay
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    integer(c_int32_t) :: result
+    real(real64) :: usual_rate, usual_decay
+    result = status
+    if (result == 0) result = ctorch_optim_defaults(optim%p, usual_rate, usual_decay)
+    if (result == 0) result = ctorch_optim_add_group(optim%p, handles(parameters), size(parameters, kind=c_int32_t), &
+      whole_model, real_or(learning_rate, usual_rate), real_or(weight_decay, usual_decay))
+    call settle(result, 'torch_optim_add_group', stat, errmsg)
+  end subroutine add
+
+  integer function torch_optim_group_count(optim)
+    !! Number of groups of parameters.
+    class(torch_optim), intent(in) :: optim
+    integer(c_int32_t) :: count
+    count = 0
+    call settle(ctorch_optim_group_count(optim%p, count), 'torch_optim_group_count')
+    torch_optim_group_count = int(count)
+  end function torch_optim_group_count
+
+  real(real64) function torch_optim_get_learning_rate(optim, group)
+    !! Learning rate of the first group, or of another, counted from 1.
+    class(torch_optim), intent(in) :: optim
+    integer, optional, intent(in) :: group
+    torch_optim_get_learning_rate = 0
+    call settle(ctorch_optim_learning_rate(optim%p, int_or(group, 1), torch_optim_get_learning_rate), &
+      'torch_optim_get_learning_rate')
+  end function torch_optim_get_learning_rate
+
+  subroutine torch_optim_set_learning_rate(optim, learning_rate, group, stat, errmsg)
+    !! Sets the learning rate of all groups, or of one, counted from 1.
+    class(torch_optim), intent(in) :: optim
+    real(real64), intent(in) :: learning_rate
+    integer, optional, intent(in) :: group
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    integer(c_int32_t) :: chosen
+    chosen = int_or(group, 0)
+    if (present(group)) then
+      if (group == 0) chosen = -1  ! 0 means all groups in C, and is a mistake here
+    end if
+    call settle(ctorch_optim_set_learning_rate(optim%p, chosen, learning_rate), 'torch_optim_set_learning_rate', stat, errmsg)
+  end subroutine torch_optim_set_learning_rate
+
+  subroutine base_learning_rate(optim, group, learning_rate, status)
+    !! The learning rate from which schedules start.
+    type(torch_optim), intent(in) :: optim
+    integer, intent(in) :: group
+    real(real64), intent(out) :: learning_rate
+    integer(c_int32_t), intent(out) :: status
+    status = ctorch_optim_base_learning_rate(optim%p, int(group, c_int32_t), learning_rate)
+  end subroutine base_learning_rate
+
+  subroutine set_base_learning_rate(optim, group, learning_rate, status)
+    type(torch_optim), intent(in) :: optim
+    integer, intent(in) :: group
+    real(real64), intent(in) :: learning_rate
+    integer(c_int32_t), intent(out) :: status
+    status = ctorch_optim_set_base_learning_rate(optim%p, int(group, c_int32_t), learning_rate)
+  end subroutine set_base_learning_rate
+
+  subroutine parameters_of(model, parameters, status)
+    !! Tensors that share all weights of a model.
+    class(torch_model), intent(in) :: model
+    type(torch_tensor), allocatable, intent(out) :: parameters(:)
+    integer(c_int32_t), intent(out) :: status
+    type(c_ptr), allocatable :: list(:)
+    integer(c_int32_t) :: count
+    integer :: i
+    count = 0
+    status = ctorch_model_count_parameters(model%p, count)
+    allocate (parameters(count), list(count))
+    list = c_null_ptr
+    if (status == 0) status = ctorch_model_parameters(model%p, list, count)
+    do i = 1, count
+      parameters(i)%p = list(i)
+    end do
+  end subroutine parameters_of
+
+end module ftorch_optim_type

@@ -1,0 +1,111 @@
+"""Optimizers in Fortran and in Python: the same network, the same data, the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn, optim
+
+from .conftest import Build, Run
+
+STEPS, SAMPLES = 200, 20
+#: Agreement that is asked of double precision after all steps.
+AGREEMENT = 1e-6
+
+Parameters = list[Tensor]
+
+
+def groups(p: Parameters) -> optim.Optimizer:
+    listed = [{"params": p[:2]}, {"params": p[2:3], "lr": 0.002}, {"params": p[3:4], "weight_decay": 0.3, "lr": 0.02}]
+    return optim.AdamW(listed, lr=0.01)
+
+
+MAKERS: dict[str, Callable[[Parameters], optim.Optimizer]] = {
+    "sgd": lambda p: optim.SGD(p, 0.01),
+    "accumulated": lambda p: optim.SGD(p, 0.01),
+    "sgd_decay": lambda p: optim.SGD(p, 0.01, weight_decay=0.1),
+    "sgd_momentum": lambda p: optim.SGD(p, 0.01, momentum=0.9, weight_decay=0.01, dampening=0.3),
+    "sgd_partial": lambda p: optim.SGD(p, 0.01, momentum=0.9, weight_decay=0.01, dampening=0.3),
+    "sgd_nesterov": lambda p: optim.SGD(p, 0.01, momentum=0.8, weight_decay=0.02, nesterov=True),
+    "adam": lambda p: optim.Adam(p),
+    "adam_closure": lambda p: optim.Adam(p, 0.01, (0.8, 0.95), 1e-6),
+    "adam_decay": lambda p: optim.Adam(p, 0.01, (0.8, 0.95), 1e-4, 0.1),
+    "adam_amsgrad": lambda p: optim.Adam(p, 0.01, weight_decay=0.05, amsgrad=True),
+    "adamw": lambda p: optim.AdamW(p),
+    "adamw_amsgrad": lambda p: optim.AdamW(p, 0.01, (0.85, 0.9), 1e-5, 0.2, True),
+    "adagrad": lambda p: optim.Adagrad(p),
+    "adagrad_options": lambda p: optim.Adagrad(p, 0.1, 0.05, 0.02, 0.3, 1e-3),
+    "rmsprop": lambda p: optim.RMSprop(p),
+    "rmsprop_momentum": lambda p: optim.RMSprop(p, 1e-3, 0.9, 1e-5, 0.1, 0.7),
+    "rmsprop_centered": lambda p: optim.RMSprop(p, 1e-3, momentum=0.5, centered=True),
+    "lbfgs": lambda p: optim.LBFGS(p),
+    "lbfgs_options": lambda p: optim.LBFGS(p, 0.5, 8, 20, 1e-9, 1e-11, 4),
+    "lbfgs_wolfe": lambda p: optim.LBFGS(p, line_search_fn="strong_wolfe"),
+    "groups": groups,
+}
+
+
+def data() -> tuple[Tensor, Tensor]:
+    i, j = np.meshgrid(np.arange(1, SAMPLES + 1), np.arange(1, 4), indexing="ij")
+    x = torch.from_numpy(np.sin((i * j).astype(np.float64)))
+    return x, torch.stack([x[:, 0] * x[:, 1], x[:, 2]], 1)
+
+
+def trained_in_python(name: str, file: Path) -> NDArray[np.float64]:
+    """Losses of all steps, then the first weights in Fortran's order.
+
+    Python runs the file that Fortran runs: the rounding of another network would be amplified, a millionfold by RMSprop.
+    """
+
+    def losses() -> Iterator[float]:
+        for k in range(1, (10 if name.startswith("lbfgs") else STEPS) + 1):
+
+            def closure() -> Tensor:
+                if name != "accumulated" or k % 4 == 1:  # noqa: B023
+                    optimizer.zero_grad()
+                loss = ((module(x) - y) ** 2).mean()
+                loss.backward()  # type: ignore[no-untyped-call]
+                return loss
+
+            if name.startswith("lbfgs"):
+                yield optimizer.step(closure).item()
+                continue
+            loss = closure()
+            if name == "accumulated" and k % 4 != 0:
+                continue
+            if name == "sgd_partial" and k < 4:
+                parameters[0].grad = None
+            optimizer.step()
+            yield loss.item()
+
+    module = torch.jit.load(str(file))  # type: ignore[no-untyped-call]
+    parameters = list(module.parameters())
+    optimizer = MAKERS[name](parameters)
+    x, y = data()
+    every = list(losses())
+    return np.concatenate([every, parameters[0].detach().numpy().ravel(order="F")])
+
+
+@pytest.fixture(scope="module")
+def perceptron(models: Path) -> Path:
+    """Write the network where the program looks for it."""
+    file = models / "perceptron64.pt"
+    torch.manual_seed(3)
+    torch.jit.script(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)).double()).save(str(file))
+    return file
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_same_numbers_as_python(build: Build, run: Run, perceptron: Path, name: str) -> None:
+    done = run(build("optimizers.f90"), name)
+    assert done.returncode == 0, done.stderr
+    found = np.array(done.stdout.split(), np.float64)
+    expected = trained_in_python(name, perceptron)
+    np.testing.assert_allclose(found, expected, rtol=AGREEMENT, atol=0)
+    losses = expected[: -3 * 8]
+    assert losses[-1] < 0.9 * losses[0], "the network has learnt, so the numbers say something"
