@@ -178,6 +178,14 @@ FORMS: dict[str, Form] = {
         "text",
         optional=True,
     ),
+    "reduction=": Form(
+        "int32_t {n}",
+        'const int64_t {n} = reduction({n}_, "{n}");',
+        "integer(ftorch_int), optional, intent(in) :: {n}",
+        "int_or({n}, torch_kMean)",
+        "torch_kNone, torch_kMean or torch_kSum",
+        optional=True,
+    ),
     "dtype?": Form(
         "int32_t {n}",
         "const std::optional<at::ScalarType> {n} = optional_dtype({n}_);",

@@ -42,7 +42,7 @@ void deliver(ctorch_tensor* out, at::Tensor result, bool scalar) {
   require(out, "result");
   TensorObject* held = out->id ? &tensors().get(out->id, "result") : nullptr;
   if (!held || !held->wraps) return give(out, std::move(result));
-  if (scalar && held->value.dim() == 1 && held->value.size(0) == 1) result = result.reshape({1});
+  if (scalar && held->value.dim() == 1 && held->value.size(0) == 1 && result.dim() == 0) result = result.reshape({1});
   write_result(held->value, result);
 }
 

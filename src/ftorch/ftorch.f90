@@ -15,6 +15,7 @@ module ftorch
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_generics, only: torch_delete
+  use :: ftorch_loss
   use :: ftorch_model, torch_module => torch_model
   use :: ftorch_model, only: torch_model
   use :: ftorch_optim

@@ -4,6 +4,7 @@ module ftorch
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_generics, only: torch_delete
+  use :: ftorch_loss
   use :: ftorch_model
   use :: ftorch_optim
   use :: ftorch_runtime

@@ -125,6 +125,18 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("not_loaded", HANDLE, "model is not initialised"),
         Row("input_not_set", HANDLE, "input 1 is not initialised"),
     ),
+    "losses": (
+        Row("loss_shapes", ARGUMENT, "argument 'input_tensor' is float32 [4, 1], argument 'target_tensor' is float32 [4]"),
+        Row("loss_reduction", ARGUMENT, "'reduction_type': expected torch_kNone, torch_kMean or torch_kSum, got 3"),
+        Row("loss_classes", ARGUMENT, "expected int64 classes, counted from 0, or real probabilities, got int32 [4]"),
+        Row("loss_class_range", ARGUMENT, "Target 3 is out of bounds"),
+        Row("loss_variance_shape", ARGUMENT, "expected the shape of the input or one variance per sample, got float32 [3]"),
+        Row("loss_variance_sign", ARGUMENT, "'variance_tensor': has negative elements"),
+        Row("loss_probability", ARGUMENT, "all elements of input should be between 0 and 1"),
+        Row("loss_array", ARGUMENT, "the target is float64 [1], the values are float32 [4, 3]"),
+        Row("loss_not_set", HANDLE, "argument 'target_tensor' is not initialised"),
+        Row("loss_weight", ARGUMENT, "(with input_tensor float32 [4, 3], target_tensor float32 [4, 3])"),
+    ),
     "infer": (
         Row("x_shape", ARGUMENT, "expected float32 [batch, 5], got float32 [2, 6]"),
         Row("x_transposed", ARGUMENT, "permute_dims gives the view"),
