@@ -53,7 +53,7 @@ class Case:
             tensor.requires_grad_()
         function = EAGER[self.loss]
         loss = function(*[t for t in given[:3] if t is not None], reduction=self.reduction, **self.keywords)
-        loss.backward(torch.ones_like(loss))
+        torch.autograd.backward(loss, torch.ones_like(loss))
         return [loss.detach(), *(t.grad for t in wanted if t.grad is not None)]
 
 
