@@ -37,6 +37,7 @@ FORTRAN = {
     "const ctorch_tensor []": "type(c_ptr), intent(in) :: {}(*)",
     "ctorch_tensor []": "type(c_ptr), intent(inout) :: {}(*)",
     "const ctorch_operand *": "type(ctorch_operand), intent(in)",
+    "ctorch_operand *": "type(ctorch_operand), intent(inout)",
     "const ctorch_model *": "type(c_ptr), intent(in)",
     "ctorch_model *": "type(c_ptr), intent(inout)",
     "const ctorch_optim *": "type(c_ptr), intent(in)",

@@ -7,6 +7,9 @@ module ftorch_tensor
   use :: ftorch_tensor_ops
   use :: ftorch_functions
   use :: ftorch_autograd
+  use :: ftorch_elements
+  use :: ftorch_grad_mode
+  use :: ftorch_gradient_check
   implicit none (type, external)
   public
 end module ftorch_tensor

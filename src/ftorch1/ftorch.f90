@@ -6,6 +6,7 @@ module ftorch
   use :: ftorch_generics, only: torch_delete
   use :: ftorch_loss
   use :: ftorch_model
+  use :: ftorch_model_derivatives
   use :: ftorch_optim
   use :: ftorch_runtime
   use :: ftorch_tensor

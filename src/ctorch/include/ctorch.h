@@ -22,6 +22,7 @@
 
 #include "ctorch_autograd.h"
 #include "ctorch_core.h"
+#include "ctorch_elements.h"
 #include "ctorch_ops.h"
 #include "ctorch_optim.h"
 
