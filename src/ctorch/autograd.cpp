@@ -108,7 +108,11 @@ int32_t ctorch_tensor_set_requires_grad(const ctorch_tensor* tensor, int32_t req
     if (!requires_grad && !input->is_leaf())
       fail(CTORCH_ERROR_ARGUMENT,
            "the tensor was computed from others that require gradients; torch_detach gives one that is cut off from them");
-    input->set_requires_grad(requires_grad != 0);
+    try {
+      input->set_requires_grad(requires_grad != 0);
+    } catch (const std::exception& error) {
+      explain_graph(error);
+    }
   });
 }
 

@@ -40,14 +40,13 @@ at::Tensor gradient(const at::Tensor& y, const at::Tensor& x, const at::Tensor& 
 
 // One backward pass per element of y. An element that does not depend on x has a row of zeros.
 at::Tensor rows(const at::Tensor& y, const at::Tensor& x, Graph graph, bool* related) {
-  const at::Tensor flat = y.reshape({-1});
-  const int64_t count = flat.numel();
+  const int64_t count = y.numel();
   std::vector<at::Tensor> parts;
   for (int64_t i = 0; i < count; ++i) {
-    at::Tensor unit = at::zeros_like(flat);
-    unit.narrow(0, i, 1).fill_(1);
+    const at::Tensor unit = at::zeros(y.sizes(), y.options());
+    unit.view({-1}).narrow(0, i, 1).fill_(1);
     const Graph pass{graph.retain || i + 1 < count, graph.create};
-    at::Tensor row = gradient(flat, x, unit, pass);
+    at::Tensor row = gradient(y, x, unit, pass);
     *related |= row.defined();
     parts.push_back(row.defined() ? row : at::zeros_like(x));
   }
