@@ -71,7 +71,7 @@ void explain_graph(const std::exception& error) {
         CTORCH_ERROR_ARGUMENT,
         "the graph was freed by the call that ran through it before; give that call retain_graph=.true., or compute the result "
         "again");
-  fail(CTORCH_ERROR_ARGUMENT, "PyTorch: ", what);
+  fail(CTORCH_ERROR_ARGUMENT, "PyTorch: ", what.substr(0, what.find(" Hint: enable anomaly")));
 }
 
 std::vector<at::Tensor> gradients(const std::vector<at::Tensor>& outputs, const std::vector<at::Tensor>& inputs,

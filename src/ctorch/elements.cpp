@@ -93,7 +93,7 @@ int32_t ctorch_tensor_set_element(const ctorch_tensor* tensor, const int64_t ind
     const at::Scalar number = fitting(value, *input);
     try {
       place.fill_(number);
-    } catch (const c10::Error&) {  // an overflow
+    } catch (const std::exception&) {  // an overflow
       does_not_fit(value, *input);
     }
   });

@@ -231,7 +231,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "elements": (
         Row("item_of_each_kind", SUCCESS),
         Row("item_of_several", ARGUMENT, "expected a tensor of one element, got float32 [2]"),
-        Row("item_fraction", ARGUMENT, "a variable of kind int32 cannot hold the real number   3.5"),
+        Row("item_fraction", ARGUMENT, "a variable of kind int32 cannot hold the real number 3.5"),
         Row("item_too_big", ARGUMENT, "a variable of kind int8 cannot hold the integer 128 exactly"),
         Row("item_rounded", ARGUMENT, "a variable of kind real32 cannot hold the real number"),
         Row("item_long_rounded", ARGUMENT, "a variable of kind real64 cannot hold the integer 9007199254740993 exactly"),

@@ -79,9 +79,7 @@ def of_expressions() -> Numbers:
     numbers["jacobian_of_number"] = torch.tensor([2, 3])
 
     numbers["second"] = functional.jacobian(lambda t: functional.jacobian(function_of, t, create_graph=True), x)
-    numbers["third"] = functional.jacobian(
-        lambda t: functional.hessian(lambda s: torch.sin(s).sum(), t, create_graph=True), x
-    )
+    numbers["third"] = functional.jacobian(lambda t: functional.hessian(lambda s: torch.sin(s).sum(), t, create_graph=True), x)
     numbers["mixed"] = 9 * x * x  # the direction is x, too
     return numbers
 
