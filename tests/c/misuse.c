@@ -97,7 +97,7 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_tensor_copy_to_array(t, NULL, -1, 0), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_copy_to_array(NULL, &a, -1, 0), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_view_array(t, NULL), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_tensor_backward(NULL, NULL, 0), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_tensor_backward(NULL, NULL, 0, 0), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_gradient(NULL, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_zero_grad(NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_sum(t, NULL), ARGUMENT, NULL_POINTER);
