@@ -73,7 +73,10 @@ def export(
         list[str] | None,
         typer.Option("--input", metavar="DECL", help="An input, in order: 'name[batch,124] float32 K 180..320 -- description'."),
     ] = None,
-    output_: Annotated[list[str] | None, typer.Option("--result", metavar="DECL", help="An output, in order: 'name K/s'.")] = None,
+    output_: Annotated[
+        list[str] | None,
+        typer.Option("--result", metavar="DECL", help="An output: 'name K/s'; by its key in forward's dictionary, or in order."),
+    ] = None,
     symbol: Annotated[
         list[str] | None, typer.Option(metavar="NAME=LOW..HIGH", help="Bounds of a symbolic size: batch=1..1024.")
     ] = None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .dtypes import dtype_name, is_dtype
@@ -20,7 +21,7 @@ from .spec import Range, Shape, Symbol, TensorSpec
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})$")
-_HEAD = re.compile(r"\s*([A-Za-z_]\w*)\s*(\[[^\]]*\])?(?:\s+|$)")
+_HEAD = re.compile(r"\s*([A-Za-z_]\w*(?:\.\w+)*)\s*(\[[^\]]*\])?(?:\s+|$)")
 _SYMBOL = re.compile(r"[A-Za-z_]\w*$")
 _GRAMMAR = "write it as 'name[batch,124] float32 K 180..320 -- description'; only the name is required"
 
@@ -72,6 +73,40 @@ def as_declaration(item: str | Declaration | TensorSpec) -> Declaration:
     if isinstance(item, TensorSpec):
         return Declaration(item.name, item.shape, item.dtype, item.units, item.range, item.description)
     return item
+
+
+def arrange(declared: Sequence[Declaration], names: Sequence[str]) -> list[Declaration]:
+    """Return the declarations of outputs in the order of the results.
+
+    Parameters
+    ----------
+    declared
+        Either every result by the name that it has in ``forward``, in any order (of ``a.b`` the ``b`` is enough), or new names
+        for all of them in the order of ``names``.
+    names
+        Names of the flattened results.
+
+    Raises
+    ------
+    DeclarationError
+        When some names are those of results and others are not: a guess at the rest could give a field the name of another.
+    """
+    places = [_place(item.name, names) for item in declared]
+    if len(declared) == len(names):
+        if not any(place is not None for place in places):
+            return list(declared)
+        if set(places) == set(range(len(names))):
+            return [declared[places.index(number)] for number in range(len(names))]
+    raise DeclarationError(
+        f"the declared outputs ({', '.join(item.name for item in declared)}) are not those that forward gives ({', '.join(names)})",
+        "declare all of them: by these names in any order, or by new names in this order",
+    )
+
+
+def _place(name: str, names: Sequence[str]) -> int | None:
+    if name in names:
+        return names.index(name)
+    return next((place for place, full in enumerate(names) if full.endswith(f".{name}")), None)
 
 
 def parse_symbol(text: str) -> tuple[str, Symbol]:

@@ -127,11 +127,23 @@ def input_specs(
         declarations = [Declaration(name) for name, _ in zip(names, examples, strict=False)]
     if len(declarations) != len(examples):
         raise DeclarationError(f"{len(declarations)} inputs are declared but there are {len(examples)} example inputs")
+    _require_order([item.name for item in declarations], parameter_names(module))
     batched = dynamic_batch and _share_first_dimension(examples, declarations)
     return tuple(
         _input_spec(number, item, example, batched)
         for number, (item, example) in enumerate(zip(declarations, examples, strict=True), 1)
     )
+
+
+def _require_order(declared: Sequence[str], arguments: Sequence[str]) -> None:
+    """Refuse names of arguments in another order than forward's: tensors go in by position."""
+    for name in declared:
+        if name in arguments and arguments.index(name) != declared.index(name):
+            raise DeclarationError(
+                f"the declared inputs ({', '.join(declared)}) are in another order than the arguments of forward "
+                f"({', '.join(arguments)})",
+                "declare them in the order of forward; new names may be given too",
+            )
 
 
 def _share_first_dimension(examples: Sequence[torch.Tensor], declarations: Sequence[Declaration]) -> bool:

@@ -13,7 +13,7 @@ from ._version import __version__
 from .archive import StrPath, load_script, write
 from .check import Trial, compare, output_shapes, trials
 from .convert import Converted, Method, convert
-from .declare import Declaration, as_declaration
+from .declare import Declaration, arrange, as_declaration
 from .dtypes import name_of
 from .errors import DeclarationError, ExportError
 from .examples import collect, input_specs, make, symbol_sizes
@@ -59,8 +59,8 @@ def export(
         One declaration per input, such as ``"column[batch,124] float32 K 180..320 -- temperature"`` (see `Declaration`). A
         number is a fixed size, a name a symbol, and the same name the same size. What is left out comes from the example.
     outputs
-        The same for outputs, in flattened order (dictionaries by sorted key). Shapes and dtypes are found out by running the
-        module; those given here are checked.
+        The same for outputs: by the names they have in a dictionary or named tuple, in any order; or by new names, in flattened
+        order (dictionaries by sorted key). Shapes and dtypes are found out by running the module; those given here are checked.
     symbols
         Bounds of symbols by name, ``{"batch": (1, 1024)}``; from 1 up without end by default.
     dynamic_batch
@@ -177,10 +177,8 @@ def _output_specs(found: Sequence[Trial], declared: Sequence[Declaration] | None
     seen = found[0].outputs
     if not seen:
         raise ExportError("forward returns no tensor")
-    items = [Declaration(name) for name, _ in seen] if declared is None else list(declared)
-    if len(items) != len(seen):
-        listed = ", ".join(name for name, _ in seen)
-        raise DeclarationError(f"{len(items)} outputs are declared but forward gives {len(seen)} ({listed})")
+    names = [name for name, _ in seen]
+    items = [Declaration(name) for name in names] if declared is None else arrange(declared, names)
     shapes = output_shapes(found)
     made = []
     for number, (item, (_, tensor), shape) in enumerate(zip(items, seen, shapes, strict=True), 1):

@@ -27,7 +27,7 @@ def flatten(value: Any, default: str = "output") -> list[tuple[str, torch.Tensor
     Returns
     -------
     list of (str, torch.Tensor)
-        Names are dictionary keys and fields of named tuples, joined by underscores where nested.
+        Names are dictionary keys and fields of named tuples, joined by dots where nested.
 
     Raises
     ------
@@ -56,9 +56,10 @@ def _walk(value: Any, name: str, default: str) -> list[tuple[str, torch.Tensor]]
 
 def _children(value: Any, name: str, default: str) -> list[tuple[str, Any]]:
     """Return the items of one container with the full name of each."""
-    prefix = f"{name}_" if name else ""
+    prefix = f"{name}." if name else ""
     if isinstance(value, Mapping):
-        return [(f"{prefix}{key}", value[key]) for key in sorted(value)]
+        # Keys that are numbers are sorted as text, as the library does.
+        return [(f"{prefix}{key}", value[key]) for key in sorted(value, key=str)]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return [(f"{prefix}{key}", item) for key, item in zip(value._fields, value, strict=True)]
     if len(value) == 1:

@@ -84,13 +84,42 @@ def test_dictionary_goes_by_sorted_key(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "names"),
     [
-        (modules.Nested(), ["output1", "output2_1", "output2_2"]),
+        (modules.Nested(), ["output1", "output2.1", "output2.2"]),
         (modules.Fields(), ["mean", "spread"]),
         (modules.Numbers(), ["output1", "output2"]),
     ],
 )
 def test_names_of_nested_outputs(path: Path, module: torch.nn.Module, names: list[str]) -> None:
     assert [item.name for item in pt2ts.export(module, torch.randn(3, 4), path).outputs] == names
+
+
+@pytest.mark.parametrize(
+    ("module", "outputs", "written"),
+    [
+        (modules.Water(), ["snow s", "rain r", "cloud c"], [("cloud", "c", 3), ("rain", "r", 2), ("snow", "s", 1)]),
+        (modules.Water(), ["a", "b", "c"], [("a", None, 3), ("b", None, 2), ("c", None, 1)]),
+        (
+            modules.Deep(),
+            ["soil.snow s", "air.rain r", "air.ice"],
+            [("air.ice", None, 3), ("air.rain", "r", 2), ("soil.snow", "s", 1)],
+        ),
+        (modules.Deep(), ["snow s", "rain r", "ice i"], [("ice", "i", 3), ("rain", "r", 2), ("snow", "s", 1)]),
+        (modules.Deep(), None, [("air.ice", None, 3), ("air.rain", None, 2), ("soil.snow", None, 1)]),
+        (modules.Keyed(), None, [("10", None, 10), ("2", None, 2)]),
+    ],
+)
+def test_results_keep_the_names_they_have(path: Path, module: Any, outputs: Any, written: list[tuple[Any, ...]]) -> None:
+    pt2ts.export(module, torch.zeros(2, 3), path, outputs=outputs)
+    spec, golden = pt2ts.read_spec(path), pt2ts.read_golden(path)
+    assert golden is not None
+    pairs = zip(spec.outputs, golden.outputs, strict=True)
+    assert [(item.name, item.units, tensor[0, 0]) for item, tensor in pairs] == written
+    assert all(found.passed for found in pt2ts.verify(path))
+
+
+def test_fields_are_declared_by_name_too(path: Path) -> None:
+    spec = pt2ts.export(modules.Fields(), torch.randn(3, 4), path, outputs=["spread 1", "mean K"])
+    assert [(item.name, item.units) for item in spec.outputs] == [("mean", "K"), ("spread", "1")]
 
 
 def test_optional_argument_may_be_left_out_or_given(path: Path) -> None:

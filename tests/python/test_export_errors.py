@@ -83,7 +83,8 @@ def test_why_a_wrong_trace_was_taken_is_told(tmp_path: Path) -> None:
         ({"inputs": ["x[batch,5] float64"]}, "declared float64 [batch, 5], but the example is float32 [4, 5]"),
         ({"inputs": ["x[4,5,1]"]}, "declared float32 [4, 5, 1]"),
         ({"inputs": ["x", "y"]}, "2 inputs are declared but there are 1"),
-        ({"outputs": ["a", "b"]}, "2 outputs are declared but forward gives 1 (output)"),
+        ({"outputs": ["a", "b"]}, "the declared outputs (a, b) are not those that forward gives (output)"),
+        ({"outputs": []}, "the declared outputs () are not"),
         ({"outputs": ["a[batch,6]"]}, "declared float32 [batch, 6], but forward gives float32 [batch, 5]"),
         ({"outputs": ["a int64"]}, "declared int64 [batch, 5]"),
         ({"symbols": {"ncol": (1, 3)}}, "'ncol', which is in no input"),
@@ -101,6 +102,30 @@ def test_declarations_that_contradict(tmp_path: Path, options: dict[str, Any], w
         pt2ts.export(modules.Alias(), example, tmp_path / "m.pt", **options)
     assert words in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("module", "outputs"),
+    [
+        (modules.Water(), ["snow", "rain", "clouds"]),
+        (modules.Water(), ["snow", "rain"]),
+        (modules.Water(), ["snow", "rain", "cloud", "ice"]),
+        (modules.Water(), ["snow", "rain", "rain"]),
+        (modules.Fields(), ["spread", "average"]),
+        (modules.Deep(), ["snow", "rain", "frost"]),
+    ],
+)
+def test_outputs_half_of_whose_names_are_known(tmp_path: Path, module: torch.nn.Module, outputs: list[str]) -> None:
+    with pytest.raises(pt2ts.DeclarationError) as caught:
+        pt2ts.export(module, X, tmp_path / "m.pt", outputs=outputs)
+    known = {"Water": "cloud, rain, snow", "Fields": "mean, spread", "Deep": "air.ice, air.rain, soil.snow"}[type(module).__name__]
+    assert f"the declared outputs ({', '.join(outputs)}) are not those that forward gives ({known})" in str(caught.value)
+
+
+@pytest.mark.parametrize("example", [(X, X.T), {"a": X, "b": X.T}])
+def test_arguments_in_another_order(tmp_path: Path, example: Any) -> None:
+    with pytest.raises(pt2ts.DeclarationError, match=r"\(b, a\) are in another order than the arguments of forward \(a, b\)"):
+        pt2ts.export(modules.TwoSizes(), example, tmp_path / "m.pt", inputs=["b", "a"], dynamic_batch=False)
 
 
 def test_same_name_twice(tmp_path: Path) -> None:

@@ -40,6 +40,34 @@ class Named(nn.Module):
         return {"wind": x * 2, "heat": x.sum(1)}
 
 
+class Water(nn.Module):
+    """A dictionary of equal shapes, whose names are all that tells them apart."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"snow": x + 1, "rain": x + 2, "cloud": x + 3}
+
+
+class Deep(nn.Module):
+    """Dictionaries in a dictionary."""
+
+    def forward(self, x: Tensor) -> dict[str, dict[str, Tensor]]:
+        return {"soil": {"snow": x + 1}, "air": {"rain": x + 2, "ice": x + 3}}
+
+
+class Keyed(nn.Module):
+    """A dictionary by number."""
+
+    def forward(self, x: Tensor) -> dict[int, Tensor]:
+        return {2: x + 2, 10: x + 10}
+
+
+class Logarithm(nn.Module):
+    """NaN for negative numbers and infinite for 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
 class Nested(nn.Module):
     """A list in a tuple."""
 
