@@ -131,7 +131,7 @@ def export(emulator: SSTEmulator, observations: Observations, path: Path) -> Non
     span = f"{np.floor(training.min()):.0f}..{np.ceil(training.max()):.0f}"
     # The example becomes the golden sample, and what differs is judged by the size of its numbers: no 1e20 on land here.
     example = (
-        torch.from_numpy(np.where(observations.ocean, observations.sst[last], np.float32(273.15))),
+        torch.from_numpy(np.where(observations.ocean, observations.sst[last], training.min())),
         torch.from_numpy(observations.ocean).float(),
         torch.tensor(observations.month[last], dtype=torch.int32),
     )

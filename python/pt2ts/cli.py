@@ -150,7 +150,7 @@ def verify(
 
     found = verifier.verify(file, tolerance)
     rows = [
-        (item.name, item.dtype, str(list(item.shape)), f"{item.difference:.3g}", f"{item.tolerance:.3g}", _verdict(item.passed))
+        (item.name, item.dtype, str(list(item.shape)), f"{item.difference:.3g}", f"{item.tolerance:.3g}", item.verdict)
         for item in found
     ]
     show.table(("output", "dtype", "shape", "largest difference", "allowed", ""), rows)
@@ -159,14 +159,11 @@ def verify(
     show.success(f"{file}: the Fortran interface reproduces the golden sample")
 
 
-def _verdict(passed: bool) -> str:
-    return "ok" if passed else "DIFFERS"
-
-
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
     try:
-        app()
+        with show.warnings_in_one_line():
+            app()
     except Pt2tsError as error:
         show.failure(error)
         sys.exit(1)

@@ -19,6 +19,7 @@ from .errors import DeclarationError, ExportError
 from .examples import collect, input_specs, make, symbol_sizes
 from .golden import sample, to_bytes
 from .prepare import evaluation_copy
+from .remarks import remarks
 from .spec import GOLDEN_FILE, MAX_SYMBOLS, SPEC_FILE, Spec, Symbol, TensorSpec
 
 Declared = Sequence[str | Declaration | TensorSpec]
@@ -83,6 +84,11 @@ def export(
     Spec
         The contract that was written.
 
+    Warns
+    -----
+    UserWarning
+        The example lies outside a declared range, or results contain NaN or infinity.
+
     Raises
     ------
     UnexportableError
@@ -123,6 +129,8 @@ def export(
         warnings.warn("the example inputs are too large to store: the file gets no golden sample", stacklevel=2)
 
     output_spec = _output_specs(found, None if outputs is None else [as_declaration(item) for item in outputs])
+    for remark in remarks(input_spec, output_spec, found[0]):
+        warnings.warn(remark, stacklevel=2)
     free = {size for tensor in output_spec for size in tensor.shape if isinstance(size, str)} - set(bounds)
     _check_symbols(len(bounds) + len(free))
     spec = Spec(

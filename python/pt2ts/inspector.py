@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from . import torchscript
 from .archive import StrPath, find_spec, load_script, read_golden
 from .golden import Golden
+from .remarks import not_finite
 from .spec import Spec, TensorSpec
 
 
@@ -72,15 +77,15 @@ class Report:
         return [*rows, ("golden sample", "none" if self.golden is None else _golden_text(self.golden))]
 
     def tensors(self) -> list[tuple[str, ...]]:
-        """Return one row per input and output: kind, name, dtype, shape, units, range, description."""
+        """Return one row per input and output: kind, name, dtype, shape, units, range, description, remark on the sample."""
         if self.spec is None:
             return []
-        rows = [_row(f"input {number}", tensor) for number, tensor in enumerate(self.spec.inputs, 1)]
-        return rows + [_row(f"output {number}", tensor) for number, tensor in enumerate(self.spec.outputs, 1)]
+        inputs, outputs = self.golden or ((), ())
+        return [*_rows("input", self.spec.inputs, inputs), *_rows("output", self.spec.outputs, outputs)]
 
 
 #: Headings of `Report.tensors`.
-COLUMNS = ("", "name", "dtype", "shape", "units", "range", "description")
+COLUMNS = ("", "name", "dtype", "shape", "units", "range", "description", "golden sample")
 
 
 def inspect(path: StrPath) -> Report:
@@ -97,9 +102,11 @@ def inspect(path: StrPath) -> Report:
     )
 
 
-def _row(kind: str, tensor: TensorSpec) -> tuple[str, ...]:
-    low_high = "" if tensor.range is None else f"{tensor.range[0]:g} to {tensor.range[1]:g}"
-    return (kind, tensor.name, tensor.dtype, tensor.shape_text(), tensor.units or "", low_high, tensor.description)
+def _rows(kind: str, specs: Sequence[TensorSpec], samples: Sequence[torch.Tensor]) -> Iterator[tuple[str, ...]]:
+    for number, (spec, sample) in enumerate(zip_longest(specs, samples[: len(specs)]), 1):
+        low_high = "" if spec.range is None else f"{spec.range[0]:g} to {spec.range[1]:g}"
+        facts = (spec.name, spec.dtype, spec.shape_text(), spec.units or "", low_high, spec.description)
+        yield (f"{kind} {number}", *facts, "" if sample is None else not_finite(sample))
 
 
 def _golden_dict(golden: Golden) -> dict[str, Any]:
@@ -107,6 +114,7 @@ def _golden_dict(golden: Golden) -> dict[str, Any]:
         "bytes": golden.size(),
         "inputs": [list(tensor.shape) for tensor in golden.inputs],
         "outputs": [list(tensor.shape) for tensor in golden.outputs],
+        "remarks": [not_finite(tensor) for tensor in golden.outputs],
     }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -49,6 +51,17 @@ def failure(error: Pt2tsError) -> None:
         console.print(Text(f"  at {error.where}{code}"))
     if error.hint:
         console.print(Text.assemble(("  hint: ", "cyan"), error.hint))
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Print warnings without a place in the source, which says nothing to someone at a command line."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: console.print(
+            Text.assemble(("pt2ts: warning: ", "bold yellow"), str(message))
+        )
+        yield
 
 
 def _print(text: Text) -> None:

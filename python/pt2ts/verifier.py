@@ -11,6 +11,7 @@ from .bridge import FortranModel
 from .check import difference, worst
 from .dtypes import name_of
 from .errors import VerifyError
+from .remarks import not_finite
 
 #: Another machine may add in another order; so the tolerance is this much wider than for the check at export.
 _SLACK = 10.0
@@ -30,6 +31,8 @@ class Finding:
         Absolute difference of the element that is furthest outside its tolerance.
     tolerance
         The largest one allowed there.
+    remark
+        ``contains NaN`` or the like; empty for ordinary numbers.
     """
 
     name: str
@@ -37,11 +40,17 @@ class Finding:
     shape: tuple[int, ...]
     difference: float
     tolerance: float
+    remark: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether the difference is within the tolerance."""
         return self.difference <= self.tolerance
+
+    @property
+    def verdict(self) -> str:
+        """The same in words, with the remark."""
+        return ("ok" if self.passed else "DIFFERS") + (f", {self.remark}" if self.remark else "")
 
 
 def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
@@ -77,7 +86,7 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
         _same_kind(item.name, want, have)
         gap, limit = worst(want, have)
         gap, limit = (gap, _SLACK * limit) if tolerance is None else (difference(want, have), tolerance)
-        found.append(Finding(item.name, item.dtype, tuple(want.shape), gap, limit))
+        found.append(Finding(item.name, item.dtype, tuple(want.shape), gap, limit, not_finite(have)))
     return found
 
 

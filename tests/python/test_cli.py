@@ -58,7 +58,8 @@ def pt2ts_command(*arguments: object, cwd: Path = HERE) -> Result:
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.pt"
     torch.manual_seed(0)
-    pt2ts.export(modules.Column(), torch.randn(4, 5), path, inputs=["column[batch,5] float32 K 180..320 -- temperature"])
+    example = 180 + 140 * torch.rand(4, 5)
+    pt2ts.export(modules.Column(), example, path, inputs=["column[batch,5] float32 K 180..320 -- temperature"])
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def test_parameters_can_still_be_trained(path: Path) -> None:
 def test_full_contract(path: Path) -> None:
     written = pt2ts.export(
         modules.Column(),
-        torch.randn(4, 5),
+        180 + 140 * torch.rand(4, 5),
         path,
         inputs=["column[ncol,5] float32 K 180..320 -- temperature of the column"],
         outputs=["heating K/s"],
@@ -262,9 +263,54 @@ def test_golden_sample_can_be_left_out(path: Path) -> None:
     assert pt2ts.read_golden(path) is None
 
 
+# -------------------------------------------------------------------------------------------------------------- remarks
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "words"),
+    [
+        ("x K 180..320", [179.0, math.nan, 300.0], "input 'x' is 179..300 in the example, outside its declared range 180..320 K"),
+        ("x 0..1", [0.5, math.inf], "input 'x' is 0.5..inf in the example, outside its declared range 0..1:"),
+        ("x int32 1..12", [0, 12], "input 'x' is 0..12 in the example, outside its declared range 1..12"),
+        ("x", [1.0, math.inf], r"output 'output' contains infinity \(1 of 2 values for the example inputs\), as the"),
+    ],
+)
+def test_numbers_that_look_wrong(path: Path, declared: str, values: list[float], words: str) -> None:
+    kind = torch.int32 if "int32" in declared else torch.float32
+    with pytest.warns(UserWarning, match=words) as caught:
+        pt2ts.export(modules.Alias(), torch.tensor([values], dtype=kind), path, inputs=[declared])
+    assert all(item.filename == __file__ for item in caught)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [([-1.0], "contains NaN .1 of 1 values for the example inputs.$"), ([0.0], "contains infinity")]
+)
+def test_results_that_are_no_numbers(path: Path, values: list[float], words: str) -> None:
+    with pytest.warns(UserWarning, match=f"output 'height' {words}"):
+        pt2ts.export(modules.Logarithm(), torch.tensor([values]), path, outputs=["height m"])
+
+
+@pytest.mark.parametrize(
+    ("declared", "example"),
+    [
+        ("x 0.1..0.3", torch.tensor([[0.1, math.nan, 0.3]])),
+        ("x 0.1..0.3", torch.tensor([[0.1, 0.3]], dtype=torch.bfloat16)),
+        ("x 0..1", torch.tensor([[True, False]])),
+        ("x 0..1", torch.tensor([[2.0 + 1j]])),
+        ("x 0..1", torch.full((1, 2), math.nan)),
+    ],
+)
+def test_numbers_that_are_all_right(path: Path, declared: str, example: torch.Tensor) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="input")
+        warnings.filterwarnings("ignore", message="output")
+        pt2ts.export(modules.Alias(), example, path, inputs=[declared])
+
+
 def test_nan_and_infinity_are_values_like_others(path: Path) -> None:
     x = torch.tensor([[math.nan, math.inf, -math.inf]])
-    pt2ts.export(modules.Alias(), x, path)
+    with pytest.warns(UserWarning, match="contains NaN and infinity .3 of 3 values .*, as the example inputs do"):
+        pt2ts.export(modules.Alias(), x, path)
     golden = pt2ts.read_golden(path)
     assert golden is not None
     assert torch.equal(golden.outputs[0].isnan(), x.isnan())
