@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .dtypes import dtype_name, is_dtype
+from .dtypes import dtype_name, is_dtype, meant
 from .errors import DeclarationError
 from .spec import Range, Shape, Symbol, TensorSpec
 
@@ -56,6 +56,7 @@ class Declaration:
         words = facts[head.end() :].split()
         dtype = dtype_name(words.pop(0)) if words and is_dtype(words[0]) else None
         bounds = _parse_range(words.pop(), text) if words and ".." in words[-1] else None
+        _refuse_dtypes(words, text)
         return Declaration(
             name=head[1],
             shape=None if head[2] is None else _parse_shape(head[2], text),
@@ -119,6 +120,14 @@ def parse_symbol(text: str) -> tuple[str, Symbol]:
     if low < 1 or (high is not None and high < low):
         raise DeclarationError(f"the bounds of '{text}' are empty", "sizes start at 1")
     return found[1], Symbol(low, high)
+
+
+def _refuse_dtypes(units: Sequence[str], whole: str) -> None:
+    for word in units:
+        if is_dtype(word):
+            raise DeclarationError(f"'{word}' in '{whole}' is not where a dtype belongs", _GRAMMAR)
+        if dtype := meant(word):
+            raise DeclarationError(f"'{word}' in '{whole}' is neither a dtype nor units", f"did you mean {dtype}?")
 
 
 def _parse_shape(text: str, whole: str) -> Shape:

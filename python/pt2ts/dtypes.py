@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
+
 import torch
 
 from .errors import DeclarationError
@@ -21,6 +24,14 @@ _ALIASES = {
     "real64": "float64", "logical": "bool",
 }  # fmt: skip
 
+#: What else people write where a dtype belongs. It is no alias because its size depends on the compiler, or on who writes it.
+_MEANT = {
+    "real": "float32", "real4": "float32", "real8": "float64", "integer": "int32", "integer4": "int32", "integer8": "int64",
+    "boolean": "bool", "complex": "complex64",
+}  # fmt: skip
+
+_SIZED = re.compile(r"[a-z]+(8|16|32|64|128)")
+
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -35,6 +46,16 @@ def dtype_name(word: str) -> str:
     if name not in DTYPES:
         raise DeclarationError(f"unknown dtype '{word}'", f"one of {', '.join(DTYPES)}")
     return name
+
+
+def meant(word: str) -> str | None:
+    """Return the dtype that somebody probably meant who wrote ``word`` where units belong, and None for honest units."""
+    written = word.lower()
+    known = {name: name for name in DTYPES} | _ALIASES | _MEANT
+    # Short units such as "in" are close to short names such as "int".
+    candidates = [name for name in known if name == written or len(name) > len("long")]
+    closest = get_close_matches(written, candidates, 1, cutoff=0.0 if _SIZED.fullmatch(written) else 0.8)
+    return known[closest[0]] if closest else None
 
 
 def name_of(tensor: torch.Tensor) -> str:

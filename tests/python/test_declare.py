@@ -49,6 +49,17 @@ def test_a_scalar_is_written_with_empty_brackets() -> None:
     assert pt2ts.Declaration.parse("month[] int64").shape == ()
 
 
+@pytest.mark.parametrize(
+    "units", ["in", "m", "m2", "lon", "1e8", "hPa", "log10(Pa)", "mol", "K m-2", "point", "real-time", "m s**-1", "H2O"]
+)
+def test_units_are_not_taken_for_dtypes(units: str) -> None:
+    assert pt2ts.Declaration.parse(f"x[3] {units}").units == units
+
+
+def test_names_of_nested_results() -> None:
+    assert pt2ts.Declaration.parse("air.rain[3] kg").name == "air.rain"
+
+
 def test_other_spellings_of_dtypes() -> None:
     assert pt2ts.Declaration.parse("x[3] real64").dtype == "float64"
     assert pt2ts.Declaration.parse("x[3] double K").dtype == "float64"
@@ -65,6 +76,16 @@ def test_other_spellings_of_dtypes() -> None:
         ("x[-1]", "is no size"),
         ("x[a b]", "is no size"),
         ("x[3,]", "is no size"),
+        ("x[batch,5] flaot32", "did you mean float32?"),
+        ("x[5] flaot", "did you mean float32?"),
+        ("x[5] Float64 K", "did you mean float64?"),
+        ("x[5] f32", "did you mean float32?"),
+        ("x[5] real", "did you mean float32?"),
+        ("x[5] boolean", "did you mean bool?"),
+        ("x[5] INT", "did you mean int32?"),
+        ("x[5] K flot32 180..320", "did you mean float32?"),
+        ("x[5] K float32", "'float32' in 'x[5] K float32' is not where a dtype belongs"),
+        ("x[5] float32 int64", "'int64' in 'x[5] float32 int64' is not where a dtype belongs"),
         ("x[3] float32 K 5..", "cannot read the range"),
         ("x[3] float32 K 5..4", "is empty"),
         ("x[3] float32 K a..b", "cannot read the range"),
