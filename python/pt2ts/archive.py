@@ -9,8 +9,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
+
 from . import torchscript
 from .errors import ExportError, LoadError, SpecError
+from .filetype import DAMAGES, require_checksums, require_torchscript
 from .golden import Golden, from_bytes
 from .spec import GOLDEN_FILE, SPEC_FILE, Spec
 
@@ -54,10 +57,16 @@ def write(script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, s
 def load_script(path: StrPath) -> torchscript.ScriptModule:
     """Load a TorchScript file onto the CPU."""
     file = _existing(path)
+    require_torchscript(file)
+    require_checksums(file)
     try:
-        return torchscript.load(file)
+        script = torchscript.load(file)
     except (RuntimeError, ValueError) as error:
-        raise LoadError(f"{file} is no TorchScript file: {(str(error).splitlines() or [''])[0]}") from error
+        reason = str(error).split("\n")[0].split(". ")[0]  # the rest is advice for others
+        raise LoadError(f"{file} cannot be loaded by PyTorch {torch.__version__}: {reason}", "copy or export it again") from error
+    if not hasattr(script, "forward"):
+        raise LoadError(f"the TorchScript module in {file} has no forward", "give it that method and export it again")
+    return script
 
 
 def read_spec(path: StrPath) -> Spec:
@@ -67,6 +76,8 @@ def read_spec(path: StrPath) -> Spec:
     ------
     SpecError
         When the file has none; any plain ``torch.jit.save`` file is like that.
+    LoadError
+        When it is no TorchScript file: weights, a pickled module, a damaged file.
     """
     spec = find_spec(path)
     if spec is None:
@@ -92,15 +103,13 @@ def read_golden(path: StrPath) -> Golden | None:
 def _read_extra(path: StrPath, name: str) -> bytes | None:
     """Read one extra file out of the archive; a zip reader needs no torch and runs no code."""
     file = _existing(path)
+    require_torchscript(file)
     try:
         with zipfile.ZipFile(file) as archive:
-            # The golden sample is an archive inside the archive, which a zip reader may find in the stump of a damaged file.
-            if min((item.header_offset for item in archive.infolist()), default=1) > 0:
-                raise zipfile.BadZipFile("its beginning or its end is missing")
             members = [member for member in archive.namelist() if member.endswith(f"/extra/{name}")]
             return archive.read(members[0]) if members else None
-    except (zipfile.BadZipFile, OSError) as error:
-        raise LoadError(f"{file} is no model file ({error})", "it may be damaged or cut short") from error
+    except DAMAGES as error:
+        raise LoadError(f"{file} is corrupt ({error})", "copy or export it again") from error
 
 
 def _existing(path: StrPath) -> Path:

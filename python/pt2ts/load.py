@@ -14,6 +14,7 @@ import torch
 from .archive import load_script
 from .errors import LoadError
 from .explain import explain_run
+from .filetype import Kind, kind_of, refusal
 
 #: Where checkpoints keep the weights beside other things.
 _WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
@@ -74,12 +75,11 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     file = Path(path)
     if not file.is_file():
         raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
-    try:
+    kind = kind_of(file)
+    if kind is Kind.TORCHSCRIPT:
         return load_script(file)
-    except LoadError:
-        pass  # a pickle, then
-    if not _looks_pickled(file):
-        raise LoadError(f"'{path}' is neither TorchScript nor a pickled module")
+    if kind is not Kind.PICKLE:
+        raise refusal(file, kind)
     if not trust_pickle:
         raise LoadError(f"'{path}' is pickled; loading it runs code from the file", "pass --trust-pickle if you trust it")
     try:
@@ -90,12 +90,6 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
         return found
     hint = "name the code that makes the module, package.module:factory, and pass this file as --weights"
     raise LoadError(f"'{path}' holds a {type(found).__name__}, not a module", hint)
-
-
-def _looks_pickled(file: Path) -> bool:
-    """Return whether the file may come from ``torch.save``: an archive, or in the old format a bare pickle."""
-    with file.open("rb") as content:
-        return content.read(2) in (b"PK", b"\x80\x02")
 
 
 def load_weights(module: torch.nn.Module, path: str) -> None:

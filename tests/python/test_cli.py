@@ -132,7 +132,7 @@ def test_module_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
         (["user_modules:make_column", "--weights", "missing.pt"], "there is no file 'missing.pt' with weights"),
         (["user_modules:make_column", "--weights", "user_modules.py"], "'user_modules.py' holds no weights"),
         (["missing.pt"], "there is no file 'missing.pt'"),
-        (["user_modules.py"], "neither TorchScript nor a pickled module"),
+        (["user_modules.py"], "user_modules.py is no model file"),
         (["user_modules.py", "--arg", "a=1"], "constructor arguments mean nothing"),
         (["user_modules:Alias", "--example", "missing.npz"], "there is no file 'missing.npz' with example inputs"),
         (["user_modules:Alias", "--example", "user_modules.py"], "holds no example inputs"),
@@ -197,6 +197,33 @@ def test_inspect_plain_torchscript(tmp_path: Path) -> None:
     assert done.code == 0
     assert "none (plain TorchScript)" in done.out
     assert json.loads(pt2ts_command("inspect", "--json", tmp_path / "m.pt").out)["spec"] is None
+
+
+def test_export_takes_weights_for_what_they_are(tmp_path: Path) -> None:
+    torch.save(modules.make_column().state_dict(), tmp_path / "w.pt")
+    done = pt2ts_command("export", tmp_path / "w.pt", "--input", "x[batch,5] float32", "-o", tmp_path / "m.pt")
+    assert done.code == 1
+    assert "holds weights" in done.err
+    assert "--weights" in done.err
+
+
+def test_results_are_named_by_key(tmp_path: Path) -> None:
+    results = ["--result", "wind m/s", "--result", "heat W/m2"]
+    done = pt2ts_command("export", "user_modules:Named", "--input", "x[batch,3] float32 -1..1", *results, "-o", tmp_path / "m.pt")
+    assert (done.code, done.err) == (0, "")
+    assert [(item.name, item.units) for item in pt2ts.read_spec(tmp_path / "m.pt").outputs] == [("heat", "W/m2"), ("wind", "m/s")]
+
+
+def test_remarks_are_one_line_each(tmp_path: Path) -> None:
+    done = pt2ts_command("export", "user_modules:Logarithm", "--input", "x[batch,3] float32 -2..-1", "-o", tmp_path / "m.pt")
+    assert done.code == 0
+    assert done.err == "pt2ts: warning: output 'output' contains NaN (12 of 12 values for the example inputs)\n"
+    for command in ("inspect", "verify"):
+        row = next(line for line in pt2ts_command(command, tmp_path / "m.pt").out.splitlines() if line.startswith("output"))
+        assert row == row.strip()
+    assert "ok, contains NaN" in pt2ts_command("verify", tmp_path / "m.pt").out
+    assert "contains NaN" in pt2ts_command("inspect", tmp_path / "m.pt").out
+    assert json.loads(pt2ts_command("inspect", "--json", tmp_path / "m.pt").out)["golden"]["remarks"] == ["contains NaN"]
 
 
 @pytest.mark.parametrize("name", ["missing.pt", "user_modules.py", "."])

@@ -144,12 +144,71 @@ def test_missing_and_damaged_files(path: Path) -> None:
         pt2ts.read_spec(path)
     pt2ts.export(modules.Alias(), X, path)
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", b"text" * 100):
+    for damaged, words in (
+        (whole[: len(whole) // 2], "is truncated or corrupt"),
+        (whole[100:], "is no model file"),
+        (b"", "is empty"),
+        (b"text" * 100, "is no model file"),
+    ):
         path.write_bytes(damaged)
-        with pytest.raises(pt2ts.LoadError, match="no model file"):
-            pt2ts.read_spec(path)
+        with pytest.raises(pt2ts.LoadError, match=words) as caught:
+            pt2ts.inspect(path)
+        assert "hint:" in str(caught.value)
     with pytest.raises(pt2ts.LoadError, match="is not a file"):
         pt2ts.read_spec(path.parent)
+
+
+def test_changed_weights(path: Path) -> None:
+    net = torch.nn.Linear(3, 2)
+    pt2ts.export(net, X, path)
+    weights = net.weight.detach().numpy().tobytes()
+    path.write_bytes(path.read_bytes().replace(weights, bytes(len(weights))))
+    with pytest.raises(pt2ts.LoadError, match=r"is corrupt: the checksum of '.*/data/.*' is wrong"):
+        pt2ts.inspect(path)
+
+
+def test_module_without_forward(path: Path) -> None:
+    archive.write(torchscript.script(modules.Mute()), path, {}, lambda _: None)
+    with pytest.raises(pt2ts.LoadError, match="has no forward"):
+        pt2ts.inspect(path)
+
+
+def zip_of(name: str) -> bytes:
+    """Return an archive of one empty file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr(f"model/{name}", b"")
+    return content.getvalue()
+
+
+def saved(item: object, *, old: bool = False) -> bytes:
+    """Return what ``torch.save`` writes."""
+    content = io.BytesIO()
+    torch.save(item, content, _use_new_zipfile_serialization=not old)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "hint"),
+    [
+        (saved(modules.Column().state_dict()), "holds weights", "--weights"),
+        (saved(modules.Column().state_dict(), old=True), "holds weights", "--weights"),
+        (saved({"model": modules.Column().state_dict(), "epoch": 3}), "holds weights", "--weights"),
+        (saved(modules.Column()), "holds a pickled module", "--trust-pickle"),
+        (b"\x80\x04nothing", "holds a pickled module", "--trust-pickle"),
+        (zip_of("models/model.json"), "is a plain torch.export file", "pt2ts export"),
+        (zip_of("data/aotinductor/model.so"), "is a compiled AOTInductor package", "pt2ts export"),
+        (zip_of("word/document.xml"), "is a zip archive but no PyTorch model", "pt2ts export"),
+    ],
+)
+def test_other_kinds_of_files(path: Path, content: bytes, words: str, hint: str) -> None:
+    path.write_bytes(content)
+    for read in (pt2ts.inspect, pt2ts.read_spec, pt2ts.read_golden, pt2ts.verify):
+        with pytest.raises(pt2ts.LoadError) as caught:
+            read(path)
+        assert words in caught.value.message
+        assert hint in caught.value.hint
+        assert "plain TorchScript" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

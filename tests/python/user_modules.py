@@ -61,6 +61,14 @@ class Keyed(nn.Module):
         return {2: x + 2, 10: x + 10}
 
 
+class Mute(nn.Module):
+    """Has another method than forward."""
+
+    @torch.jit.export
+    def other(self, x: Tensor) -> Tensor:
+        return x
+
+
 class Logarithm(nn.Module):
     """NaN for negative numbers and infinite for 0."""
 
