@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,3 +238,50 @@ def test_procedures_exist() -> None:
     future = re.compile(r"torch_(k[A-Z]|error_|success|optim_|loss_|abs\b|operator)")
     named = set(re.findall(r"(?<![\w/.])torch_\w+", prose()))
     assert sorted(name for name in named - known if not future.match(name)) == []
+
+
+def test_build_requirements() -> None:
+    """The line that installs what the build needs has all of it."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    names = {re.split(r"[<>=]", item)[0] for item in needed} | {"cmake", "ninja"}
+    for page in ("README.md", "docs/install.md"):
+        line = re.search(r"^pip install (.*)\npip install --no-build-isolation \.$", (ROOT / page).read_text(), re.MULTILINE)
+        assert line is not None, page
+        assert set(line[1].split()) == names
+
+
+@pytest.mark.parametrize(
+    ("argument", "warned"),
+    [
+        ("field(index, :)", True),
+        ("field + 1", True),
+        ("reshape(field, [4, 2])", True),
+        ("cells%t", True),
+        ("field", False),
+        ("field(::2, :)", False),
+        ("transpose(field)", False),
+        ("cells(1)%q", False),
+    ],
+)
+def test_temporaries_are_marked(argument: str, warned: bool, tmp_path: Path) -> None:
+    """The option of gfortran that the pages recommend marks the arguments that become temporaries, and no others."""
+    source = f"""
+subroutine snippet()
+  use ftorch
+  implicit none (type, external)
+  type :: cell_t
+    real :: t = 280, q(3) = 0
+  end type cell_t
+  type(cell_t), target :: cells(10)
+  real, target :: field(2, 4)
+  integer :: index(2) = [2, 1]
+  type(torch_tensor) :: tensor
+  call torch_tensor_from_array(tensor, {argument})
+end subroutine snippet
+"""
+    (tmp_path / "source.f90").write_text(source)
+    command = ["gfortran", "-c", "-Warray-temporaries", *flags("gfortran", "--fflags"), "source.f90"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    marks = re.findall(r"^source.f90:(\d+):(\d+):$", done.stderr, re.MULTILINE)
+    line, before = source.partition(argument)[0].count("\n") + 1, len("  call torch_tensor_from_array(tensor, ")
+    assert marks == ([(str(line), str(before))] if warned else [])
