@@ -125,6 +125,26 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("not_loaded", HANDLE, "model is not initialised"),
         Row("input_not_set", HANDLE, "input 1 is not initialised"),
     ),
+    "batches": (
+        Row("every_sample_once", SUCCESS),
+        Row("arrays_alike", SUCCESS),
+        Row("dimensions", SUCCESS),
+        Row("reproducible", SUCCESS),
+        Row("resumed", SUCCESS),
+        Row("in_order", SUCCESS),
+        Row("endless", SUCCESS),
+        Row("written_through", SUCCESS),
+        Row("batch_size_large", ARGUMENT, "'batch_size': expected 1 to the 10 samples of argument 'n_samples', got 11"),
+        Row("batch_size_zero", ARGUMENT, "expected 1 to the 10 samples of argument 'n_samples', got 0"),
+        Row("take_before_next", ARGUMENT, "no batch has been begun: call next first"),
+        Row("wrong_samples", ARGUMENT, "'array': expected 10 samples along dimension 2, got 3; argument 'dim' names"),
+        Row("wrong_dim", ARGUMENT, "'dim': expected 1 to 1, got 2"),
+        Row("unallocated", ARGUMENT, "is not allocated or not associated"),
+        Row("target_shape", ARGUMENT, "the target is float64 [3], the values are float64 [4]"),
+        Row("absent_device", DEVICE, "device xpu is not available; present here: cpu"),
+        Row("state_of_others", ARGUMENT, "the state is that of 11 samples, here there are 10"),
+        Row("state_size", ARGUMENT, "'values': expected 5 values of get_state, got 2"),
+    ),
     "losses": (
         Row("loss_shapes", ARGUMENT, "argument 'input_tensor' is float32 [4, 1], argument 'target_tensor' is float32 [4]"),
         Row("loss_reduction", ARGUMENT, "'reduction_type': expected torch_kNone, torch_kMean or torch_kSum, got 3"),
@@ -254,6 +274,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
 
 # Functions, operators and assignment have no stat: what they say when they stop the program.
 STOPS: dict[str, tuple[tuple[str, str], ...]] = {
+    "batches": (("stops_not_created", "there are no samples yet: call torch_batches_create first"),),
     "handles": (
         ("stops_rank_of_null", "torch_tensor_get_rank: tensor is not initialised"),
         ("stops_sum_of_null", "operator(+): argument 'b' is not initialised"),

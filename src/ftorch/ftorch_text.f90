@@ -1,0 +1,90 @@
+module ftorch_text
+  !! Numbers and words for messages.
+  use, intrinsic :: iso_fortran_env, only: int32, int64, real64
+  implicit none (type, external)
+  private
+
+  public :: text, lower_case, closest, joined
+
+  interface text
+    !! A number as short as it can be written.
+    module procedure text_int32, text_int64, text_real64
+  end interface text
+
+contains
+
+  pure function text_int64(number) result(written)
+    integer(int64), intent(in) :: number
+    character(len=:), allocatable :: written
+    character(len=20) :: digits
+    write (digits, '(i0)') number
+    written = trim(digits)
+  end function text_int64
+
+  pure function text_int32(number) result(written)
+    integer(int32), intent(in) :: number
+    character(len=:), allocatable :: written
+    written = text_int64(int(number, int64))
+  end function text_int32
+
+  pure function text_real64(number) result(written)
+    real(real64), intent(in) :: number
+    character(len=:), allocatable :: written
+    character(len=24) :: digits
+    write (digits, '(g0.6)') number
+    written = trim(adjustl(digits))
+  end function text_real64
+
+  pure function lower_case(word) result(lower)
+    character(len=*), intent(in) :: word
+    character(len=len(word)) :: lower
+    integer :: i, code
+    lower = word
+    do i = 1, len(word)
+      code = iachar(word(i:i))
+      if (code >= iachar('A') .and. code <= iachar('Z')) lower(i:i) = achar(code + 32)
+    end do
+  end function lower_case
+
+  pure function joined(words) result(list)
+    !! Words with commas between them.
+    character(len=*), intent(in) :: words(:)
+    character(len=:), allocatable :: list
+    integer :: i
+    list = ''
+    do i = 1, size(words)
+      list = list // trim(words(i))
+      if (i < size(words)) list = list // ', '
+    end do
+  end function joined
+
+  pure function closest(word, words) result(found)
+    !! The word of a list that takes the fewest changes of a letter to become the given one; the first of several.
+    character(len=*), intent(in) :: word, words(:)
+    character(len=:), allocatable :: found
+    integer :: i, best
+    best = 1
+    do i = 2, size(words)
+      if (distance(word, trim(words(i))) < distance(word, trim(words(best)))) best = i
+    end do
+    found = trim(words(best))
+  end function closest
+
+  pure integer function distance(a, b)
+    !! Levenshtein's: letters to insert, delete or replace.
+    character(len=*), intent(in) :: a, b
+    integer :: row(0:len(b)), i, j, diagonal, above
+    row = [(j, j=0, len(b))]
+    do i = 1, len(a)
+      diagonal = row(0)
+      row(0) = i
+      do j = 1, len(b)
+        above = row(j)
+        row(j) = min(row(j) + 1, row(j - 1) + 1, diagonal + merge(0, 1, a(i:i) == b(j:j)))
+        diagonal = above
+      end do
+    end do
+    distance = row(len(b))
+  end function distance
+
+end module ftorch_text
