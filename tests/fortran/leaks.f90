@@ -1,10 +1,10 @@
 module leaks_scenarios
   !! Many times the same, and the memory must stay flat.
-  use, intrinsic :: iso_fortran_env, only: int64, real32
+  use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use :: ftorch
   implicit none (type, external)
   private
-  public :: forwards, tensors, expressions, functions, errors, loads, resident
+  public :: forwards, tensors, expressions, functions, backwards, errors, loads, resident
 
 contains
 
@@ -81,6 +81,30 @@ contains
     call torch_tensor_yield(r)
   end function doubled
 
+  subroutine backwards(n)
+    !! Graphs go with the variables that hold them, also those of higher derivatives and those that were never run through.
+    integer, intent(in) :: n
+    type(torch_tensor) :: x, y, g, h
+    type(torch_grad_scope) :: scope
+    integer :: i
+    call torch_tensor_full(x, 0.5_real64, [20_int64], requires_grad=.true.)
+    do i = 1, n
+      y = torch_sum(torch_sin(x) * x)
+      call torch_tensor_backward(y, retain_graph=.true.)
+      call torch_tensor_zero_grad(x)
+      call torch_grad(y, x, g, create_graph=.true.)
+      call torch_tensor_backward(torch_sum(g * g), create_graph=.true.)
+      h = torch_gradient(x)
+      call torch_tensor_zero_grad(x)
+      h = torch_jvp(y, x, x) + torch_vjp(y, x, y, retain_graph=.true.)
+      if (mod(i, 20) == 0) h = torch_hessian(y, x)
+      call scope%no_grad()
+      h = x * 2
+      call scope%restore()
+    end do
+    if (torch_live_handles(torch_handle_tensor) /= 4) error stop 'intermediate results are alive'
+  end subroutine backwards
+
   subroutine errors(n)
     integer, intent(in) :: n
     type(torch_tensor) :: t
@@ -134,6 +158,8 @@ contains
       call expressions(times)
     case ('functions')
       call functions(times)
+    case ('backwards')
+      call backwards(times)
     case ('errors')
       call errors(times)
     case ('loads')

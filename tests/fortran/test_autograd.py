@@ -151,3 +151,9 @@ def test_gradient_check(printed: Callable[[], Numbers]) -> None:
 
 def test_nothing_is_left(printed: Callable[[], Numbers]) -> None:
     assert printed()["live"].tolist() == [0]
+
+
+def test_threads(build: Build, run: Run) -> None:
+    done = run(build("scopes_parallel.f90", flags=("-fopenmp",)))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "wrong: 0\n"
