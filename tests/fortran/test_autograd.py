@@ -6,16 +6,19 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch.autograd import functional
+import torch.autograd.functional
 
 import pt2ts
 
 from .conftest import Build, Run
 
 Numbers = dict[str, torch.Tensor]
+
+functional: Any = torch.autograd.functional  # it has no types
 
 
 class Network(torch.nn.Module):
