@@ -21,6 +21,7 @@ module ftorch
   use :: ftorch_model, only: torch_model
   use :: ftorch_model_derivatives
   use :: ftorch_optim
+  use :: ftorch_report
   use :: ftorch_runtime
   use :: ftorch_teaching
   use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob

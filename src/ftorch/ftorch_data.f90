@@ -90,8 +90,9 @@ contains
     class(torch_batches), intent(inout) :: self
     logical, optional, intent(in) :: endless
     integer(int64) :: left
-    if (.not. allocated(self%order)) &
+    if (.not. allocated(self%order)) then
       call refuse(torch_error_argument, 'torch_batches%next', 'there are no samples yet: call torch_batches_create first')
+    end if
     torch_batches_next = .true.
     left = size(self%order, kind=int64) - self%last
     if (left < merge(self%batch_size, 1_int64, self%drop_last)) then
@@ -183,8 +184,9 @@ contains
     torch_batches_count = 0
     if (.not. allocated(self%order)) return
     torch_batches_count = int(size(self%order, kind=int64) / self%batch_size)
-    if (.not. self%drop_last .and. mod(size(self%order, kind=int64), self%batch_size) > 0) &
+    if (.not. self%drop_last .and. mod(size(self%order, kind=int64), self%batch_size) > 0) then
       torch_batches_count = torch_batches_count + 1
+    end if
   end function torch_batches_count
 
   pure integer function torch_batches_epoch(self)

@@ -4,7 +4,8 @@ program ftorch1_umbrella
     torch_kCPU, torch_kCUDA, torch_kFloat16, torch_kFloat32, torch_kFloat64, torch_kHIP, torch_kInt16, torch_kInt32, torch_kInt64, &
     torch_kInt8, torch_kMean, torch_kMPS, torch_kNone, torch_kSum, torch_kUInt8, torch_kXPU, torch_loss_cross_entropy, &
     torch_loss_mse, torch_model, torch_model_delete, torch_model_forward, torch_model_is_training, torch_model_load, &
-    torch_model_parameters, torch_model_print_parameters, torch_model_save, torch_tensor, torch_tensor_backward, &
+    torch_model_parameters, torch_model_print_parameters, torch_model_save, torch_optim, torch_optim_Adam, torch_optim_AdamW, &
+    torch_optim_delete, torch_optim_SGD, torch_optim_step, torch_optim_zero_grad, torch_tensor, torch_tensor_backward, &
     torch_tensor_delete, torch_tensor_empty, torch_tensor_from_array, torch_tensor_from_blob, torch_tensor_get_device_index, &
     torch_tensor_get_device_type, torch_tensor_get_dtype, torch_tensor_get_gradient, torch_tensor_get_rank, &
     torch_tensor_get_shape, torch_tensor_get_stride, torch_tensor_mean, torch_tensor_ones, torch_tensor_print, &

@@ -157,6 +157,15 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("loss_not_set", HANDLE, "argument 'target_tensor' is not initialised"),
         Row("loss_weight", ARGUMENT, "(with input_tensor float32 [4, 3], target_tensor float32 [4, 3])"),
     ),
+    "report": (
+        Row("report_numbers", SUCCESS),
+        Row("report_speed", SUCCESS),
+        Row("report_file", SUCCESS),
+        Row("report_every", ARGUMENT, "'every': expected 1 or more, got 0"),
+        Row("report_unit", ARGUMENT, "'unit': cannot write to unit"),
+        Row("report_not_one", ARGUMENT, "torch_report%add: torch_tensor_item: "),
+        Row("report_not_set", HANDLE, "tensor is not initialised"),
+    ),
     "infer": (
         Row("x_shape", ARGUMENT, "expected float32 [batch, 5], got float32 [2, 6]"),
         Row("x_transposed", ARGUMENT, "permute_dims gives the view"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -100,6 +101,42 @@ def models() -> Numbers:
     return expected | {"reloaded": numbers(net(x) - net.layer.bias), "deleted": [1], "training": [1], "evaluating": [1]}
 
 
+def optimizers() -> Numbers:
+    data, goal = torch.tensor([1.0, 2, -0.5, 3], dtype=torch.float64), torch.tensor([1.0, -2, 3, 4], dtype=torch.float64)
+    expected: Numbers = {}
+
+    def descend(name: str, choice: type[torch.optim.Optimizer], **options: Any) -> None:
+        scaling = torch.tensor([1.0, 0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+        optimizer = choice([scaling], **options)
+        for _ in range(15):
+            optimizer.zero_grad()
+            loss = ((data * scaling - goal) ** 2).mean()
+            torch.autograd.backward(loss)
+            optimizer.step()
+        expected.update({name: numbers(scaling), f"{name}_loss": [loss.item()], f"{name}_deleted": [1]})
+
+    descend("sgd", torch.optim.SGD)
+    descend("sgd_momentum", torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.05, dampening=0.2)
+    descend("sgd_nesterov", torch.optim.SGD, lr=0.05, momentum=0.8, nesterov=True)
+    descend("adam", torch.optim.Adam)
+    descend("adam_all", torch.optim.Adam, lr=0.3, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.1, amsgrad=True)
+    descend("adamw", torch.optim.AdamW)
+    descend("adamw_all", torch.optim.AdamW, lr=0.2, betas=(0.7, 0.95), eps=1e-7, weight_decay=0.3, amsgrad=True)
+    return expected | trained_network()
+
+
+def trained_network() -> Numbers:
+    net = Linear()
+    x, y = matrix(*(k / 10 for k in range(1, 11))), matrix(1.0, -1.0, 0.5, 2.0, -0.5, 0.0)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-2)
+    for _ in range(15):
+        optimizer.zero_grad()
+        loss = functional.mse_loss(net(x), y)
+        torch.autograd.backward(loss)
+        optimizer.step()
+    return {"network_loss": [loss.item()], "network": numbers(net(x))}
+
+
 def umbrella() -> Numbers:
     constants: Numbers = {"dtypes": [0, 1, 2, 3, 4, 5, 6, 7], "devices": [0, 1, 1, 12, 13], "reductions": [0, 1, 2]}
     return constants | {"the_same": [1], "integers": [4, 4]}
@@ -109,6 +146,7 @@ PROGRAMS: dict[str, tuple[Callable[[], Numbers], float]] = {
     "values": (values, 1e-14),
     "losses": (losses, 1e-6),
     "models": (models, 1e-6),
+    "optim": (optimizers, 1e-5),
     "umbrella": (umbrella, 0.0),
 }
 
