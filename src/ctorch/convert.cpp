@@ -1,5 +1,7 @@
 #include "convert.h"
 
+#include <algorithm>
+
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <iterator>
@@ -102,6 +104,12 @@ c10::Device device(int32_t type, int32_t index) {
 
 void synchronize(c10::Device device) {
   if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+}
+
+std::string path_text(const char* path, int64_t length) {
+  if (length > 0) require(path, "filename");
+  std::string text(path, static_cast<size_t>(std::max<int64_t>(length, 0)));
+  return text.substr(0, text.find('\0'));
 }
 
 std::string shape_text(c10::IntArrayRef shape) {

@@ -23,12 +23,6 @@ void give_model(ctorch_model* out, std::shared_ptr<Model> model) {
   if (old) models().release(old);
 }
 
-std::string path_text(const char* path, int64_t length) {
-  if (length > 0) require(path, "filename");
-  std::string text(path, static_cast<size_t>(std::max<int64_t>(length, 0)));
-  return text.substr(0, text.find('\0'));
-}
-
 // Gradient mode of one call. Results that are handed over must not be inference tensors: autograd could never use them.
 class GradientMode {
  public:

@@ -100,6 +100,13 @@ int32_t ctorch_optim_share(const ctorch_optim* source, ctorch_optim* target) {
   });
 }
 
+int32_t ctorch_optim_same(const ctorch_optim* a, const ctorch_optim* b, int32_t* answer) {
+  return guard([&] {
+    require(answer, "answer");
+    *answer = &optim_of(a) == &optim_of(b);
+  });
+}
+
 int32_t ctorch_optim_delete(ctorch_optim* optim) {
   if (!optim || optim->id == 0) return CTORCH_SUCCESS;
   optims().release(optim->id);
@@ -195,6 +202,21 @@ int32_t ctorch_optim_set_base_learning_rate(const ctorch_optim* optim, int32_t g
   return guard([&] {
     expect_positive("learning_rate", learning_rate);
     optim_of(optim).group(group).base_learning_rate = learning_rate;
+  });
+}
+
+int32_t ctorch_optim_save(const ctorch_optim* optim, const char* path, int64_t path_length) {
+  return guard([&] {
+    HostEnvironment host;
+    write_state(path_text(path, path_length), optim_of(optim).state());
+  });
+}
+
+int32_t ctorch_optim_load(const ctorch_optim* optim, const char* path, int64_t path_length) {
+  return guard([&] {
+    HostEnvironment host;
+    Optim& target = optim_of(optim);
+    target.load_state(read_state(path_text(path, path_length)));
   });
 }
 

@@ -15,7 +15,9 @@ module ftorch
   use :: ftorch_data
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
+  use :: ftorch_ema
   use :: ftorch_generics, only: torch_delete
+  use :: ftorch_gradients
   use :: ftorch_loss
   use :: ftorch_model, torch_module => torch_model
   use :: ftorch_model, only: torch_model
@@ -23,6 +25,7 @@ module ftorch
   use :: ftorch_optim
   use :: ftorch_report
   use :: ftorch_runtime
+  use :: ftorch_schedule
   use :: ftorch_teaching
   use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob
   use :: ftorch_types

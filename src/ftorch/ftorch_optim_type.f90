@@ -1,12 +1,12 @@
 module ftorch_optim_type
   !! The optimizer: its type, life and death, steps, groups of parameters and learning rates.
-  use, intrinsic :: iso_c_binding, only: c_f_pointer, c_funloc, c_int32_t, c_loc, c_null_ptr, c_ptr
+  use, intrinsic :: iso_c_binding, only: c_f_pointer, c_funloc, c_int32_t, c_int64_t, c_loc, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_arguments, only: handles, real_or
   use :: ftorch_capi, only: ctorch_model_count_parameters, ctorch_model_parameters, ctorch_optim_add_group, &
     ctorch_optim_base_learning_rate, ctorch_optim_defaults, ctorch_optim_delete, ctorch_optim_group_count, &
-    ctorch_optim_learning_rate, ctorch_optim_set_base_learning_rate, ctorch_optim_set_learning_rate, ctorch_optim_share, &
-    ctorch_optim_step, ctorch_optim_step_closure, ctorch_optim_zero_grad
+    ctorch_optim_learning_rate, ctorch_optim_load, ctorch_optim_save, ctorch_optim_set_base_learning_rate, &
+    ctorch_optim_set_learning_rate, ctorch_optim_share, ctorch_optim_step, ctorch_optim_step_closure, ctorch_optim_zero_grad
   use :: ftorch_error, only: int_or, refuse, settle
   use :: ftorch_model, only: torch_model
   use :: ftorch_tensor_type, only: torch_tensor
@@ -15,7 +15,8 @@ module ftorch_optim_type
 
   public :: torch_optim, torch_optim_delete, torch_optim_step, torch_optim_zero_grad, torch_optim_add_group
   public :: torch_optim_group_count, torch_optim_get_learning_rate, torch_optim_set_learning_rate, torch_closure
-  public :: parameters_of, base_learning_rate, set_base_learning_rate
+  public :: torch_optim_save, torch_optim_load
+  public :: parameters_of, get_rates, set_rates, base_learning_rate, set_base_learning_rate
 
   type :: torch_optim
     !! An optimizer. Assignment shares it; the last variable that goes frees it. It keeps its parameters alive.
@@ -27,6 +28,8 @@ module ftorch_optim_type
     procedure :: group_count => torch_optim_group_count
     procedure :: get_learning_rate => torch_optim_get_learning_rate
     procedure :: set_learning_rate => torch_optim_set_learning_rate
+    procedure :: save => torch_optim_save
+    procedure :: load => torch_optim_load
     procedure, private :: add_tensors
     procedure, private :: add_model
     generic :: add_group => add_tensors, add_model
@@ -198,6 +201,50 @@ contains
     end if
     call settle(ctorch_optim_set_learning_rate(optim%p, chosen, learning_rate), 'torch_optim_set_learning_rate', stat, errmsg)
   end subroutine torch_optim_set_learning_rate
+
+  subroutine torch_optim_save(optim, filename, stat, errmsg)
+    !! Saves learning rates, options and what is remembered about each parameter; the file appears under its name only when it is
+    !! complete. torch_checkpoint_save does that together with the model.
+    class(torch_optim), intent(in) :: optim
+    character(len=*), intent(in) :: filename
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_optim_save(optim%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_optim_save', stat, errmsg)
+  end subroutine torch_optim_save
+
+  subroutine torch_optim_load(optim, filename, stat, errmsg)
+    !! Loads what torch_optim_save saved, into an optimizer that was made in the same way for the same parameters.
+    class(torch_optim), intent(in) :: optim
+    character(len=*), intent(in) :: filename
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_optim_load(optim%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_optim_load', stat, errmsg)
+  end subroutine torch_optim_load
+
+  subroutine get_rates(optim, rates, status)
+    !! Learning rates of all groups.
+    type(torch_optim), intent(in) :: optim
+    real(real64), allocatable, intent(out) :: rates(:)
+    integer(c_int32_t), intent(out) :: status
+    integer(c_int32_t) :: count, i
+    count = 0
+    status = ctorch_optim_group_count(optim%p, count)
+    allocate (rates(count))
+    do i = 1, count
+      if (status == 0) status = ctorch_optim_learning_rate(optim%p, i, rates(i))
+    end do
+  end subroutine get_rates
+
+  subroutine set_rates(optim, rates, status)
+    type(torch_optim), intent(in) :: optim
+    real(real64), intent(in) :: rates(:)
+    integer(c_int32_t), intent(out) :: status
+    integer(c_int32_t) :: i
+    status = 0
+    do i = 1, size(rates, kind=c_int32_t)
+      if (status == 0) status = ctorch_optim_set_learning_rate(optim%p, i, rates(i))
+    end do
+  end subroutine set_rates
 
   subroutine base_learning_rate(optim, group, learning_rate, status)
     !! The learning rate from which schedules start.

@@ -3,12 +3,15 @@ module ftorch
   !! `use ftorch_tensor` can stand in one scope. Interface only: the library is the same.
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
+  use :: ftorch_ema
   use :: ftorch_generics, only: torch_delete
+  use :: ftorch_gradients
   use :: ftorch_loss
   use :: ftorch_model
   use :: ftorch_model_derivatives
   use :: ftorch_optim
   use :: ftorch_runtime
+  use :: ftorch_schedule
   use :: ftorch_tensor
   use :: ftorch_types
   implicit none (type, external)

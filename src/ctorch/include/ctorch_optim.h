@@ -53,6 +53,9 @@ int32_t ctorch_optim_lbfgs(const ctorch_tensor parameters[], int32_t n_parameter
 /** Another handle on the same optimizer; the last one that is deleted frees it. */
 int32_t ctorch_optim_share(const ctorch_optim *source, ctorch_optim *target);
 
+/** Whether two handles name the same optimizer. */
+int32_t ctorch_optim_same(const ctorch_optim *a, const ctorch_optim *b, int32_t *answer);
+
 /** Releases the handle and nulls it. Null and stale handles are accepted. */
 int32_t ctorch_optim_delete(ctorch_optim *optim);
 
@@ -86,6 +89,31 @@ int32_t ctorch_optim_base_learning_rate(const ctorch_optim *optim, int32_t group
 
 /** Sets the learning rate that schedules start from. */
 int32_t ctorch_optim_set_base_learning_rate(const ctorch_optim *optim, int32_t group, double learning_rate);
+
+/** Writes what the optimizer remembers as a dictionary of tensors. The file appears under its name when it is complete. */
+int32_t ctorch_optim_save(const ctorch_optim *optim, const char *path, int64_t path_length);
+
+/** Reads what ctorch_optim_save wrote of an optimizer of the same kind, options and parameters: all of it, or nothing. */
+int32_t ctorch_optim_load(const ctorch_optim *optim, const char *path, int64_t path_length);
+
+/** Scales all gradients so that the norm of them together is at most max_norm; norm is the one before. */
+int32_t ctorch_clip_norm(const ctorch_tensor parameters[], int32_t n_parameters, double max_norm, double norm_type,
+                         int32_t error_if_nonfinite, double *norm);
+
+/** Cuts every element of all gradients to -max_value..max_value. */
+int32_t ctorch_clip_value(const ctorch_tensor parameters[], int32_t n_parameters, double max_value);
+
+/** Averages of parameters, at first copies of them. */
+int32_t ctorch_average_start(ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count);
+
+/** averages = decay * averages + (1 - decay) * parameters */
+int32_t ctorch_average_update(const ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count, double decay);
+
+/** Copies the averages into the parameters. */
+int32_t ctorch_average_copy(const ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count);
+
+/** Exchanges the values of averages and parameters. */
+int32_t ctorch_average_swap(const ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count);
 
 CTORCH_END
 
