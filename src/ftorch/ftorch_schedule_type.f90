@@ -28,9 +28,22 @@ module ftorch_schedule_type
     procedure :: step => advance_schedule
     procedure :: get_state
     procedure :: set_state
+    procedure, private :: assign
+    generic :: assignment(=) => assign
   end type torch_schedule
 
 contains
+
+  impure elemental subroutine assign(left, right)
+    ! Component by component: gfortran 12 would copy the optimizer's handle instead of sharing it.
+    class(torch_schedule), intent(inout) :: left
+    class(torch_schedule), intent(in) :: right
+    left%optim = right%optim
+    left%mode = right%mode
+    left%epoch = right%epoch
+    if (allocated(right%rules)) left%rules = right%rules
+    if (allocated(right%milestones)) left%milestones = right%milestones
+  end subroutine assign
 
   subroutine begin(schedule, optim, rule, name, stat, errmsg, base)
     !! Makes a schedule of one rule and sets the first rates.
@@ -90,10 +103,13 @@ contains
     end do
     status = 0
     if (present(milestones)) then  ! back to the rates before the parts were made, and the first part begins
-      rates = rules(1)%base
+      allocate (rates(size(rules(1)%base)))
+      do i = 1, size(rates)
+        if (status == 0) call base_learning_rate(schedules(1)%optim, i, rates(i), status)
+      end do
       rules%epoch = rules%epoch - 1
       call rules(1)%advance(rates, initial=.true.)
-      call set_rates(schedules(1)%optim, rates, status)
+      if (status == 0) call set_rates(schedules(1)%optim, rates, status)
     end if
     call settle(status, name, stat, errmsg)
     if (status /= 0) return
@@ -148,6 +164,7 @@ contains
     character(len=*), parameter :: name = 'step of torch_schedule'
     type(schedule_rule), allocatable :: rules(:)
     real(real64), allocatable :: rates(:)
+    character(len=:), allocatable :: reason
     integer(c_int32_t) :: status
     integer :: i, epoch
     if (self%mode == 0) then
@@ -155,8 +172,9 @@ contains
       return
     end if
     if (present(metric) .neqv. self%rules(1)%kind == rule_plateau) then
-      call refuse(torch_error_argument, name, trim(merge('this schedule takes no metric; only torch_schedule_plateau does     ', &
-        'a plateau needs its metric: call schedule%step(metric=loss)', present(metric))), stat, errmsg)
+      reason = 'a plateau needs its metric: call schedule%step(metric)'
+      if (present(metric)) reason = 'this schedule takes no metric; only torch_schedule_plateau does'
+      call refuse(torch_error_argument, name, reason, stat, errmsg)
       return
     end if
     call get_rates(self%optim, rates, status)

@@ -1,0 +1,91 @@
+"""Schedules of the learning rate in Fortran and in Python: the same rates, for every group, in every step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.optim import SGD, Optimizer
+from torch.optim import lr_scheduler as lrs
+
+from .conftest import Build, Run
+
+STEPS = 200
+#: Agreement after all steps, relative.
+AGREEMENT = 1e-12
+
+Schedule = lrs.LRScheduler
+
+MAKERS: dict[str, Callable[[Optimizer], Schedule]] = {
+    "step": lambda o: lrs.StepLR(o, 30),
+    "multistep": lambda o: lrs.MultiStepLR(o, [20, 60, 60, 150], 0.3),
+    "exponential": lambda o: lrs.ExponentialLR(o, 0.97),
+    "linear": lambda o: lrs.LinearLR(o),
+    "linear_options": lambda o: lrs.LinearLR(o, 0.2, 0.7, 60),
+    "warmup": lambda o: lrs.LinearLR(o, 1 / 40, 1.0, 40),
+    "polynomial": lambda o: lrs.PolynomialLR(o),
+    "polynomial_options": lambda o: lrs.PolynomialLR(o, 150, 2.5),
+    "cosine": lambda o: lrs.CosineAnnealingLR(o, 30, 0.02),
+    "cosine_long": lambda o: lrs.CosineAnnealingLR(o, 300),
+    "cosine_restarts": lambda o: lrs.CosineAnnealingWarmRestarts(o, 37),
+    "cosine_restarts_options": lambda o: lrs.CosineAnnealingWarmRestarts(o, 13, 2, 0.001),
+    "one_cycle": lambda o: lrs.OneCycleLR(o, 0.5, 210, cycle_momentum=False),
+    "one_cycle_options": lambda o: lrs.OneCycleLR(
+        o,
+        0.5,
+        201,
+        pct_start=0.4,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+        div_factor=10,
+        final_div_factor=100,
+        three_phase=True,
+    ),
+    "plateau": lambda o: lrs.ReduceLROnPlateau(o),
+    "plateau_options": lambda o: lrs.ReduceLROnPlateau(o, "max", 0.5, 3, 0.01, "abs", 2, 0.01, 1e-3),
+    "chained": lambda o: lrs.ChainedScheduler(
+        [lrs.LinearLR(o, 0.1, 1.0, 20), lrs.ExponentialLR(o, 0.99), lrs.StepLR(o, 50, 0.5)]
+    ),
+    "sequential": lambda o: lrs.SequentialLR(
+        o, [lrs.LinearLR(o, 0.1, 1.0, 20), lrs.CosineAnnealingLR(o, 50), lrs.ExponentialLR(o, 0.95)], [20, 80]
+    ),
+    "sequential_others": lambda o: lrs.SequentialLR(
+        o,
+        [lrs.MultiStepLR(o, [5, 9]), lrs.CosineAnnealingWarmRestarts(o, 11, 2, 0.01), lrs.PolynomialLR(o, 70, 1.5)],
+        [15, 100],
+    ),
+    "sequential_cycle": lambda o: lrs.SequentialLR(
+        o, [lrs.LinearLR(o, total_iters=10), lrs.OneCycleLR(o, 0.4, 250, cycle_momentum=False)], [25]
+    ),
+}
+
+
+def rates_in_python(name: str) -> NDArray[np.float64]:
+    weights = [torch.ones(n, requires_grad=True) for n in (2, 3, 4)]
+    rates = (0.1, 0.03, 1.7)
+    optimizer = SGD([{"params": [weight], "lr": rate} for weight, rate in zip(weights, rates, strict=True)])
+    schedule = MAKERS[name](optimizer)
+    listed = []
+    for k in range(1, STEPS + 1):
+        listed += [group["lr"] for group in optimizer.param_groups]
+        optimizer.step()
+        if isinstance(schedule, lrs.ReduceLROnPlateau):
+            schedule.step(math.sin(k * 0.11) / (1 + k * 0.02))
+        else:
+            schedule.step()
+    return np.array(listed)
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter")
+@pytest.mark.parametrize("half", [False, True], ids=["whole", "resumed"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_same_rates_as_python(build: Build, run: Run, name: str, half: bool) -> None:
+    done = run(build("schedules.f90"), name, "half" if half else "whole")
+    assert done.returncode == 0, done.stderr
+    expected = rates_in_python(name)
+    assert len(set(expected)) > 3, "the rates change"
+    np.testing.assert_allclose(np.array(done.stdout.split(), np.float64), expected, rtol=AGREEMENT, atol=0)
