@@ -14,12 +14,15 @@ module optimizers_kit
 
 contains
 
-  subroutine train(name)
+  subroutine train(name, resumed)
     character(len=*), intent(in) :: name
+    logical, intent(in) :: resumed
+      !! Whether another optimizer takes over in the middle, with what the first one saved
     real(real64), target :: x(samples, 3), y(samples, 2)
     type(torch_tensor) :: loss, weights(4)
+    type(torch_ema) :: ema
     real(real64), pointer :: first(:, :)
-    integer :: i, j, k, stat
+    integer :: i, j, k, n, stat
     character(len=200) :: errmsg
     do i = 1, samples
       do j = 1, 3
@@ -33,7 +36,14 @@ contains
     call torch_tensor_from_array(expected, y)
     call torch_model_parameters(network, weights)
     call make(name, weights)
-    do k = 1, merge(10, steps, index(name, 'lbfgs') == 1)
+    if (name == 'ema') call torch_ema_create(ema, network, decay=0.95_real64)
+    n = merge(10, steps, index(name, 'lbfgs') == 1)
+    do k = 1, n
+      if (resumed .and. k == n / 2) then
+        call optim%save(name // '.optim')
+        call make(name, weights)
+        call optim%load(name // '.optim')
+      end if
       if (index(name, 'lbfgs') == 1 .or. name == 'adam_closure') then
         call optim%step(closure, loss)
       else
@@ -42,17 +52,50 @@ contains
         call evaluate(loss, stat, errmsg)
         if (name == 'accumulated' .and. mod(k, 4) /= 0) cycle
         if (name == 'sgd_partial' .and. k < 4) call weights(1)%zero_grad()
+        call clip(name, weights)
         call optim%step()
+        if (name == 'ema') call torch_ema_update(ema, weights)
       end if
       call report(loss)
     end do
+    if (name == 'ema') call averages()
     call torch_tensor_to_array(weights(1), first)
     print '(es25.16)', first
     call torch_delete(network)
     call torch_delete(optim)
     call torch_delete(input)
     call torch_delete(expected)
+
+  contains
+
+    subroutine averages()
+      !! The averages are in the network at the end, whichever way they got there.
+      type(torch_ema) :: another
+      another = ema
+      call torch_ema_swap(ema, network)
+      call torch_ema_restore(ema, network)
+      call torch_ema_update(ema, network)  ! not the other one
+      call torch_ema_copy_to(another, network)
+    end subroutine averages
+
   end subroutine train
+
+  subroutine clip(name, weights)
+    !! The norm that is returned is printed: it is that before clipping.
+    character(len=*), intent(in) :: name
+    type(torch_tensor), intent(in) :: weights(:)
+    real(real64) :: norm
+    norm = 0
+    select case (name)
+    case ('clip_norm')
+      call torch_clip_grad_norm(network, 0.1_real64, norm)
+    case ('clip_norm_1')
+      call torch_clip_grad_norm(weights, 0.5_real64, norm, norm_type=1.0_real64, error_if_nonfinite=.true.)
+    case ('clip_value')
+      call torch_clip_grad_value(weights, 0.02_real64)
+    end select
+    if (index(name, 'clip_norm') == 1) print '(es25.16)', norm
+  end subroutine clip
 
   subroutine report(loss)
     type(torch_tensor), intent(in) :: loss
@@ -86,7 +129,7 @@ contains
     type(torch_tensor), intent(in) :: weights(:)
     real(real64), parameter :: rate = 0.01_real64
     select case (name)
-    case ('sgd', 'accumulated')
+    case ('sgd', 'accumulated', 'clip_norm', 'clip_norm_1', 'clip_value', 'ema')
       call torch_optim_SGD(optim, weights, rate)
     case ('sgd_decay')
       call torch_optim_SGD(optim, weights, rate, weight_decay=0.1_real64)
@@ -141,8 +184,9 @@ program optimizers
   use :: ftorch, only: torch_live_handles
   use :: optimizers_kit, only: train
   implicit none (type, external)
-  character(len=20) :: name
+  character(len=20) :: name, resumed
   call get_command_argument(1, name)
-  call train(trim(name))
+  call get_command_argument(2, resumed)
+  call train(trim(name), resumed == 'resumed')
   if (torch_live_handles() /= 0) error stop 'handles are left'
 end program optimizers

@@ -47,9 +47,7 @@ MAKERS: dict[str, Callable[[Optimizer], Schedule]] = {
     ),
     "plateau": lambda o: lrs.ReduceLROnPlateau(o),
     "plateau_options": lambda o: lrs.ReduceLROnPlateau(o, "max", 0.5, 3, 0.01, "abs", 2, 0.01, 1e-3),
-    "chained": lambda o: lrs.ChainedScheduler(
-        [lrs.LinearLR(o, 0.1, 1.0, 20), lrs.ExponentialLR(o, 0.99), lrs.StepLR(o, 50, 0.5)]
-    ),
+    "chained": lambda o: lrs.ChainedScheduler([lrs.LinearLR(o, 0.1, 1.0, 20), lrs.ExponentialLR(o, 0.99), lrs.StepLR(o, 50, 0.5)]),
     "sequential": lambda o: lrs.SequentialLR(
         o, [lrs.LinearLR(o, 0.1, 1.0, 20), lrs.CosineAnnealingLR(o, 50), lrs.ExponentialLR(o, 0.95)], [20, 80]
     ),
