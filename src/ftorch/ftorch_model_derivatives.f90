@@ -30,8 +30,9 @@ contains
 
   subroutine torch_model_jacobian(model, x, jac, y, permute_dims, output_permute_dims, jac_permute_dims, convert, stat, errmsg)
     !! All derivatives of a model of one input and one output: jac(i,...,j,...) is the derivative of output (i,...) by input
-    !! (j,...), so that one sample of n_in numbers has jac(n_out, n_in). One pass backwards for each element of the output.
-    !! A sample may be given without the batch dimension when the model's contract names one; then jac has none either.
+    !! (j,...), so that one sample of n_in numbers has jac(n_out, n_in). A sample may be given without the batch dimension when the
+    !! model's contract names one; then jac has none either, and one pass through a batch of copies is enough. Otherwise there is
+    !! one for each element of the output.
     class(torch_model), intent(in) :: model
     type(*), intent(in), target :: x(..)
     type(*), intent(inout), target :: jac(..)

@@ -4,7 +4,7 @@ module autograd_scenarios
   use :: ftorch
   implicit none (type, external)
   private
-  public :: gradients, products, matrices, again, networks, network_graph, checks, place
+  public :: gradients, products, matrices, again, networks, unusual_networks, network_graph, checks, place
 
   character(len=:), allocatable :: folder
 
@@ -181,6 +181,32 @@ contains
     call print_all('inside_scopes', [transpose(jac)])
   end subroutine networks
 
+  subroutine unusual_networks()
+    !! One whose samples see each other, one that counts its calls, and one that is large.
+    type(torch_model) :: coupled, counting, wide
+    real(real64), target :: x(4), jac(4, 4)
+    real(real64), allocatable, target :: field(:), slope(:, :)
+    integer, parameter :: n = 60000
+    integer :: i
+    x = number([1, 2, 3, 4])
+    call torch_model_load(coupled, folder // 'coupled.pt')
+    call torch_model_jacobian(coupled, x, jac)
+    call print_all('coupled', [jac])
+    call torch_model_load(counting, folder // 'counting.pt')
+    do i = 1, 3
+      call torch_model_jacobian(counting, x, jac)
+    end do
+    call print_all('counted', [jac])
+    allocate (field(5 * n), slope(5, 5 * n))
+    field = number([(mod(i, 7), i=1, size(field))])
+    call torch_model_load(wide, folder // 'wide.pt')
+    call torch_model_jacobian(wide, field, slope)
+    do i = 1, 5  ! each output is the squared sum of its own part
+      slope(i, (i - 1) * n + 1:i * n) = slope(i, (i - 1) * n + 1:i * n) / (2 * sum(field((i - 1) * n + 1:i * n))) - 1
+    end do
+    call print_all('wide', [maxval(abs(slope))])
+  end subroutine unusual_networks
+
   subroutine network_graph()
     !! The graph through a network, into its weights, and through a gradient penalty.
     type(torch_model) :: model
@@ -240,6 +266,7 @@ program autograd
   call matrices()
   call again()
   call networks()
+  call unusual_networks()
   call network_graph()
   call checks()
   write (*, '(a,i0)') 'live ', torch_live_handles()

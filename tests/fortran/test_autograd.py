@@ -43,6 +43,32 @@ class Scalar(torch.nn.Module):
         return (torch.sin(x) * x.prod()).sum()
 
 
+class Coupled(torch.nn.Module):
+    """The samples of a batch see each other, whatever a contract says."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * x.mean(0)
+
+
+class Counting(torch.nn.Module):
+    """Knows how often it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1, dtype=torch.float64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+class Wide(torch.nn.Module):
+    """So many numbers that the copies of a sample need several batches."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(x.size(0), 5, -1).sum(-1) ** 2
+
+
 def data(first: int, *sizes: int) -> torch.Tensor:
     """Numbers of the Fortran program."""
     n = torch.arange(first, first + torch.Size(sizes).numel(), dtype=torch.float64)
@@ -102,6 +128,10 @@ def of_networks() -> Numbers:
     numbers["model_hessian"] = functional.hessian(scalar, x)
     numbers["scalar_output"] = scalar(x).reshape(1)
 
+    numbers["coupled"] = torch.diag(2 * x)
+    numbers["counted"] = 3 * torch.eye(4)
+    numbers["wide"] = torch.zeros(1)
+
     x = x.reshape(1, 4).requires_grad_()
     weights = list(network.parameters())
     (slope,) = torch.autograd.grad((network(x) ** 2).sum(), x, create_graph=True)
@@ -116,8 +146,12 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the networks."""
     folder = tmp_path_factory.mktemp("networks")
     pt2ts.export(Network().double(), data(1, 2, 4).detach(), folder / "network.pt", inputs=["x[batch,4] float64"])
+    pt2ts.export(Coupled(), data(1, 2, 4).detach(), folder / "coupled.pt", inputs=["x[batch,4] float64"])
+    pt2ts.export(Wide(), torch.ones(2, 300000).double(), folder / "wide.pt", inputs=["x[batch,300000] float64"])
+    spec = pt2ts.read_spec(folder / "coupled.pt").to_json()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Counting()), folder / "counting.pt", _extra_files={"ftorch_spec.json": spec})
         torch.jit.save(torch.jit.script(Network().double()), folder / "plain.pt")
         torch.jit.save(torch.jit.script(Scalar()), folder / "scalar.pt")
     return folder
