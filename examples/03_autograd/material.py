@@ -22,6 +22,8 @@ YOUNG, POISSON = 210e3, 0.3
 class Material(nn.Module):
     """Linear elasticity, and a network for what softens it."""
 
+    stiffness: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         rows = [[1, POISSON, 0], [POISSON, 1, 0], [0, 0, (1 - POISSON) / 2]]

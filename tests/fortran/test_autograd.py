@@ -53,6 +53,8 @@ class Coupled(torch.nn.Module):
 class Counting(torch.nn.Module):
     """Knows how often it was called."""
 
+    calls: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("calls", torch.zeros(1, dtype=torch.float64))
