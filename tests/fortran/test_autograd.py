@@ -53,10 +53,9 @@ class Coupled(torch.nn.Module):
 class Counting(torch.nn.Module):
     """Knows how often it was called."""
 
-    calls: torch.Tensor
-
     def __init__(self) -> None:
         super().__init__()
+        self.calls: torch.Tensor
         self.register_buffer("calls", torch.zeros(1, dtype=torch.float64))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
