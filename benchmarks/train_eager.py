@@ -20,8 +20,8 @@ def main() -> None:
     name, batch_text, optimizer_name, data, first_steps, block_us = sys.argv[1:]
     network, batch = NETWORKS[name], int(batch_text)
     module = network.module(name).train()
-    values = torch.from_numpy(np.fromfile(data, np.float32)).split([batch * network.n_in, batch * network.n_out])
-    x, y = values[0].view(batch, -1), values[1].view(batch, -1)
+    values = torch.from_numpy(np.fromfile(data, np.float32))
+    x, y = values[: batch * network.n_in].view(batch, -1), values[batch * network.n_in :].view(batch, -1)
     if optimizer_name == "adam":
         optimizer: torch.optim.Optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     else:

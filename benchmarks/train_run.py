@@ -99,14 +99,15 @@ def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> 
 
 
 def write_case(case: TrainingCase, block_us: float, folder: Path) -> Path:
-    """Write inputs and targets, and what the Fortran program has to know; targets are noise, so that the loss stays well above 0."""
+    """Write the data and what the Fortran program has to know. Targets are noise, so that the loss stays well above 0."""
     network = NETWORKS[case.network]
     noise = torch.randn(case.batch, network.n_out, generator=torch.Generator().manual_seed(3))
     np.concatenate([sample(network, case.batch).numpy().ravel(), noise.numpy().ravel()]).tofile(folder / f"{case.name}.data")
     path = folder / f"{case.name}.nml"
     path.write_text(
         f"&case\n  model = '{case.network}_bare.pt', data = '{case.name}.data', n_in = {network.n_in}, n_out = {network.n_out},\n"
-        f"  batch = {case.batch}, first_steps = {FIRST_STEPS}, block_us = {block_us}, adam = {'T' if case.optimizer == 'adam' else 'F'}\n/\n"
+        f"  batch = {case.batch}, first_steps = {FIRST_STEPS}, block_us = {block_us},\n"
+        f"  adam = {'T' if case.optimizer == 'adam' else 'F'}\n/\n"
     )
     return path
 

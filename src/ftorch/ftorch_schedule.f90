@@ -304,7 +304,7 @@ contains
     character(len=30) :: got
     is_good = fact
     if (fact) return
-    write (got, '(g0.6)') value
+    write (got, '(es12.5)') value
     call refuse(torch_error_argument, name, "argument '" // argument // "': expected " // expected // ', got ' // &
       trim(adjustl(got)), stat, errmsg)
   end function is_good

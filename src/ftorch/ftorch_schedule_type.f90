@@ -5,7 +5,7 @@ module ftorch_schedule_type
   use :: ftorch_capi, only: ctorch_optim_same
   use :: ftorch_error, only: refuse, settle
   use :: ftorch_optim_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_rates, torch_optim
-  use :: ftorch_schedule_rule, only: rule_plateau, rule_size, schedule_rule
+  use :: ftorch_schedule_rule, only: rule_one_cycle, rule_plateau, rule_size, schedule_rule
   use :: ftorch_types, only: torch_error_argument, torch_error_handle
   implicit none (type, external)
   private
@@ -185,6 +185,11 @@ contains
     end if
     rules = self%rules
     epoch = self%epoch + 1
+    if (any(rules%kind == rule_one_cycle .and. rules%epoch >= rules%period)) then
+      call refuse(torch_error_argument, name, 'the cycle of ' // text(maxval(rules%period, mask=rules%kind == rule_one_cycle)) // &
+        ' steps is over', stat, errmsg)
+      return
+    end if
     if (present(metric)) then
       call rules(1)%judge(rates, metric)
     else if (self%mode == sequential) then

@@ -4,7 +4,7 @@ module leaks_scenarios
   use :: ftorch
   implicit none (type, external)
   private
-  public :: forwards, tensors, expressions, functions, backwards, errors, loads, resident
+  public :: forwards, tensors, expressions, functions, backwards, errors, loads, training, resident
 
 contains
 
@@ -127,6 +127,42 @@ contains
     end do
   end subroutine loads
 
+  subroutine training(n)
+    !! Everything that a step of training may call.
+    integer, intent(in) :: n
+    type(torch_model) :: model
+    type(torch_optim) :: optim, another
+    type(torch_schedule) :: warmup(2), schedule
+    type(torch_ema) :: ema
+    type(torch_tensor) :: x(1), y(1), expected, loss
+    real(real32), target :: a(2, 5), b(2, 3)
+    integer :: i, before
+    a = 1
+    b = 2
+    call torch_model_load(model, 'linear.pt', requires_grad=.true., is_training=.true.)
+    call torch_tensor_from_array(x(1), a)
+    call torch_tensor_from_array(expected, b)
+    call torch_optim_Adam(optim, model)
+    call torch_schedule_warmup(warmup(1), optim, 10)
+    call torch_schedule_cosine(warmup(2), optim, 100)
+    call torch_schedule_sequential(schedule, warmup, [10])
+    call torch_ema_create(ema, model)
+    before = 0
+    do i = 1, n
+      call optim%zero_grad()
+      call torch_model_forward(model, x, y, requires_grad=.true.)
+      loss = torch_mean((y(1) - expected)**2)
+      call torch_tensor_backward(loss)
+      call torch_clip_grad_norm(model, 1.0_real64)
+      another = optim
+      call another%step()
+      call schedule%step()
+      call torch_ema_update(ema, model)
+      if (i == 1) before = int(torch_live_handles())
+    end do
+    if (torch_live_handles() /= before) error stop 'steps leave handles'
+  end subroutine training
+
 end module leaks_scenarios
 
 program leaks
@@ -162,6 +198,8 @@ contains
       call backwards(times)
     case ('errors')
       call errors(times)
+    case ('training')
+      call training(times)
     case ('loads')
       call loads(times)
     case default

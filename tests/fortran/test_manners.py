@@ -14,6 +14,7 @@ SHORT = {
     "functions": 20000,
     "backwards": 1000,
     "errors": 10000,
+    "training": 3000,
     "loads": 30,
 }
 LONG = {
@@ -23,6 +24,7 @@ LONG = {
     "functions": 500000,
     "backwards": 100000,
     "errors": 200000,
+    "training": 100000,
     "loads": 1000,
 }
 # Growth that is noise: a page here and there, whatever the count.

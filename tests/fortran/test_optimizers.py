@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,11 @@ Parameters = list[Tensor]
 
 
 def groups(p: Parameters) -> optim.Optimizer:
-    listed = [{"params": p[:2]}, {"params": p[2:3], "lr": 0.002}, {"params": p[3:4], "weight_decay": 0.3, "lr": 0.02}]
+    listed: list[dict[str, Any]] = [
+        {"params": p[:2]},
+        {"params": p[2:3], "lr": 0.002},
+        {"params": p[3:4], "weight_decay": 0.3, "lr": 0.02},
+    ]
     return optim.AdamW(listed, lr=0.01)
 
 
@@ -80,18 +85,17 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
     """Losses of all steps, then the first weights in Fortran's order."""
 
     def losses() -> Iterator[float]:
-        nonlocal averages
         for k in range(1, (10 if name.startswith("lbfgs") else STEPS) + 1):
 
-            def closure() -> Tensor:
+            def closure() -> float:
                 if name != "accumulated" or k % 4 == 1:  # noqa: B023
                     optimizer.zero_grad()
                 loss = ((module(x) - y) ** 2).mean()
-                loss.backward()  # type: ignore[no-untyped-call]
-                return loss
+                loss.backward()
+                return float(loss.detach())
 
             if name.startswith("lbfgs"):
-                yield optimizer.step(closure).item()
+                yield optimizer.step(closure)
                 continue
             loss = closure()
             if name == "accumulated" and k % 4 != 0:
@@ -100,12 +104,12 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
                 parameters[0].grad = None
             yield from clip(name, parameters)
             optimizer.step()
-            averages = [average.lerp(p.detach(), 0.05) for average, p in zip(averages, parameters, strict=True)]
-            yield loss.item()
+            averages[:] = [average.lerp(p.detach(), 0.05) for average, p in zip(averages, parameters, strict=True)]
+            yield loss
 
     module = network()
-    parameters = list(module.parameters())
-    averages = [p.detach().clone() for p in parameters]
+    parameters: Parameters = list(module.parameters())
+    averages: Parameters = [p.detach().clone() for p in parameters]
     optimizer = MAKERS[name](parameters)
     x, y = data()
     every = list(losses())
@@ -116,7 +120,7 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
 @pytest.fixture(scope="module")
 def perceptron(models: Path) -> None:
     """Write the network where the program looks for it."""
-    torch.jit.script(network()).save(str(models / "perceptron64.pt"))
+    torch.jit.script(network()).save(str(models / "perceptron64.pt"))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.usefixtures("perceptron")
