@@ -46,7 +46,10 @@ class Run {
   const at::Tensor& y() const { return y_; }
 
   at::Tensor jacobian(bool convert) const {
-    if (auto all = in_one_pass(convert); all.defined()) return all;
+    try {
+      if (auto all = in_one_pass(convert); all.defined()) return all;
+    } catch (const std::exception&) {  // too large for the memory, or no network for a batch
+    }
     return ctorch::jacobian(y_, x_, {});
   }
 

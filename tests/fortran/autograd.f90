@@ -85,10 +85,21 @@ contains
     z = torch_sum(w)
     call torch_grad([z], [x, w], g, allow_unused=.true.)
     call show('unused', g(1))
+    call complex_gradient()
     call torch_tensor_set_requires_grad(x, .false.)
     y = x * 2
     call print_all('not_required', [real(merge(1, 0, y%requires_grad()), real64)])
   end subroutine gradients
+
+  subroutine complex_gradient()
+    type(torch_tensor) :: z, g
+    complex(real64), target :: values(3)
+    values = cmplx(number([1, 2, 3]), number([4, 5, 6]), real64)
+    call torch_tensor_from_array(z, values, requires_grad=.true.)
+    call torch_grad(torch_sum(torch_abs(z * z * (0.5_real64, 2.0_real64))), z, g)
+    call torch_tensor_copy_to(g, values)
+    call print_all('complex', [real(values), aimag(values)])
+  end subroutine complex_gradient
 
   subroutine function_of(x, y)
     !! [2, 3] to [3]
@@ -182,8 +193,8 @@ contains
   end subroutine networks
 
   subroutine unusual_networks()
-    !! One whose samples see each other, one that counts its calls, and one that is large.
-    type(torch_model) :: coupled, counting, wide
+    !! One whose samples see each other, one that takes one at a time, one that counts its calls, and one that is large.
+    type(torch_model) :: coupled, single, counting, wide
     real(real64), target :: x(4), jac(4, 4)
     real(real64), allocatable, target :: field(:), slope(:, :)
     integer, parameter :: n = 60000
@@ -192,6 +203,9 @@ contains
     call torch_model_load(coupled, folder // 'coupled.pt')
     call torch_model_jacobian(coupled, x, jac)
     call print_all('coupled', [jac])
+    call torch_model_load(single, folder // 'single.pt')
+    call torch_model_jacobian(single, x, jac)
+    call print_all('single', [jac])
     call torch_model_load(counting, folder // 'counting.pt')
     do i = 1, 3
       call torch_model_jacobian(counting, x, jac)

@@ -50,6 +50,15 @@ class Coupled(torch.nn.Module):
         return x * x.mean(0)
 
 
+class Single(torch.nn.Module):
+    """Takes one sample at a time, whatever a contract says."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.size(0) != 1:
+            raise ValueError("one at a time")
+        return x * x
+
+
 class Counting(torch.nn.Module):
     """Knows how often it was called."""
 
@@ -93,6 +102,9 @@ def of_expressions() -> Numbers:
     (numbers["grad_single"],) = torch.autograd.grad(torch.exp(x * w), x, v)
     numbers["grad_wrapped"] = torch.ones(7)
     numbers["unused"] = torch.zeros(2, 3)
+    z = torch.complex(data(1, 3).detach(), data(4, 3).detach()).requires_grad_()
+    (of_complex,) = torch.autograd.grad((z * z * (0.5 + 2j)).abs().sum(), z)
+    numbers["complex"] = torch.cat([of_complex.real, of_complex.imag])
     numbers["not_required"] = torch.zeros(1)
 
     v, u = data(11, 3), data(17, 2, 3)
@@ -129,7 +141,7 @@ def of_networks() -> Numbers:
     numbers["model_hessian"] = functional.hessian(scalar, x)
     numbers["scalar_output"] = scalar(x).reshape(1)
 
-    numbers["coupled"] = torch.diag(2 * x)
+    numbers["coupled"] = numbers["single"] = torch.diag(2 * x)
     numbers["counted"] = 3 * torch.eye(4)
     numbers["wide"] = torch.zeros(1)
 
@@ -152,6 +164,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = pt2ts.read_spec(folder / "coupled.pt").to_json()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Single()), folder / "single.pt", _extra_files={"ftorch_spec.json": spec})
         torch.jit.save(torch.jit.script(Counting()), folder / "counting.pt", _extra_files={"ftorch_spec.json": spec})
         torch.jit.save(torch.jit.script(Network().double()), folder / "plain.pt")
         torch.jit.save(torch.jit.script(Scalar()), folder / "scalar.pt")
