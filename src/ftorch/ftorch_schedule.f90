@@ -260,8 +260,8 @@ contains
     rule%eps = real_or(eps, 1e-8_real64)
     if (.not. choice(mode, 'min', 'max', 'mode', rule%maximize, name, stat, errmsg)) return
     if (.not. choice(threshold_mode, 'rel', 'abs', 'threshold_mode', absolute, name, stat, errmsg)) return
-    if (.not. is_good(rule%gamma > 0 .and. rule%gamma < 1, 'factor', 'a number between 0 and 1', rule%gamma, name, stat, errmsg)) &
-      return
+    if (.not. is_good(rule%gamma > 0 .and. rule%gamma < 1, 'factor', 'a number between 0 and 1', rule%gamma, name, stat, &
+      errmsg)) return
     if (.not. count_is_good(rule%patience, 'patience', name, stat, errmsg, least=0)) return
     if (.not. count_is_good(rule%cooldown, 'cooldown', name, stat, errmsg, least=0)) return
     if (.not. rate_is_good(rule%threshold, 'threshold', name, stat, errmsg)) return

@@ -55,8 +55,9 @@ contains
         rates = rates * (1 + (rule%last - rule%first) / (n * rule%first + (k - 1) * (rule%last - rule%first)))
       end if
     case (rule_polynomial)
-      if (.not. initial .and. k <= n) &
+      if (.not. initial .and. k <= n) then
         rates = rates * ((1 - real(k, real64) / n) / (1 - real(k - 1, real64) / n))**rule%power
+      end if
     case (rule_cosine)
       if (initial) return
       if (mod(k - 1 - n, 2 * n) == 0) then
@@ -69,6 +70,8 @@ contains
       rates = restarts(rule)
     case (rule_one_cycle)
       rates = one_cycle(rule)
+    case default
+      continue  ! a plateau is judged instead
     end select
   end subroutine advance
 

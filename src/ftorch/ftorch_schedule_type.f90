@@ -140,10 +140,11 @@ contains
       status = ctorch_optim_same(schedules(1)%optim%p, schedules(i)%optim%p, same)
       if (status /= 0) same = 0
       if (same == 0) reason = 'schedule ' // text(i) // ' belongs to another optimizer than the first'
-      if (schedules(i)%rules(1)%kind == rule_plateau) reason = 'schedule ' // text(i) // &
-        ' is a plateau, whose steps need a metric; step it by itself'
-      if (schedules(i)%mode == sequential .or. (present(milestones) .and. schedules(i)%mode /= single)) &
+      if (schedules(i)%rules(1)%kind == rule_plateau) then
+        reason = 'schedule ' // text(i) // ' is a plateau, whose steps need a metric; step it by itself'
+      else if (schedules(i)%mode == sequential .or. (present(milestones) .and. schedules(i)%mode /= single)) then
         reason = 'schedule ' // text(i) // ' is itself made of several; expected a simple one'
+      end if
     end do
     if (.not. present(milestones) .or. reason /= '') return
     if (size(milestones) /= size(schedules) - 1) then

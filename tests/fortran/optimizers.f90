@@ -93,6 +93,8 @@ contains
       call torch_clip_grad_norm(weights, 0.5_real64, norm, norm_type=1.0_real64, error_if_nonfinite=.true.)
     case ('clip_value')
       call torch_clip_grad_value(weights, 0.02_real64)
+    case default
+      return
     end select
     if (index(name, 'clip_norm') == 1) print '(es25.16)', norm
   end subroutine clip

@@ -141,3 +141,9 @@ def test_resumed_is_identical(build: Build, run: Run, name: str) -> None:
     whole, resumed = (run(build("optimizers.f90"), name, how) for how in ("whole", "resumed"))
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout == whole.stdout
+
+
+def test_weights_of_any_layout(build: Build, run: Run) -> None:
+    done = run(build("optimizer_layouts.f90"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all layouts\n"
