@@ -214,6 +214,50 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   FAILS(ctorch_model_load("no.pt", 5, 0, -1, 0, 0, NULL), ARGUMENT, NULL_POINTER);
 }
 
+static int32_t no_loss(void *context, ctorch_tensor *loss) {
+  *(int *)context += 1;
+  loss->id = 0;
+  return CTORCH_SUCCESS;
+}
+
+static void optimizers(void) {
+  const int64_t shape[1] = {2};
+  ctorch_tensor w = {0}, loss = {0};
+  ctorch_optim o = {0}, same = {0}, none = {0};
+  int32_t count = 0;
+  int calls = 0;
+  double rate = 0;
+  WORKS(ctorch_tensor_full_real(1, 1, shape, CTORCH_DTYPE_FLOAT32, 0, -1, 1, &w));
+  FAILS(ctorch_optim_sgd(NULL, 1, 0, 0.1, 0, 0, 0, 0, &o), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_sgd(&w, 1, 0, 0.1, 0, 0, 0, 0, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_sgd(&w, -3, 0, 0.1, 0, 0, 0, 0, &o), ARGUMENT, "at least one tensor");
+  FAILS(ctorch_optim_step(&none), HANDLE, "not initialised");
+  FAILS(ctorch_optim_step(NULL), ARGUMENT, NULL_POINTER);
+  WORKS(ctorch_optim_sgd(&w, 1, 0, 0.1, 0, 0, 0, 0, &o));
+  FAILS(ctorch_optim_step_closure(&o, NULL, NULL, &loss), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_step_closure(&o, no_loss, &calls, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_step_closure(&o, no_loss, &calls, &loss), HANDLE, "the loss that the closure gives");
+  if (calls != 1) FAILS(CTORCH_SUCCESS, INTERNAL, "the closure is called once, with its context");
+  FAILS(ctorch_optim_group_count(&o, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_learning_rate(&o, 1, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_learning_rate(&o, -1, &rate), ARGUMENT, "expected 1 to 1");
+  FAILS(ctorch_optim_save(&o, NULL, 4), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_clip_value(NULL, 1, 1.0), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_average_update(&w, NULL, 1, 0.5), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_optim_share(&o, NULL), ARGUMENT, "allocate it first");
+  WORKS(ctorch_optim_share(&o, &same));
+  none = o;
+  WORKS(ctorch_optim_delete(&o));
+  WORKS(ctorch_optim_delete(&none)); /* the copy of a handle is stale, not dangerous */
+  WORKS(ctorch_optim_group_count(&same, &count));
+  WORKS(ctorch_optim_delete(&same));
+  WORKS(ctorch_optim_delete(&same));
+  WORKS(ctorch_optim_delete(NULL));
+  none.id = w.id;
+  FAILS(ctorch_optim_step(&none), HANDLE, "not a valid handle");
+  WORKS(ctorch_tensor_delete(&w));
+}
+
 static void damaged_file(const char *path) {
   ctorch_model m = {0};
   const int32_t status = ctorch_model_load(path, (int64_t)strlen(path), 0, -1, 0, 0, &m);
@@ -239,6 +283,7 @@ int main(int argc, char **argv) {
   null_pointers(&t, &m);
   wrong_handles(&t, &m);
   wrong_codes(&t, &m);
+  optimizers();
 
   /* After all that everything still works. */
   ctorch_array from = array_of(x, 2, 2, 5), to = array_of(y, 2, 2, 3);

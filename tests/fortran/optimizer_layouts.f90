@@ -53,11 +53,13 @@ contains
   subroutine complex_weights(rule)
     !! Real and imaginary parts are trained like two real weights.
     character(len=*), intent(in) :: rule
-    complex(real64), target :: z(columns)
+    complex(real64), allocatable, target :: z(:)
+      ! Allocated memory is aligned as PyTorch's kernels for complex numbers need it; that of a local array need not be.
     real(real64), target :: parts(2, columns)
     type(torch_tensor) :: w(2), loss
     type(torch_optim) :: optim
     integer :: i
+    allocate (z(columns))
     do i = 1, columns
       parts(:, i) = [cos(real(i, real64)), sin(3.0_real64 * i)]
       z(i) = cmplx(parts(1, i), parts(2, i), real64)
