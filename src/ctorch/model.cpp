@@ -2,11 +2,14 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <map>
 
 #include "model_file.h"
 
@@ -38,12 +41,42 @@ Model::Model(const std::string& path, c10::Device device, bool requires_grad, bo
   }
   if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
   std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
+  find_float_type();
+  if (!extras_.golden.empty()) sampled_ = fingerprint();
+  if (spec_ && !is_training) warm_up();
+}
+
+Model::Model(const Model& other)
+    : device_(other.device_),
+      extras_(other.extras_),
+      backend_(other.backend_->clone()),
+      spec_(other.spec_),
+      sampled_(other.sampled_),
+      float_type_(other.float_type_),
+      fewest_inputs_(other.fewest_inputs_),
+      most_inputs_(other.most_inputs_) {}
+
+std::shared_ptr<Model> Model::copy() const { return std::shared_ptr<Model>(new Model(*this)); }
+
+void Model::find_float_type() {
   for (const auto& [name, parameter] : backend_->parameters())
     if (parameter.is_floating_point()) {
       float_type_ = parameter.scalar_type();
-      break;
+      return;
     }
-  if (spec_ && !is_training) warm_up();
+}
+
+void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
+  if (dtype && !at::isFloatingType(*dtype))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': weights can be float16, bfloat16, float32 or float64, got ", label(*dtype));
+  backend_->to(device, dtype);
+  device_ = device;
+  if (dtype && spec_) {
+    spec_ = spec_->with_dtype(float_type_, *dtype);
+    extras_.spec = spec_->json;
+  }
+  find_float_type();
+  if (spec_ && !backend_->is_training()) warm_up();
 }
 
 const TensorSpec* Model::output_spec(size_t index) const {
@@ -148,7 +181,7 @@ void write_output(const at::Tensor& result, const at::Tensor& target) {
     write_into(target, result);
 }
 
-std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>> Model::golden_sample() const {
+Model::Sample Model::golden_sample() const {
   const std::vector<char> bytes(extras_.golden.begin(), extras_.golden.end());
   const auto sample = torch::jit::pickle_load(bytes).toGenericDict();
   const auto list = [&](const char* key) {
@@ -157,7 +190,56 @@ std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>> Model::golden_sample
     for (const c10::IValue& item : entry.toListRef()) tensors.push_back(item.toTensor().to(device_));
     return tensors;
   };
-  return {list("inputs"), list("outputs")};
+  Sample golden{list("inputs"), list("outputs")};
+  for (size_t i = 0; spec_ && i < golden.first.size(); ++i) golden.first[i] = golden.first[i].to(spec_->inputs.at(i).dtype);
+  return golden;
+}
+
+// A number that tells these weights from others.
+uint64_t Model::fingerprint() const {
+  uint64_t mark = 0;
+  for (const auto& [name, value] : backend_->state()) {
+    const at::Tensor plain = plain_copy(value);
+    const auto* bytes = static_cast<const char*>(plain.const_data_ptr());
+    for (size_t left = plain.nbytes(); left > 0;) {
+      uint64_t word = 0;
+      const size_t length = std::min(left, sizeof word);
+      std::memcpy(&word, bytes, length);
+      mark = (std::rotl(mark, 23) ^ word) * 0x9E3779B97F4A7C15u;
+      bytes += length;
+      left -= length;
+    }
+  }
+  return mark;
+}
+
+// What the present weights give for the sample's inputs, as the content of the extra file; empty if they cannot run on them.
+std::string Model::new_sample() const try {
+  c10::impl::GenericList inputs(c10::AnyType::get()), outputs(c10::AnyType::get());
+  {
+    KeepRandomState random;
+    c10::InferenceMode mode;
+    const auto twin = backend_->clone();
+    twin->set_training(false);
+    Results results;
+    std::vector<at::Tensor> given = golden_sample().first;
+    for (const at::Tensor& tensor : given) inputs.push_back(plain_copy(tensor));
+    twin->run(given, results);
+    for (const at::Tensor& tensor : results.values) outputs.push_back(plain_copy(tensor));
+  }
+  c10::impl::GenericDict sample(c10::StringType::get(), c10::AnyType::get());
+  sample.insert("inputs", inputs);
+  sample.insert("outputs", outputs);
+  std::string bytes;
+  write_archive(
+      [&](const void* data, size_t size) {
+        bytes.append(static_cast<const char*>(data), size);
+        return size;
+      },
+      sample);
+  return bytes;
+} catch (const c10::Error&) {
+  return {};
 }
 
 // The executor optimizes itself during the first calls. They happen here, on a copy, so that neither the model's state nor
@@ -189,11 +271,17 @@ void Model::warm_up() const {
 double Model::self_test() const {
   if (extras_.golden.empty())
     fail(CTORCH_ERROR_ARGUMENT, "the model carries no sample to test itself with; export it with pt2ts export");
+  if (fingerprint() != sampled_)
+    fail(CTORCH_ERROR_ARGUMENT,
+         "the weights have changed since the model was loaded, so its sample is not theirs; torch_model_save writes the file "
+         "with a new one");
   KeepRandomState random;
   c10::InferenceMode mode;
   auto [inputs, expected] = golden_sample();
   Results results;
-  backend_->clone()->run(inputs, results);
+  const auto twin = backend_->clone();
+  twin->set_training(false);
+  twin->run(inputs, results);
   check_output_count(results.values.size(), expected.size());
   double largest = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -213,7 +301,47 @@ double Model::self_test() const {
 }
 
 void Model::save(const std::string& path) const {
-  write_file(path, [&](const Writer& write) { backend_->save(write, extras_); });
+  Extras extras = extras_;
+  if (!extras.golden.empty() && fingerprint() != sampled_) extras.golden = new_sample();
+  write_file(path, [&](const Writer& write) { backend_->save(write, extras); });
+}
+
+Model::Match Model::match(const State& state, bool strict, const std::string& origin) const {
+  static constexpr size_t most_names = 10;
+  const auto listed = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i ? ", " : "") + names[i];
+    return text + (names.size() > most_names ? ", and " + std::to_string(names.size() - most_names) + " more" : "");
+  };
+  std::map<std::string, at::Tensor> given(state.begin(), state.end());
+  Match match;
+  std::vector<std::string> missing, unlike, unexpected;
+  for (const auto& [name, mine] : backend_->state()) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    if (mine.sizes() != found->second.sizes() || mine.scalar_type() != found->second.scalar_type())
+      unlike.push_back(name + " (" + describe(mine) + " in the model, " + describe(found->second) + " there)");
+    match.emplace_back(mine, found->second);
+    given.erase(found);
+  }
+  for (const auto& [name, value] : given) unexpected.push_back(name);
+  if (unlike.empty() && (!strict || (missing.empty() && unexpected.empty()))) return match;
+  std::string reason;
+  const auto add = [&](const char* what, const std::vector<std::string>& names) {
+    if (!names.empty()) reason += (reason.empty() ? "" : "; ") + std::string(what) + listed(names);
+  };
+  add("of another dtype or shape: ", unlike);
+  if (strict) add("missing there: ", missing);
+  if (strict) add("unknown to the model: ", unexpected);
+  fail(CTORCH_ERROR_ARGUMENT, origin, " does not fit the model: ", reason);
+}
+
+void copy_matched(const Model::Match& match) {
+  at::NoGradGuard values_only;
+  for (const auto& [target, source] : match) target.copy_(source);
 }
 
 }  // namespace ctorch

@@ -28,7 +28,21 @@ class Model {
   size_t output_named(const std::string& name, const Results& results) const;
 
   double self_test() const;
+
+  // Writes the model in evaluation mode. A sample that the weights have outgrown is replaced by what they give for its inputs.
   void save(const std::string& path) const;
+
+  // The same network with weights of its own; gradients stay behind.
+  std::shared_ptr<Model> copy() const;
+
+  void set_training(bool on) { backend_->set_training(on); }
+  void to(c10::Device device, std::optional<at::ScalarType> dtype);
+
+  // Pairs the model's tensors with the values for them. Strict: throws, listing the names, unless each has exactly one of its
+  // dtype and shape; otherwise those that the state lacks are left out, and what only the state has. `origin` is where the
+  // state is from.
+  using Match = std::vector<std::pair<at::Tensor, at::Tensor>>;
+  Match match(const State& state, bool strict, const std::string& origin) const;
 
   const Backend& backend() const { return *backend_; }
   const std::optional<Spec>& spec() const { return spec_; }
@@ -36,18 +50,27 @@ class Model {
 
  private:
   const TensorSpec* output_spec(size_t index) const;
+  Model(const Model& other);
+  void find_float_type();
+  uint64_t fingerprint() const;
   void check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const;
   void warm_up() const;
-  std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>> golden_sample() const;
+  using Sample = std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>>;  // inputs and outputs
+  Sample golden_sample() const;
+  std::string new_sample() const;
 
   c10::Device device_;
   Extras extras_;
   std::unique_ptr<Backend> backend_;
   std::optional<Spec> spec_;
+  uint64_t sampled_ = 0;                      // the fingerprint of the weights that the sample is of
   c10::ScalarType float_type_ = c10::kFloat;  // dtype of the weights: what real inputs are converted to without a contract
   size_t fewest_inputs_ = 0;
   size_t most_inputs_ = 0;
 };
+
+// Puts matched values into their places.
+void copy_matched(const Model::Match& match);
 
 // Copies a result that has been checked.
 void write_output(const at::Tensor& result, const at::Tensor& target);

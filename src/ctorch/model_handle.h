@@ -19,4 +19,16 @@ inline ModelTable& models() {
   return table;
 }
 
+inline Model& model_of(const ctorch_model* handle) {
+  require(handle, "model");
+  return *models().get(handle->id, "model").model;
+}
+
+inline void give_model(ctorch_model* out, std::shared_ptr<Model> model) {
+  require(out, "model");
+  const uint64_t old = out->id;
+  out->id = models().create(ModelObject{std::move(model)});
+  if (old) models().release(old);
+}
+
 }  // namespace ctorch

@@ -82,6 +82,14 @@ std::string port_words(const char* direction, size_t index, const TensorSpec* te
   return text.str();
 }
 
+Spec Spec::with_dtype(c10::ScalarType from, c10::ScalarType to) const {
+  auto changed = nlohmann::json::parse(json);
+  for (const char* side : {"inputs", "outputs"})
+    for (auto& entry : changed.at(side))
+      if (entry.at("dtype") == label(from)) entry["dtype"] = label(to);
+  return parse(changed.dump());
+}
+
 void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const {
   const TensorSpec& expected = inputs[index];
   const auto sizes = tensor.sizes();

@@ -42,6 +42,9 @@ struct Spec {
   // Reads the JSON text; throws with the reason for text that is no contract of a known format.
   static Spec parse(const std::string& json);
 
+  // The contract after the weights went from one dtype to another: inputs and outputs of the old dtype are of the new one.
+  Spec with_dtype(c10::ScalarType from, c10::ScalarType to) const;
+
   // Checks one input against its declaration, binding symbols; dtype is left to the caller when it converts.
   void check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const;
 

@@ -165,7 +165,17 @@ class TorchScript final : public Backend {
     torch::jit::ExtraFilesMap files;
     if (!extras.spec.empty()) files[spec_record] = extras.spec;
     if (!extras.golden.empty()) files[golden_record] = extras.golden;
-    torch::jit::ExportModule(module_, write, files);
+    // Who loads the file wants to use it; a training mode that was left in it would show in the numbers only.
+    torch::jit::Module module = module_;
+    const bool training = module.is_training();
+    if (training) module.eval();
+    try {
+      torch::jit::ExportModule(module, write, files);
+    } catch (...) {
+      if (training) module.train();
+      throw;
+    }
+    if (training) module.train();
   }
 
  private:

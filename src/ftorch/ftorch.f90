@@ -25,6 +25,7 @@ module ftorch
   use :: ftorch_model_derivatives
   use :: ftorch_optim
   use :: ftorch_report
+  use :: ftorch_parameters
   use :: ftorch_runtime
   use :: ftorch_schedule
   use :: ftorch_teaching

@@ -4,18 +4,18 @@ module ftorch_model
   use, intrinsic :: iso_fortran_env, only: output_unit, real64
   use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
     ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
-    ctorch_model_share, ctorch_model_to_string
+    ctorch_model_set_training, ctorch_model_share, ctorch_model_to_string, ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
-  use :: ftorch_tensor_type, only: torch_tensor
+  use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
   private
 
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
-  public :: torch_model_contract, torch_model_self_test
+  public :: torch_model_contract, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
 
   type :: torch_model
     !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
@@ -28,6 +28,10 @@ module ftorch_model
     procedure :: print_parameters => torch_model_print_parameters
     procedure :: is_training => torch_model_is_training
     procedure :: self_test => torch_model_self_test
+    procedure :: train => torch_model_train
+    procedure :: eval => torch_model_eval
+    procedure :: zero_grad => torch_model_zero_grad
+    procedure :: parameters => model_parameters
     procedure, private :: share
     generic :: assignment(=) => share
     final :: torch_model_delete
@@ -218,6 +222,43 @@ contains
     end do
     call settle(status, 'torch_model_parameters', stat, errmsg)
   end subroutine torch_model_parameters
+
+  function model_parameters(model) result(list)
+    !! Tensors that share the model's weights, for an optimizer: `call torch_optim_sgd(optim, model%parameters())`.
+    class(torch_model), intent(in) :: model
+    type(torch_tensor), allocatable :: list(:)
+    integer :: i
+    allocate (list(torch_model_count_parameters(model)))
+    call torch_model_parameters(model, list)
+    do i = 1, size(list)
+      call torch_tensor_yield(list(i))
+    end do
+  end function model_parameters
+
+  subroutine torch_model_train(model, mode, stat, errmsg)
+    !! Training mode (dropout drops, batch normalization learns), or with `mode=.false.` evaluation mode.
+    class(torch_model), intent(in) :: model
+    logical, optional, intent(in) :: mode
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_model_set_training(model%p, flag(mode, default=.true.)), 'torch_model_train', stat, errmsg)
+  end subroutine torch_model_train
+
+  subroutine torch_model_eval(model, stat, errmsg)
+    !! Evaluation mode.
+    class(torch_model), intent(in) :: model
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_model_set_training(model%p, 0_c_int32_t), 'torch_model_eval', stat, errmsg)
+  end subroutine torch_model_eval
+
+  subroutine torch_model_zero_grad(model, stat, errmsg)
+    !! Forgets the gradients of all parameters.
+    class(torch_model), intent(in) :: model
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_model_zero_grad(model%p), 'torch_model_zero_grad', stat, errmsg)
+  end subroutine torch_model_zero_grad
 
   function torch_model_contract(model) result(json)
     !! The model's contract as JSON text; empty for a model without one.

@@ -10,6 +10,7 @@ module ftorch
   use :: ftorch_model
   use :: ftorch_model_derivatives
   use :: ftorch_optim
+  use :: ftorch_parameters
   use :: ftorch_runtime
   use :: ftorch_schedule
   use :: ftorch_tensor

@@ -25,5 +25,6 @@
 #include "ctorch_elements.h"
 #include "ctorch_ops.h"
 #include "ctorch_optim.h"
+#include "ctorch_parameters.h"
 
 #endif
