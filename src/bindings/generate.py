@@ -31,6 +31,8 @@ FORTRAN = {
     "const int64_t **": "type(c_ptr), intent(out)",
     "const char **": "type(c_ptr), intent(out)",
     "const char *": "character(kind=c_char), intent(in) :: {}(*)",
+    "const double []": "real(c_double), intent(in) :: {}(*)",
+    "double []": "real(c_double), intent(inout) :: {}(*)",
     "const int64_t []": "integer(c_int64_t), intent(in) :: {}(*)",
     "const ctorch_tensor *": "type(c_ptr), intent(in)",
     "ctorch_tensor *": "type(c_ptr), intent(inout)",

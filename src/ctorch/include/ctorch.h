@@ -21,10 +21,12 @@
 #define CTORCH_H
 
 #include "ctorch_autograd.h"
+#include "ctorch_checkpoint.h"
 #include "ctorch_core.h"
 #include "ctorch_elements.h"
 #include "ctorch_ops.h"
 #include "ctorch_optim.h"
 #include "ctorch_parameters.h"
+#include "ctorch_random.h"
 
 #endif
