@@ -14,7 +14,7 @@ using namespace ctorch;
 namespace ctorch {
 
 at::Tensor random_state(c10::Device device) {
-  const at::Generator generator = at::globalContext().defaultGenerator(device);
+  at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard lock(generator.mutex());
   return generator.get_state();
 }

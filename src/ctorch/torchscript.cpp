@@ -3,8 +3,10 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/lower_graph.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/runtime/graph_iterator.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -137,6 +139,10 @@ class TorchScript final : public Backend {
 
   void set_training(bool on) override {
     if (module_.is_training() == on) return;
+    if (on && mode_is_fixed())
+      fail(CTORCH_ERROR_MODEL,
+           "the network was recorded (traced) in evaluation mode: its dropout or batch normalization has no training mode any "
+           "more; export it with method='script'");
     module_.train(on);
     find_weights();  // the mode is one of the attributes that became inputs of the graph
   }
@@ -144,16 +150,18 @@ class TorchScript final : public Backend {
   void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
     at::NoGradGuard values_only;
     std::vector<std::pair<at::Tensor, at::Tensor>> moved;  // all are made before the first is put into its place
+    std::unordered_set<const c10::TensorImpl*> seen;
     const auto move = [&](const at::Tensor& tensor, bool convert) {
+      if (!tensor.defined() || !seen.insert(tensor.unsafeGetTensorImpl()).second) return;
       const auto type = convert && dtype && tensor.is_floating_point() ? *dtype : tensor.scalar_type();
       moved.emplace_back(tensor, tensor.detach().to(device, type));
     };
     for (const auto& [name, value] : state()) {
       move(value, true);
-      if (value.grad().defined()) move(value.grad(), true);
+      move(value.grad(), true);
     }
-    for (const auto& attribute : module_.named_attributes())
-      if (attribute.value.isTensor() && attribute.value.toTensor().defined()) move(attribute.value.toTensor(), false);
+    for (const auto& attribute : module_.named_attributes())  // tensors that are neither weights nor buffers
+      if (attribute.value.isTensor()) move(attribute.value.toTensor(), false);
     for (const auto& [tensor, data] : moved)
       if (tensor.device() != data.device() || tensor.scalar_type() != data.scalar_type()) tensor.set_data(data);
     build();
@@ -191,6 +199,21 @@ class TorchScript final : public Backend {
     inference_weights_.clear();
     for (const c10::IValue& weight : weights_) inference_weights_.push_back(inference_alias(weight));
     return graph;
+  }
+
+  // Whether an operation that has two modes is told by a constant to be in evaluation mode, as tracing makes it.
+  bool mode_is_fixed() const {
+    std::shared_ptr<torch::jit::Graph> graph = torch::jit::toGraphFunction(*function_).optimized_graph();
+    torch::jit::DepthFirstGraphNodeIterator nodes(graph);
+    while (const torch::jit::Node* node = nodes.next()) {
+      const std::string_view kind = node->kind().toUnqualString();
+      const size_t mode = kind == "batch_norm" || kind == "instance_norm" ? 5 : 2;
+      if ((mode == 5 || kind.ends_with("dropout")) && node->inputs().size() > mode) {
+        const auto value = torch::jit::toIValue(node->input(mode));
+        if (value && value->isBool() && !value->toBool()) return true;
+      }
+    }
+    return false;
   }
 
   void build() {
@@ -234,10 +257,12 @@ std::unique_ptr<Backend> load_torchscript(const std::string& path, c10::Device d
     fail(status == CTORCH_ERROR_MODEL ? CTORCH_ERROR_FILE : status, "'", path, "' cannot be loaded: ", last_error());
   }
   extras = {files[spec_record], files[golden_record]};
-  module.train(is_training);
+  module.eval();
   for (at::Tensor parameter : module.parameters())
     if (parameter.is_floating_point() || parameter.is_complex()) parameter.set_requires_grad(requires_grad);
-  return std::make_unique<TorchScript>(std::move(module));
+  auto backend = std::make_unique<TorchScript>(std::move(module));
+  backend->set_training(is_training);
+  return backend;
 }
 
 }  // namespace ctorch

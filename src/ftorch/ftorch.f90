@@ -14,6 +14,7 @@ module ftorch
   !! message, through torch_set_error_handler if one is set. Variables free themselves.
   use :: ftorch_config
   use :: ftorch_data
+  use :: ftorch_checkpoint
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_ema
@@ -26,6 +27,7 @@ module ftorch
   use :: ftorch_optim
   use :: ftorch_report
   use :: ftorch_parameters
+  use :: ftorch_random
   use :: ftorch_runtime
   use :: ftorch_schedule
   use :: ftorch_teaching

@@ -1,6 +1,7 @@
 module ftorch
   !! The module `ftorch` for codes written for FTorch 1.1: torch_tensor_from_blob is the subroutine, so that `use ftorch` and
   !! `use ftorch_tensor` can stand in one scope. Interface only: the library is the same.
+  use :: ftorch_checkpoint
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_ema
@@ -11,6 +12,7 @@ module ftorch
   use :: ftorch_model_derivatives
   use :: ftorch_optim
   use :: ftorch_parameters
+  use :: ftorch_random
   use :: ftorch_runtime
   use :: ftorch_schedule
   use :: ftorch_tensor
