@@ -15,6 +15,7 @@ module ftorch
   use :: ftorch_config
   use :: ftorch_data
   use :: ftorch_checkpoint
+  use :: ftorch_data
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_ema
@@ -25,9 +26,9 @@ module ftorch
   use :: ftorch_model, only: torch_model
   use :: ftorch_model_derivatives
   use :: ftorch_optim
-  use :: ftorch_report
   use :: ftorch_parameters
   use :: ftorch_random
+  use :: ftorch_report
   use :: ftorch_runtime
   use :: ftorch_schedule
   use :: ftorch_teaching
