@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -114,12 +113,6 @@ int write_all(int file, const char* next, size_t left) {
 }
 
 }  // namespace
-
-std::string path_text(const char* path, int64_t length) {
-  if (length > 0) require(path, "filename");
-  std::string text(path, static_cast<size_t>(std::max<int64_t>(length, 0)));
-  return text.substr(0, text.find('\0'));
-}
 
 void write_file(const std::string& path, const std::function<void(const Writer&)>& fill) {
   if (path.empty()) fail(CTORCH_ERROR_FILE, "argument 'filename' is empty");

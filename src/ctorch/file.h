@@ -1,14 +1,10 @@
 // Files that appear under their name only when they are complete, whenever the program or the machine may stop.
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <string>
 
 namespace ctorch {
-
-// A file's name as Fortran hands it over; a null character ends it.
-std::string path_text(const char* path, int64_t length);
 
 // Takes the next bytes of a file. It always says that it has taken all: PyTorch's writer ends the program when it is told of a
 // failure twice, so a failure is kept for the end.

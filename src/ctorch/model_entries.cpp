@@ -11,18 +11,6 @@ using namespace ctorch;
 
 namespace {
 
-const Model& model_of(const ctorch_model* handle) {
-  require(handle, "model");
-  return *models().get(handle->id, "model").model;
-}
-
-void give_model(ctorch_model* out, std::shared_ptr<Model> model) {
-  require(out, "model");
-  const uint64_t old = out->id;
-  out->id = models().create(ModelObject{std::move(model)});
-  if (old) models().release(old);
-}
-
 // Gradient mode of one call. Results that are handed over must not be inference tensors: autograd could never use them.
 class GradientMode {
  public:

@@ -1,11 +1,11 @@
 module ftorch_checkpoint
   !! Checkpoints: a training run that was stopped at any moment goes on as if it had not been.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
-  use :: ftorch_arguments, only: handles
   use :: ftorch_capi, only: ctorch_checkpoint_load, ctorch_checkpoint_save
   use :: ftorch_error, only: flag, settle
   use :: ftorch_model, only: torch_model
-  use :: ftorch_optim, only: torch_optim
+  use :: ftorch_optim_type, only: torch_optim
+  use :: ftorch_schedule_type, only: torch_schedule
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)
   private
@@ -14,72 +14,66 @@ module ftorch_checkpoint
 
   integer(c_int64_t), parameter :: no_step = -huge(0_c_int64_t) - 1
     ! CTORCH_ABSENT
-  type(c_ptr), parameter :: no_handles(0) = [c_ptr ::]
 
 contains
 
-  subroutine torch_checkpoint_save(filename, model, optim, step, more, stat, errmsg)
-    !! Writes model, optimizer, step, tensors of your own and the state of the random numbers into one file. The file is replaced in
-    !! one step when the new one is complete and on the disk, so there is always a good one. Call it between two steps: gradients
-    !! are not in it.
+  subroutine torch_checkpoint_save(filename, model, optim, schedule, step, more, stat, errmsg)
+    !! Writes model, optimizer, schedule, step, tensors of your own and the state of the random numbers into one file. The file is
+    !! replaced in one step when the new one is complete and on the disk, so there is always a good one. Call it between two steps:
+    !! gradients are not in it.
     character(len=*), intent(in) :: filename
     class(torch_model), intent(in) :: model
     type(torch_optim), optional, intent(in) :: optim
+    class(torch_schedule), optional, intent(in) :: schedule
     integer, optional, intent(in) :: step
     type(torch_tensor), optional, intent(in) :: more(:)
       !! What else the program wants to find again: tensors on its own arrays for instance
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(c_ptr) :: optim_handle
-    real(c_double) :: values(0)
+    type(c_ptr), allocatable :: list(:)
+    real(c_double), allocatable :: values(:)
     integer(c_int64_t) :: number
-    integer(c_int32_t) :: status
-    optim_handle = c_null_ptr
-    if (present(optim)) optim_handle = optim%p
+    call prepare(optim, schedule, more, optim_handle, values, list, stat, errmsg)
+    if (.not. allocated(values)) return
     number = no_step
     if (present(step)) number = int(step, c_int64_t)
-    if (present(more)) then
-      status = save(handles(more))
-    else
-      status = save(no_handles)
-    end if
-    call settle(status, 'torch_checkpoint_save', stat, errmsg)
-
-  contains
-
-    integer(c_int32_t) function save(list)
-      type(c_ptr), intent(in) :: list(:)
-      save = ctorch_checkpoint_save(filename, len_trim(filename, kind=c_int64_t), model%p, optim_handle, flag(present(optim)), &
-        values, -1_c_int32_t, number, list, size(list, kind=c_int32_t))
-    end function save
-
+    call settle(ctorch_checkpoint_save(filename, len_trim(filename, kind=c_int64_t), model%p, optim_handle, flag(present(optim)), &
+      values, count_if(present(schedule), size(values)), number, list, count_if(present(more), size(list))), &
+      'torch_checkpoint_save', stat, errmsg)
   end subroutine torch_checkpoint_save
 
-  subroutine torch_checkpoint_load(filename, model, optim, step, more, stat, errmsg)
+  subroutine torch_checkpoint_load(filename, model, optim, schedule, step, more, stat, errmsg)
     !! Reads what torch_checkpoint_save wrote into a model, an optimizer and so on that were made as they were then. What is asked for
     !! must be in the file and fit, otherwise nothing changes. Tensors of `more` that wrap Fortran arrays are written through, the
     !! others receive the tensor. The next random numbers are those that would have come then; gradients are forgotten.
     character(len=*), intent(in) :: filename
     class(torch_model), intent(in) :: model
     type(torch_optim), optional, intent(in) :: optim
+    class(torch_schedule), optional, intent(inout) :: schedule
     integer, optional, intent(out) :: step
     type(torch_tensor), optional, intent(inout) :: more(:)
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(c_ptr) :: optim_handle
     type(c_ptr), allocatable :: list(:)
-    real(c_double) :: values(0)
+    real(c_double), allocatable :: values(:)
     integer(c_int64_t) :: number
     integer(c_int32_t) :: status
     integer :: i
-    optim_handle = c_null_ptr
-    if (present(optim)) optim_handle = optim%p
-    list = no_handles
-    if (present(more)) list = handles(more)
-    number = 0
-    status = ctorch_checkpoint_load(filename, len_trim(filename, kind=c_int64_t), model%p, optim_handle, flag(present(optim)), &
-      values, -1_c_int32_t, flag(present(step)), number, list, merge(size(list, kind=c_int32_t), -1_c_int32_t, present(more)), &
-      1_c_int32_t)
+    call prepare(optim, schedule, more, optim_handle, values, list, stat, errmsg)
+    if (.not. allocated(values)) return
+    ! The schedule refuses what is not its own before anything else has changed.
+    if (present(schedule)) then
+      status = load(apply=.false.)
+      if (status == 0) call schedule%set_state(values, stat, errmsg)
+      if (status == 0 .and. present(stat)) then
+        if (stat /= 0) return
+      end if
+    else
+      status = 0
+    end if
+    if (status == 0) status = load(apply=.true.)
     if (present(more)) then
       do i = 1, size(more)
         more(i)%p = list(i)
@@ -87,6 +81,53 @@ contains
     end if
     if (present(step)) step = int(number)
     call settle(status, 'torch_checkpoint_load', stat, errmsg)
+
+  contains
+
+    integer(c_int32_t) function load(apply)
+      logical, intent(in) :: apply
+      number = 0
+      load = ctorch_checkpoint_load(filename, len_trim(filename, kind=c_int64_t), model%p, optim_handle, flag(present(optim)), &
+        values, count_if(present(schedule), size(values)), flag(present(step)), number, list, &
+        count_if(present(more), size(list)), flag(apply))
+    end function load
+
   end subroutine torch_checkpoint_load
+
+  subroutine prepare(optim, schedule, more, optim_handle, values, list, stat, errmsg)
+    !! The optional arguments as C takes them; `values` is not allocated when the schedule has refused to tell its state.
+    type(torch_optim), optional, intent(in) :: optim
+    class(torch_schedule), optional, intent(in) :: schedule
+    type(torch_tensor), optional, intent(in) :: more(:)
+    type(c_ptr), intent(out) :: optim_handle
+    real(c_double), allocatable, intent(out) :: values(:)
+    type(c_ptr), allocatable, intent(out) :: list(:)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    integer :: i
+    optim_handle = c_null_ptr
+    if (present(optim)) optim_handle = optim%p
+    allocate (list(0))
+    if (present(more)) then
+      deallocate (list)
+      allocate (list(size(more)))
+      do i = 1, size(more)
+        list(i) = more(i)%p
+      end do
+    end if
+    if (present(schedule)) then
+      call schedule%get_state(values, stat, errmsg)
+    else
+      allocate (values(0))
+    end if
+  end subroutine prepare
+
+  pure integer(c_int32_t) function count_if(given, count)
+    !! -1 stands for an argument that was left out.
+    logical, intent(in) :: given
+    integer, intent(in) :: count
+    count_if = -1
+    if (given) count_if = int(count, c_int32_t)
+  end function count_if
 
 end module ftorch_checkpoint

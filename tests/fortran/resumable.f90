@@ -22,7 +22,7 @@ contains
     type(torch_optim) :: optim
     type(torch_schedule) :: schedule
     type(torch_tensor) :: inputs(1), outputs(1), loss, mine(2)
-    real(real32), target :: field(4, 5), tendency(4, 3), loss_mean(1)
+    real(real32), target :: field(4, 5), tendency(4, 3), loss_mean(1), last
     real(real32), allocatable :: weights(:)
     integer :: step, done
     logical :: found
@@ -48,7 +48,8 @@ contains
       call torch_tensor_backward(loss)
       call optim%step()
       call schedule%step()
-      loss_mean = 0.9 * loss_mean + 0.1 * loss%item()
+      call torch_tensor_item(loss, last)
+      loss_mean = 0.9 * loss_mean + 0.1 * last
       call model%eval()
       call model%infer(field, tendency)
       field(:, 1:3) = field(:, 1:3) + 0.1 * tendency
