@@ -12,6 +12,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
+#include <array>
 #include <unordered_set>
 
 #include "backend.h"
@@ -97,8 +98,9 @@ class TorchScript final : public Backend {
     if (!self_.isNone()) stack.push_back(self_);
     for (at::Tensor& input : inputs) stack.emplace_back(std::move(input));
     for (size_t i = inputs.size(); i < most_; ++i) stack.push_back(*function_->getSchema().arguments()[i + 1].default_value());
-    const auto& weights = c10::InferenceMode::is_enabled() ? inference_weights_ : weights_;
-    stack.insert(stack.end(), weights.begin(), weights.end());
+    const Weights& weights = weights_[training_];
+    const auto& values = c10::InferenceMode::is_enabled() ? weights.inference : weights.values;
+    stack.insert(stack.end(), values.begin(), values.end());
     // GraphExecutor::run without its statistics. Where gradients are recorded each operation runs as it stands, as in eager
     // Python: what the executor makes of a network in its first calls would round differently, draw other random numbers for
     // dropout, and so tell a run that was resumed from one that was not.
@@ -138,13 +140,13 @@ class TorchScript final : public Backend {
   }
 
   void set_training(bool on) override {
-    if (module_.is_training() == on) return;
-    if (on && mode_is_fixed())
+    if (training_ == on) return;
+    if (on && mode_is_fixed_)
       fail(CTORCH_ERROR_MODEL,
            "the network was recorded (traced) in evaluation mode: its dropout or batch normalization has no training mode any "
            "more; export it with method='script'");
     module_.train(on);
-    find_weights();  // the mode is one of the attributes that became inputs of the graph
+    training_ = on;
   }
 
   void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
@@ -167,7 +169,7 @@ class TorchScript final : public Backend {
     build();
   }
 
-  bool is_training() const override { return module_.is_training(); }
+  bool is_training() const override { return training_; }
 
   void save(const Writer& write, const Extras& extras) const override {
     torch::jit::ExtraFilesMap files;
@@ -187,18 +189,33 @@ class TorchScript final : public Backend {
   }
 
  private:
-  // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them.
+  // What the executor takes after the inputs, and the same as inference tensors.
+  struct Weights {
+    std::vector<c10::IValue> values, inference;
+  };
+
+  // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them. So
+  // does the mode, which is an attribute too; a switch from one to the other must cost nothing.
   std::shared_ptr<torch::jit::Graph> find_weights() {
-    auto& function = torch::jit::toGraphFunction(*function_);
-    std::shared_ptr<torch::jit::Graph> graph = function.optimized_graph();
+    const bool training = training_ = module_.is_training();
+    std::shared_ptr<torch::jit::Graph> graph = torch::jit::toGraphFunction(*function_).optimized_graph();
+    std::shared_ptr<torch::jit::Graph> lowered = graph;
     try {
-      std::tie(graph, weights_) = torch::jit::LowerGraph(*graph, module_._ivalue());
+      for (const bool mode : {!training, training}) {
+        module_.train(mode);
+        std::tie(lowered, weights_[mode].values) = torch::jit::LowerGraph(*graph, module_._ivalue());
+      }
     } catch (const std::exception&) {  // it does more with its attributes than read them
+      module_.train(training);
+      lowered = graph;
+      weights_ = {};
       self_ = module_._ivalue();
     }
-    inference_weights_.clear();
-    for (const c10::IValue& weight : weights_) inference_weights_.push_back(inference_alias(weight));
-    return graph;
+    for (Weights& weights : weights_) {
+      weights.inference.clear();
+      for (const c10::IValue& weight : weights.values) weights.inference.push_back(inference_alias(weight));
+    }
+    return lowered;
   }
 
   // Whether an operation that has two modes is told by a constant to be in evaluation mode, as tracing makes it.
@@ -217,6 +234,7 @@ class TorchScript final : public Backend {
   }
 
   void build() {
+    mode_is_fixed_ = mode_is_fixed();
     const auto graph = find_weights();
     executor_ = torch::jit::GraphExecutor(graph, function_->name());
     const auto plain = graph->copy();
@@ -237,9 +255,10 @@ class TorchScript final : public Backend {
   torch::jit::Module module_;
   torch::jit::Function* function_ = nullptr;
   torch::jit::GraphExecutor executor_;
-  torch::jit::Code as_it_stands_;                         // the graph without the executor's optimizations
-  c10::IValue self_;                                      // what the executor takes before the inputs, if anything
-  std::vector<c10::IValue> weights_, inference_weights_;  // what it takes after them
+  torch::jit::Code as_it_stands_;   // the graph without the executor's optimizations
+  c10::IValue self_;                // what the executor takes before the inputs, if anything
+  std::array<Weights, 2> weights_;  // in evaluation and in training mode
+  bool training_ = false, mode_is_fixed_ = false;
   size_t fewest_ = 0;
   size_t most_ = 0;
 };
