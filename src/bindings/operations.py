@@ -102,6 +102,14 @@ FORMS: dict[str, Form] = {
         "int({n}, c_int64_t), int(size({n}), c_int32_t)",
         "integers",
     ),
+    "integers=": Form(
+        "const int64_t {n}[], int32_t n_{n}",
+        'const Integers {n}_list({n}_, n_{n}_, "{n}", {d}); const c10::IntArrayRef {n} = {n}_list.all();',
+        "integer, optional, intent(in) :: {n}(..)",
+        "list_of({n}, '{n}'), count_of({n})",
+        "integer or integers",
+        optional=True,
+    ),
     "flag": Form(
         "int32_t {n}",
         "const bool {n} = {n}_ != 0;",
@@ -132,6 +140,14 @@ FORMS: dict[str, Form] = {
         "int({n}, c_int64_t)",
         "dimension",
     ),
+    "newdim=": Form(
+        "int64_t {n}",
+        'const int64_t {n} = dimension({n}_, "{n}", {rank} + 1);',
+        "integer, optional, intent(in) :: {n}",
+        "integer_or({n}, {d})",
+        "dimension",
+        optional=True,
+    ),
     "dim=": Form(
         "int64_t {n}",
         'const int64_t {n} = dimension({n}_, "{n}", {rank});',
@@ -159,7 +175,7 @@ FORMS: dict[str, Form] = {
         "const int64_t {n}[], int32_t n_{n}",
         'const Dimensions {n}_list({n}_, n_{n}_, "{n}", {rank}); const at::OptionalIntArrayRef {n} = {n}_list.optional();',
         "integer, optional, intent(in) :: {n}(..)",
-        "list_of({n}), count_of({n})",
+        "list_of({n}, '{n}'), count_of({n})",
         "dimension or dimensions",
         optional=True,
     ),
@@ -304,6 +320,12 @@ class Operation:
         """C++ list of the arguments that a message describes."""
         pointers = {"tensor": "&{}", "operand": "{}.tensor_or_none()"}
         return ", ".join(f'{{"{a.name}", {pointers[a.form].format(a.name)}}}' for a in self.args if a.form in pointers)
+
+    @property
+    def sources(self) -> list[str]:
+        """C++ names of the arguments in whose memory the result may lie, false if there are none."""
+        names = {"tensor": "{}_in", "tensor?": "{}_in", "tensors": "{}_in", "operand": "{}"}
+        return [names[a.form].format(a.name) for a in self.args if a.form in names] or ["false"]
 
     @property
     def imports(self) -> set[str]:

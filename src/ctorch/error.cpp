@@ -23,7 +23,14 @@ std::string first_cause(const std::string& what) {
   return what.substr(at);
 }
 
-int32_t classify(const std::string& what) {
+void set_message(const char* prefix, std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  message = prefix + text;
+}
+
+}  // namespace
+
+int32_t status_of(const std::string& what) {
   if (what.find("not enough memory") != std::string::npos || what.find("out of memory") != std::string::npos ||
       what.find("can't allocate memory") != std::string::npos ||
       what.find("Storage size calculation overflowed") != std::string::npos)
@@ -31,13 +38,6 @@ int32_t classify(const std::string& what) {
   if (what.find("same device") != std::string::npos) return CTORCH_ERROR_DEVICE;
   return CTORCH_ERROR_MODEL;
 }
-
-void set_message(const char* prefix, std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  message = prefix + text;
-}
-
-}  // namespace
 
 int32_t record_exception() noexcept {
   try {
@@ -52,14 +52,14 @@ int32_t record_exception() noexcept {
     } catch (const c10::Error& error) {
       const std::string what = error.what_without_backtrace();
       set_message("PyTorch: ", first_cause(what));
-      return classify(what);
+      return status_of(what);
     } catch (const std::bad_alloc&) {
       message = "out of memory";
       return CTORCH_ERROR_MEMORY;
     } catch (const std::exception& error) {
       const std::string what = error.what();
       set_message("PyTorch: ", first_cause(what));
-      return classify(what);
+      return status_of(what);
     } catch (...) {
       message = "unknown C++ exception";
       return CTORCH_ERROR_INTERNAL;

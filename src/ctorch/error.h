@@ -28,6 +28,9 @@ template <class... Parts>
   throw Error(status, message.str());
 }
 
+// The status that a message of PyTorch's stands for.
+int32_t status_of(const std::string& what);
+
 // Turns the exception in flight into a status and the thread's message. Never throws.
 int32_t record_exception() noexcept;
 

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "memory.h"
 #include "model_handle.h"
 
 using namespace ctorch;
@@ -27,23 +28,6 @@ class GradientMode {
   std::optional<at::AutoGradMode> grad_;
   std::optional<c10::InferenceMode> inference_;
 };
-
-struct Span {
-  const char* first;
-  const char* last;
-};
-
-Span span(const at::Tensor& tensor) {
-  int64_t extent = tensor.numel() ? 1 : 0;
-  for (int64_t d = 0; d < tensor.dim() && extent; ++d) extent += (tensor.size(d) - 1) * tensor.stride(d);
-  const char* first = static_cast<const char*>(tensor.const_data_ptr());
-  return {first, first + extent * tensor.element_size()};
-}
-
-bool overlap(const at::Tensor& a, const at::Tensor& b) {
-  const Span x = span(a), y = span(b);
-  return x.first < y.last && y.first < x.last;
-}
 
 // Whether somebody else holds this tensor or its memory: an input or a weight that the network returns as it is, or a view.
 bool shared(const at::Tensor& result) { return result.use_count() > 1 || result.storage().use_count() > 1; }

@@ -4,6 +4,7 @@
 #include <ATen/ScalarOps.h>
 #include <c10/util/Exception.h>
 
+#include <cctype>
 #include <limits>
 
 namespace ctorch {
@@ -33,12 +34,21 @@ InputList::InputList(const ctorch_tensor handles[], int32_t count, const char* n
   for (int32_t i = 0; i < count; ++i) {
     const TensorObject& object = tensors().get(handles[i].id, noun);
     values_.push_back(object.value);
-    if (object.one_shot) one_shot_.push_back(handles[i].id);
+    ids_.push_back(handles[i].id);
   }
 }
 
 InputList::~InputList() {
-  for (uint64_t id : one_shot_) tensors().release(id, true);
+  for (uint64_t id : ids_) {
+    const TensorObject* object = tensors().find(id);  // null where the list names an expression twice
+    if (object && object->one_shot) tensors().release(id, true);
+  }
+}
+
+bool InputList::lend(const at::Tensor& result) const {
+  for (const at::Tensor& value : values_)
+    if (result.is_alias_of(value)) return true;
+  return false;
 }
 
 int64_t dimension(int64_t given, const char* name, int64_t rank) {
@@ -115,26 +125,40 @@ at::Tensor fortran_slice(const at::Tensor& a, int64_t dim, std::optional<int64_t
   return from > to ? at::slice(a, dim, 0, 0) : at::slice(a, dim, from - 1, to, step);
 }
 
-void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value) {
+Integers::Integers(const int64_t given[], int32_t count, const char* name, int64_t otherwise) {
+  if (count > 0) require(given, name);
+  if (count > CTORCH_MAX_RANK) fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected few numbers, got ", count);
+  if (count < 0) list_.push_back(otherwise);
+  for (int32_t i = 0; i < count; ++i) list_.push_back(given[i]);
+}
+
+void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool shares) {
   require(result, "result");
   const uint64_t old = result->id;
   const bool temporary = lifetime != CTORCH_LIFETIME_NAMED, one_shot = lifetime == CTORCH_LIFETIME_ONE_SHOT;
-  result->id = tensors().create(TensorObject{std::move(value), false, temporary, one_shot});
+  result->id = tensors().create(TensorObject{std::move(value), false, temporary, one_shot, shares});
   if (old) tensors().release(old);
 }
 
-void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name) {
+void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const at::Tensor& from,
+                  const char* name) {
   if (static_cast<size_t>(count) != values.size())
     fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected ", values.size(), " tensors, got ", count);
   if (count) require(results, name);
+  for (at::Tensor& value : values)
+    if (value.is_alias_of(from)) value = value.clone();  // all before the first is written: it may wrap the memory of `from`
   for (int32_t i = 0; i < count; ++i) deliver(&results[i], std::move(values[static_cast<size_t>(i)]));
 }
 
 void explain(const std::exception& error, std::initializer_list<Described> arguments) {
-  std::ostringstream message;
+  if (dynamic_cast<const Error*>(&error) || dynamic_cast<const std::bad_alloc*>(&error)) throw;
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) || !torch_error) throw;
-  message << torch_error->what_without_backtrace();
+  const std::string what = torch_error ? torch_error->what_without_backtrace() : error.what();
+  if (const int32_t status = status_of(what); status == CTORCH_ERROR_MEMORY || status == CTORCH_ERROR_DEVICE) throw;
+  std::ostringstream message;
+  message << what;
+  const auto place = what.find("dimension ");
+  if (place != std::string::npos && std::isdigit(static_cast<unsigned char>(what[place + 10]))) message << ", counted from 0";
   const char* separator = " (with ";
   for (const auto& [name, tensor] : arguments) {
     if (!tensor) continue;

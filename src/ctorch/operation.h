@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "memory.h"
 #include "tensor_handle.h"
 
 namespace ctorch {
@@ -24,6 +25,7 @@ class Operand {
   // The number as PyTorch's operators see one: it does not widen the other operand's dtype.
   at::Tensor tensor(const at::Tensor& other) const;
   const at::Tensor* tensor_or_none() const { return input_ ? &**input_ : nullptr; }
+  const Input* input_or_none() const { return input_ ? &*input_ : nullptr; }
 
  private:
   std::optional<Input> input_;
@@ -55,6 +57,7 @@ class OptionalInput {
     if (handle && handle->id) input_.emplace(handle, noun);
   }
   std::optional<at::Tensor> value() const { return input_ ? std::optional<at::Tensor>(**input_) : std::nullopt; }
+  const Input* input_or_none() const { return input_ ? &*input_ : nullptr; }
 
  private:
   std::optional<Input> input_;
@@ -68,10 +71,11 @@ class InputList {
   InputList& operator=(const InputList&) = delete;
   const std::vector<at::Tensor>& values() const { return values_; }
   int64_t rank() const { return values_.front().dim(); }
+  bool lend(const at::Tensor& result) const;
 
  private:
   std::vector<at::Tensor> values_;
-  std::vector<uint64_t> one_shot_;
+  std::vector<uint64_t> ids_;
 };
 
 // Dimensions count from 1; negative ones from the last, which is -1.
@@ -102,12 +106,43 @@ at::TensorOptions options(std::optional<at::ScalarType> dtype, std::optional<c10
 // Fortran's a(first:last:step) along a dimension.
 at::Tensor fortran_slice(const at::Tensor& a, int64_t dim, std::optional<int64_t> first, std::optional<int64_t> last,
                          int64_t step);
+// A value for each spatial dimension, or one for all of them.
+class Integers {
+ public:
+  Integers(const int64_t given[], int32_t count, const char* name, int64_t otherwise);  // count -1: none were given
+  c10::IntArrayRef all() const { return list_; }
+
+ private:
+  c10::SmallVector<int64_t, CTORCH_MAX_RANK> list_;
+};
+
 inline void copy_values(const at::Tensor& target, const at::Tensor& source) { write_result(target, source); }
 
-// Results of functions: a new handle with the given CTORCH_LIFETIME_*.
-void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value);
-// Results of subroutines that have several of unknown number.
-void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name);
+// Whether a result lies in the memory of an argument that lives on. The memory of an expression goes over to the result.
+inline bool lends(const Input& from, const at::Tensor& result) {
+  if (!result.is_alias_of(*from)) [[likely]]
+    return false;
+  return !from.object().temporary || from.object().shares || repeats(result);
+}
+inline bool lends(const Operand& from, const at::Tensor& result) {
+  return from.input_or_none() && lends(*from.input_or_none(), result);
+}
+inline bool lends(const OptionalInput& from, const at::Tensor& result) {
+  return from.input_or_none() && lends(*from.input_or_none(), result);
+}
+inline bool lends(const InputList& from, const at::Tensor& result) { return from.lend(result); }
+
+// Results of functions: a new handle with the given CTORCH_LIFETIME_*. A result may be a view of an argument; inside an
+// expression that saves a copy, but a variable to which it is assigned gets memory of its own.
+void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool shares);
+template <class... Sources>
+void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, const Sources&... sources) {
+  const bool shares = (lends(sources, value) || ...);
+  give_result(result, lifetime, std::move(value), shares);
+}
+// Results of subroutines that have several of unknown number; views become copies, for they go into variables.
+void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const at::Tensor& from,
+                  const char* name);
 
 // Throws PyTorch's complaint as an error about the arguments, which it describes.
 struct Described {

@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "memory.h"
 #include "tensor_handle.h"
 
 using namespace ctorch;
@@ -17,6 +18,7 @@ void write_into(const at::Tensor& target, const at::Tensor& source) {
   if (!at::canCast(source.scalar_type(), target.scalar_type()))
     fail(CTORCH_ERROR_ARGUMENT, label(source.scalar_type()), " values cannot go into a ", label(target.scalar_type()),
          " tensor without losing what they mean; convert with torch_tensor_to first");
+  const at::Tensor values = apart(source, target);  // as in Fortran, the right side is read before the left one is written
   if (target.requires_grad() && !target.is_leaf()) target.detach_();  // the history of the values that go
   if (target.requires_grad() && at::GradMode::is_enabled()) {
     if (source.requires_grad())
@@ -25,10 +27,10 @@ void write_into(const at::Tensor& target, const at::Tensor& source) {
           "a tensor that requires gradients itself cannot become the result of a computation; make it without requires_grad, or "
           "write to it between torch_no_grad_begin and torch_no_grad_end");
     at::NoGradGuard values_only;
-    target.copy_(source);
+    target.copy_(values);
     return;
   }
-  target.copy_(source);
+  target.copy_(values);
 }
 
 void write_result(const at::Tensor& target, const at::Tensor& source) {
@@ -213,7 +215,7 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
       HostEnvironment host;
       write_result(into->value, from.value);
       if (temporary) tensors().release(right->id, true);
-    } else if (temporary) {
+    } else if (temporary && !from.shares) {
       const bool wraps = from.wraps;
       const uint64_t consumed = right->id;  // released last, so that its slot still tells what became of it
       give(left, std::move(from.value), wraps);
@@ -221,6 +223,7 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
     } else {
       HostEnvironment host;
       give(left, from.value.clone());
+      if (temporary) tensors().release(right->id, true);
     }
   });
 }

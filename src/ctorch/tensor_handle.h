@@ -13,6 +13,7 @@ struct TensorObject {
   bool wraps = false;      // shows memory of the host program: assignment writes through
   bool temporary = false;  // result of a function: assignment may move it
   bool one_shot = false;   // ... and nobody will finalize it: the first reader releases it
+  bool shares = false;     // lies in the memory of a variable: assignment copies instead of moving
 };
 
 using TensorTable = HandleTable<TensorObject, CTORCH_HANDLE_TENSOR>;

@@ -1,6 +1,6 @@
 module ftorch_arguments
   !! Turns the dummy arguments of generated procedures into what the C interface takes.
-  use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
+  use, intrinsic :: iso_c_binding, only: c_bool, c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int16, int32, int64, int8, real32, real64
   use :: ftorch_capi, only: ctorch_operand
   use :: ftorch_error, only: refuse, settle
@@ -80,11 +80,12 @@ contains
     type is (complex(real64))
       call set_complex(value)
     type is (logical)
-      call set_integer(merge(1_c_int64_t, 0_c_int64_t, value))
-      operand%kind = is_logical
+      call set_logical(value)
+    type is (logical(c_bool))
+      call set_logical(logical(value))
     class default
       call refuse(torch_error_argument, 'torch_tensor operation', "argument '" // name // &
-        "': expected a tensor, or an integer, real, complex or default logical number")
+        "': expected a tensor, or an integer, real, complex or logical number")
     end select
 
   contains
@@ -107,6 +108,12 @@ contains
       operand%imaginary = number%im
       operand%kind = is_complex
     end subroutine set_complex
+
+    subroutine set_logical(truth)
+      logical, intent(in) :: truth
+      operand%integer = merge(1_c_int64_t, 0_c_int64_t, truth)
+      operand%kind = is_logical
+    end subroutine set_logical
 
   end function number_of
 
@@ -134,6 +141,7 @@ contains
     if (.not. present(value) .and. default == absent) integer_or = -huge(integer_or) - 1
   end function integer_or
 
+<<<<<<< HEAD
   pure real(c_double) function real_or(value, default)
     !! An optional real or its default.
     real(real64), optional, intent(in) :: value
@@ -144,7 +152,12 @@ contains
 
   function list_of(dim) result(list)
     !! One dimension or several.
+=======
+  function list_of(dim, name) result(list)
+    !! One number or several.
+>>>>>>> 176cda6 (Operations: variables never share memory with one another; test driver)
     integer, optional, intent(in) :: dim(..)
+    character(len=*), intent(in) :: name
     integer(c_int64_t), allocatable :: list(:)
     allocate (list(0))
     if (.not. present(dim)) return
@@ -154,7 +167,8 @@ contains
     rank (1)
       list = int(dim, c_int64_t)
     rank default
-      call refuse(torch_error_argument, 'torch_tensor operation', "argument 'dim': expected a number or an array of rank 1")
+      call refuse(torch_error_argument, 'torch_tensor operation', "argument '" // name // &
+        "': expected a number or an array of rank 1")
     end select
   end function list_of
 

@@ -1,0 +1,39 @@
+#include "memory.h"
+
+#include <ATen/Functions.h>
+#include <ATen/MemoryOverlap.h>
+
+namespace ctorch {
+namespace {
+
+struct Span {
+  const char* first;
+  const char* last;
+};
+
+Span span(const at::Tensor& tensor) {
+  int64_t extent = tensor.numel() ? 1 : 0;
+  for (int64_t d = 0; d < tensor.dim() && extent; ++d) extent += (tensor.size(d) - 1) * tensor.stride(d);
+  const char* first = static_cast<const char*>(tensor.const_data_ptr());
+  return {first, first + extent * static_cast<int64_t>(tensor.element_size())};
+}
+
+}  // namespace
+
+bool overlap(const at::Tensor& a, const at::Tensor& b) {
+  if (a.device() != b.device()) return false;
+  const Span x = span(a), y = span(b);
+  return x.first < y.last && y.first < x.last;
+}
+
+at::Tensor apart(const at::Tensor& source, const at::Tensor& target) {
+  if (!overlap(source, target)) [[likely]]
+    return source;
+  const bool in_step = source.const_data_ptr() == target.const_data_ptr() && source.scalar_type() == target.scalar_type() &&
+                       source.sizes() == target.sizes() && source.strides() == target.strides();
+  return in_step ? source : source.clone();
+}
+
+bool repeats(const at::Tensor& tensor) { return at::has_internal_overlap(tensor) == at::MemOverlap::Yes; }
+
+}  // namespace ctorch

@@ -1,0 +1,16 @@
+// Memory that tensors have in common: what is written must not change what is still to be read.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+namespace ctorch {
+
+// Whether the bytes from the first to the last element of one tensor meet those of another.
+bool overlap(const at::Tensor& a, const at::Tensor& b);
+
+// The source itself, or a copy if writing the target element by element would change elements not yet read.
+at::Tensor apart(const at::Tensor& source, const at::Tensor& target);
+
+// Whether several elements are one place in memory, as those of expanded dimensions are.
+bool repeats(const at::Tensor& tensor);
+
+}  // namespace ctorch
