@@ -32,7 +32,7 @@ function(ftorch_fypp output input)
   add_custom_command(
     OUTPUT "${output}"
     COMMAND "${FTORCH_FYPP}" -I "${PROJECT_SOURCE_DIR}/src/types" -M "${PROJECT_SOURCE_DIR}/src/bindings" -m operations ${ARGN} ${folding} --depfile "${output}.d" "${input}" "${output}"
-    DEPENDS "${input}" "${PROJECT_SOURCE_DIR}/src/bindings/operations.py"
+    DEPENDS "${input}" "${PROJECT_SOURCE_DIR}/src/bindings/forms.py" "${PROJECT_SOURCE_DIR}/src/bindings/operations.py"
     DEPFILE "${output}.d"
     COMMENT "Expanding ${shown}"
     VERBATIM)

@@ -116,6 +116,11 @@ class Integers {
   c10::SmallVector<int64_t, CTORCH_MAX_RANK> list_;
 };
 
+// A reduction over everything, with keepdim.
+inline at::Tensor kept(const at::Tensor& result, const at::Tensor& a, bool keepdim) {
+  return keepdim ? result.reshape(c10::SmallVector<int64_t, CTORCH_MAX_RANK>(static_cast<size_t>(a.dim()), 1)) : result;
+}
+
 inline void copy_values(const at::Tensor& target, const at::Tensor& source) { write_result(target, source); }
 
 // Whether a result lies in the memory of an argument that lives on. The memory of an expression goes over to the result.

@@ -141,7 +141,6 @@ contains
     if (.not. present(value) .and. default == absent) integer_or = -huge(integer_or) - 1
   end function integer_or
 
-<<<<<<< HEAD
   pure real(c_double) function real_or(value, default)
     !! An optional real or its default.
     real(real64), optional, intent(in) :: value
@@ -150,12 +149,8 @@ contains
     if (present(value)) real_or = value
   end function real_or
 
-  function list_of(dim) result(list)
-    !! One dimension or several.
-=======
   function list_of(dim, name) result(list)
     !! One number or several.
->>>>>>> 176cda6 (Operations: variables never share memory with one another; test driver)
     integer, optional, intent(in) :: dim(..)
     character(len=*), intent(in) :: name
     integer(c_int64_t), allocatable :: list(:)

@@ -1,0 +1,106 @@
+"""Every differentiable operation: the gradient that Fortran gets, against central differences of what Fortran computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+
+from ..support import BuildFortran
+from .cases import SYMMETRIC, arguments
+from .oracle import eager
+from .runner import TABLE, Runner, build
+
+STEP = 1e-5
+FEW = settings(
+    max_examples=4, derandomize=True, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+)
+#: Rows without gradients: their results are integers or bools, random or constant.
+FLAT = {"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "isnan", "isfinite", "argmin", "argmax", "any",
+        "all", "detach", "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm", "zeros_like",
+        "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "fill"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runner(fc: str, build_fortran: BuildFortran) -> Iterator[Runner]:
+    torch.set_num_threads(1)
+    process = Runner(build(build_fortran, fc))
+    yield process
+    process.close()
+
+
+def leaves(values: list[Any]) -> list[torch.Tensor]:
+    """Return the arguments that can have gradients."""
+    tensors = [t for value in values for t in (value if isinstance(value, list) else [value]) if isinstance(t, torch.Tensor)]
+    return [t for t in tensors if t.dtype == torch.float64]
+
+
+def weighted(runner: Runner, entry: str, values: list[Any], weights: list[torch.Tensor]) -> float:
+    """Return the weighted sum of an operation's results."""
+    results = runner(entry, values, len(weights))
+    return float(sum((r * w).sum() for r, w in zip(results, weights, strict=True)))
+
+
+def differences(runner: Runner, entry: str, values: list[Any], weights: list[torch.Tensor], leaf: torch.Tensor) -> torch.Tensor:
+    """Return the derivatives of the weighted sum; symmetric matrices stay symmetric."""
+    symmetric = TABLE[entry].name in SYMMETRIC
+    derivatives = torch.zeros(leaf.shape, dtype=torch.float64)
+    for place in torch.cartesian_prod(*map(torch.arange, leaf.shape)).reshape(-1, leaf.dim()).tolist() if leaf.dim() else [[]]:
+        places = {tuple(place), (*place[:-2], place[-1], place[-2])} if symmetric else {tuple(place)}
+        at = []
+        for sign in (1, -1):
+            kept = leaf.clone()
+            for p in places:
+                leaf[p] += sign * STEP
+            at.append(weighted(runner, entry, values, weights))
+            leaf.copy_(kept)
+        derivatives[tuple(place)] = (at[0] - at[1]) / (2 * STEP)
+    return derivatives
+
+
+@pytest.mark.parametrize("entry", [entry for entry, op in TABLE.items() if op.name not in FLAT])
+def test_gradient(runner: Runner, entry: str) -> None:
+    compared = 0
+
+    @FEW
+    @given(values=arguments(entry, smooth=True))
+    def compare(values: list[Any]) -> None:
+        nonlocal compared
+        variables = leaves(values)
+        for variable in variables:
+            variable.requires_grad_(True)
+        try:
+            results = eager(entry, values)
+            chance = torch.Generator().manual_seed(1)
+            weights = [torch.rand(r.shape, generator=chance, dtype=torch.float64) + 0.5 for r in results]
+            total = sum((r * w).sum() for r, w in zip(results, weights, strict=True))
+            assert isinstance(total, torch.Tensor)
+            total.backward()  # type: ignore[no-untyped-call]
+        except (RuntimeError, TypeError, IndexError, ValueError):
+            return
+        if any(variable.grad is None for variable in variables):
+            return
+        gradients = runner(entry, values, len(weights), weights=weights)
+        expected = [variable.grad for variable in variables]
+        for variable in variables:
+            variable.requires_grad_(False)
+            variable.grad = None
+        assert len(gradients) == len(variables)
+        for variable, gradient, eagers in zip(variables, gradients, expected, strict=True):
+            torch.testing.assert_close(gradient, eagers, rtol=1e-12, atol=1e-12, equal_nan=True)
+            if TABLE[entry].name in SYMMETRIC:
+                gradient = gradient + gradient.mT - torch.diag_embed(torch.diagonal(gradient, dim1=-2, dim2=-1))
+            derivatives = differences(runner, entry, values, weights, variable)
+            torch.testing.assert_close(gradient, derivatives, rtol=1e-6, atol=1e-7, equal_nan=True)
+        compared += 1
+
+    compare()
+    assert compared >= 1, "no example has a gradient"
+
+
+def test_the_others_have_none() -> None:
+    """Rows that are left out have no gradient in PyTorch either, or one that is zero."""
+    assert FLAT <= {op.name for op in TABLE.values()}
