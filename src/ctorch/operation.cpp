@@ -23,9 +23,7 @@ Operand::Operand(const ctorch_operand* given, const char* noun) {
 
 at::Tensor Operand::tensor(const at::Tensor& other) const {
   if (input_) return **input_;
-  at::Tensor wrapped = at::scalar_to_tensor(scalar_, other.device());
-  wrapped.unsafeGetTensorImpl()->set_wrapped_number(true);
-  return wrapped;
+  return at::scalar_tensor(scalar_, other.options().dtype(at::result_type(other, scalar_)));
 }
 
 InputList::InputList(const ctorch_tensor handles[], int32_t count, const char* noun) {
@@ -140,14 +138,17 @@ void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool
   if (old) tensors().release(old);
 }
 
-void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const at::Tensor& from,
-                  const char* name) {
+void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name) {
   if (static_cast<size_t>(count) != values.size())
     fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected ", values.size(), " tensors, got ", count);
   if (count) require(results, name);
-  for (at::Tensor& value : values)
-    if (value.is_alias_of(from)) value = value.clone();  // all before the first is written: it may wrap the memory of `from`
   for (int32_t i = 0; i < count; ++i) deliver(&results[i], std::move(values[static_cast<size_t>(i)]));
+}
+
+std::vector<at::Tensor> copies(std::vector<at::Tensor> views, const at::Tensor& from) {
+  for (at::Tensor& view : views)
+    if (view.is_alias_of(from)) view = view.clone();
+  return views;
 }
 
 void explain(const std::exception& error, std::initializer_list<Described> arguments) {

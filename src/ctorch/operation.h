@@ -22,7 +22,8 @@ class Operand {
   bool is_tensor() const { return input_.has_value(); }
   const at::Tensor& tensor() const { return **input_; }
   const at::Scalar& scalar() const { return scalar_; }
-  // The number as PyTorch's operators see one: it does not widen the other operand's dtype.
+  // The number as PyTorch's operators see one: it does not widen the other operand's dtype. (Not a "wrapped number": PyTorch
+  // computes with two of these in float32, and so would formulas of gradients.)
   at::Tensor tensor(const at::Tensor& other) const;
   const at::Tensor* tensor_or_none() const { return input_ ? &**input_ : nullptr; }
   const Input* input_or_none() const { return input_ ? &*input_ : nullptr; }
@@ -145,9 +146,10 @@ void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, cons
   const bool shares = (lends(sources, value) || ...);
   give_result(result, lifetime, std::move(value), shares);
 }
-// Results of subroutines that have several of unknown number; views become copies, for they go into variables.
-void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const at::Tensor& from,
-                  const char* name);
+// Results of subroutines that have several of unknown number.
+void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name);
+// Views of a tensor as copies, for they go into variables, and a variable may wrap the tensor's own memory.
+std::vector<at::Tensor> copies(std::vector<at::Tensor> views, const at::Tensor& from);
 
 // Throws PyTorch's complaint as an error about the arguments, which it describes.
 struct Described {

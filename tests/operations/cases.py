@@ -45,7 +45,7 @@ class Drawer:
 
     def shape(self, ranks: tuple[int, int] = (0, 3)) -> list[int]:
         """Return a shape; extents may be zero."""
-        shape: list[int] = self.draw(st.lists(st.integers(1 if self.smooth else 0, 3), min_size=ranks[0], max_size=ranks[1]))
+        shape: list[int] = self.draw(st.lists(st.integers(1, 2) if self.smooth else st.integers(0, 3), min_size=ranks[0], max_size=ranks[1]))
         return shape
 
     def tensor(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> torch.Tensor:

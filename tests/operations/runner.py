@@ -98,7 +98,7 @@ class Runner:
         assert self.process.stdin is not None
         forms = [argument.form for argument in TABLE[entry].args]
         parts = [_argument(value, form) for value, form in zip(values, forms, strict=True)]
-        gradients = sum(t.requires_grad for value in values for t in ([value] if isinstance(value, torch.Tensor) else value or [])
+        gradients = sum(t.requires_grad for value in values for t in (value if isinstance(value, list) else [value])
                         if isinstance(t, torch.Tensor)) if weights else 0  # fmt: skip
         if weights:
             parts.append(_argument(list(weights), "tensors"))
@@ -116,7 +116,9 @@ class Runner:
     def _bytes(self, count: int) -> bytes:
         assert self.process is not None and self.process.stdout is not None  # noqa: PT018
         data = self.process.stdout.read(count)
-        assert len(data) == count, f"the driver ended with {self.process.wait()}"
+        if len(data) < count:
+            ended, self.process = self.process.wait(), None
+            raise AssertionError(f"the driver ended with {ended}")
         return data
 
     def _read(self, pattern: str) -> tuple[int, ...]:

@@ -135,8 +135,8 @@ def _linear(d: Drawer) -> list[Any]:
 
 
 def _convolution(d: Drawer, rank: int) -> list[Any]:
-    groups, batch = d.integer(1, 2), d.integer(1, 2)
-    each = [d.integer(3, 5) for _ in range(rank)]
+    groups, batch = (1, 1) if d.smooth else (d.integer(1, 2), d.integer(1, 2))
+    each = [3 if d.smooth else d.integer(3, 5) for _ in range(rank)]
     x, w = d.tensor([batch, 2 * groups, *each]), d.tensor([2 * groups, 2, *([2] * rank)])
 
     several = d.one(True, False)  # the driver hands over all as lists or all as numbers
@@ -194,6 +194,7 @@ SPECIAL: dict[tuple[str, str], Special] = {
     ("solve", ""): _solve,
     **{(name, "a"): _square for name in ("inverse", "cholesky", "det", "eigh")},
     ("svd", "a"): lambda d: d.tensor([*d.shape((0, 1)), d.integer(1, 3), d.integer(1, 3)]),
+    ("svd", "full_matrices"): lambda d: d.one(None, False, not d.smooth),
     ("linear", ""): _linear,
     ("conv1d", ""): lambda d: _convolution(d, 1),
     ("conv2d", ""): lambda d: _convolution(d, 2),

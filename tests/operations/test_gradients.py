@@ -16,7 +16,7 @@ from .runner import TABLE, Runner, build
 
 STEP = 1e-5
 FEW = settings(
-    max_examples=4, derandomize=True, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+    max_examples=3, derandomize=True, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
 )
 #: Rows without gradients: their results are integers or bools, random or constant.
 FLAT = {"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "isnan", "isfinite", "argmin", "argmax", "any",
@@ -69,7 +69,7 @@ def test_gradient(runner: Runner, entry: str) -> None:
     @given(values=arguments(entry, smooth=True))
     def compare(values: list[Any]) -> None:
         nonlocal compared
-        variables = leaves(values)
+        variables = leaves(values[1:] if TABLE[entry].name == "copy" else values)  # what copy overwrites has no history
         for variable in variables:
             variable.requires_grad_(True)
         try:
