@@ -78,6 +78,7 @@ test-long: setup
 
 bench: install
 	$(python) benchmarks/run.py
+	$(python) benchmarks/bench_operators.py
 	$(python) benchmarks/train_run.py
 
 lint:

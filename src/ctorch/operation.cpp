@@ -17,7 +17,7 @@ Operand::Operand(const ctorch_operand* given, const char* noun) {
     case CTORCH_OPERAND_REAL: scalar_ = at::Scalar(given->real); break;
     case CTORCH_OPERAND_COMPLEX: scalar_ = at::Scalar(c10::complex<double>(given->real, given->imaginary)); break;
     case CTORCH_OPERAND_LOGICAL: scalar_ = at::Scalar(given->integer != 0); break;
-    default: fail(CTORCH_ERROR_ARGUMENT, noun, ": expected a tensor or a number");
+    default: fail(CTORCH_ERROR_ARGUMENT, noun, ": expected a tensor, or an integer, real, complex or logical number");
   }
 }
 
@@ -75,8 +75,9 @@ at::Scalar number(const ctorch_operand* given, const char* name) {
 std::optional<at::Scalar> optional_number(const ctorch_operand* given, const char* name) {
   require(given, name);
   if (given->kind == CTORCH_OPERAND_NONE) return std::nullopt;
+  if (given->kind < CTORCH_OPERAND_INTEGER || given->kind > CTORCH_OPERAND_LOGICAL)
+    fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected an integer, real, complex or logical number");
   const Operand operand(given, name);
-  if (operand.is_tensor()) fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected a number, got a tensor");
   return operand.scalar();
 }
 

@@ -16,7 +16,7 @@ module ftorch_arguments
     !! Stands for an optional integer that was left out
 
   ! CTORCH_OPERAND_*
-  integer(c_int32_t), parameter :: is_tensor = 1, is_integer = 2, is_real = 3, is_complex = 4, is_logical = 5
+  integer(c_int32_t), parameter :: is_tensor = 1, is_integer = 2, is_real = 3, is_complex = 4, is_logical = 5, is_neither = 6
 
   interface
     function ftorch_operand(array, operand) result(status) bind(C)
@@ -43,23 +43,21 @@ contains
     call settle(ftorch_operand(array, operand), 'operator of torch_tensor')
   end function array_operand
 
-  function operand_of(value, name) result(operand)
+  function operand_of(value) result(operand)
     !! A tensor or a number.
     class(*), intent(in) :: value
-    character(len=*), intent(in) :: name
     type(ctorch_operand) :: operand
     select type (value)
     type is (torch_tensor)
       operand = tensor_operand(value)
     class default
-      operand = number_of(value, name)
+      operand = number_of(value)
     end select
   end function operand_of
 
-  function number_of(value, name) result(operand)
+  function number_of(value) result(operand)
     !! A number of any kind; one that was left out has the kind 0.
     class(*), optional, intent(in) :: value
-    character(len=*), intent(in) :: name
     type(ctorch_operand) :: operand
     if (.not. present(value)) return
     select type (value)
@@ -84,8 +82,7 @@ contains
     type is (logical(c_bool))
       call set_logical(logical(value))
     class default
-      call refuse(torch_error_argument, 'torch_tensor operation', "argument '" // name // &
-        "': expected a tensor, or an integer, real, complex or logical number")
+      operand%kind = is_neither
     end select
 
   contains

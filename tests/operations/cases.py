@@ -45,7 +45,9 @@ class Drawer:
 
     def shape(self, ranks: tuple[int, int] = (0, 3)) -> list[int]:
         """Return a shape; extents may be zero."""
-        shape: list[int] = self.draw(st.lists(st.integers(1, 2) if self.smooth else st.integers(0, 3), min_size=ranks[0], max_size=ranks[1]))
+        shape: list[int] = self.draw(
+            st.lists(st.integers(1, 2) if self.smooth else st.integers(0, 3), min_size=ranks[0], max_size=ranks[1])
+        )
         return shape
 
     def tensor(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> torch.Tensor:
@@ -123,7 +125,7 @@ class Drawer:
         chosen = self.draw(st.permutations(range(1, rank + 1)))[: self.integer(min(1, rank), rank)]
         return [self.one(d, d - rank - 1) for d in chosen]
 
-    def by_form(self, argument: operations.Argument) -> Any:  # noqa: PLR0911
+    def by_form(self, argument: operations.Argument) -> Any:
         """Return what an argument of a form can be."""
         form = argument.form
         if form.endswith(("?", "=")) and form != "text=" and self.draw(st.booleans()):
@@ -156,7 +158,7 @@ class Drawer:
 
     def arguments(self) -> list[Any]:
         """Return values of all arguments."""
-        from .special import SPECIAL  # noqa: PLC0415 - it is made of functions of this class
+        from .special import SPECIAL
 
         if (whole := SPECIAL.get((self.op.name, ""))) is not None:
             return list(whole(self))

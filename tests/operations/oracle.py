@@ -21,9 +21,7 @@ def _pairs(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]
     """Let a function of two tensors take a number."""
 
     def call(a: Any, b: Any) -> torch.Tensor:
-        return function(
-            a if isinstance(a, torch.Tensor) else _wrapped(a, b), b if isinstance(b, torch.Tensor) else _wrapped(b, a)
-        )
+        return function(a if isinstance(a, torch.Tensor) else _wrapped(a, b), b if isinstance(b, torch.Tensor) else _wrapped(b, a))
 
     return call
 

@@ -94,7 +94,9 @@ class Runner:
             When the library refuses the arguments.
         """
         if self.process is None:
-            self.process = subprocess.Popen([self.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                [self.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
         assert self.process.stdin is not None
         forms = [argument.form for argument in TABLE[entry].args]
         parts = [_argument(value, form) for value, form in zip(values, forms, strict=True)]

@@ -25,7 +25,7 @@ def _expanded(d: Drawer) -> list[int]:
 
 def _permutation(d: Drawer) -> list[int]:
     rank = d.rank()
-    import hypothesis.strategies as st  # noqa: PLC0415
+    import hypothesis.strategies as st
 
     order = d.draw(st.permutations(range(1, rank + 1)))
     return [d.one(i, i - rank - 1) for i in order]
@@ -124,7 +124,11 @@ def _dot(d: Drawer) -> list[torch.Tensor]:
 def _einsum(d: Drawer) -> list[Any]:
     n, m = d.integer(1, 3), d.integer(1, 3)
     equation, shapes = d.one(
-        ("ij,jk->ik", [[n, m], [m, 2]]), ("i,i->", [[n], [n]]), ("ij->ji", [[n, m]]), ("bi,bj->bij", [[2, n], [2, m]]), ("ii", [[n, n]])
+        ("ij,jk->ik", [[n, m], [m, 2]]),
+        ("i,i->", [[n], [n]]),
+        ("ij->ji", [[n, m]]),
+        ("bi,bj->bij", [[2, n], [2, m]]),
+        ("ii", [[n, n]]),
     )
     return [equation, [d.tensor(shape) for shape in shapes]]
 
@@ -202,7 +206,7 @@ SPECIAL: dict[tuple[str, str], Special] = {
 
 
 def _real(value: float) -> Any:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return np.float64(value)
 

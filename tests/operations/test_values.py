@@ -16,7 +16,12 @@ from .oracle import eager
 from .runner import TABLE, Refused, Runner, build
 
 QUICK = settings(
-    max_examples=16, derandomize=True, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+    max_examples=16,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=(Phase.generate,),
+    suppress_health_check=list(HealthCheck),
 )
 
 

@@ -55,7 +55,8 @@ enum {
   CTORCH_OPERAND_INTEGER = 2,
   CTORCH_OPERAND_REAL = 3,
   CTORCH_OPERAND_COMPLEX = 4,
-  CTORCH_OPERAND_LOGICAL = 5
+  CTORCH_OPERAND_LOGICAL = 5,
+  CTORCH_OPERAND_NEITHER = 6 /**< something else, which is refused */
 };
 
 /** An optional integer that was left out. */

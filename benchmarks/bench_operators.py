@@ -1,0 +1,107 @@
+"""What an expression of tensors costs: ``c = a * b + a`` in Fortran against the same in plain C++, in pairs.
+
+The two take turns in one process; every pair of times is the medians of one process, and ratios and differences are taken within
+pairs. Exits with 3 when the bar is missed: at most 1.15 times the C++ expression, or half a microsecond more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from bench_build import COMPILER, interface_flags, make
+from bench_measure import Estimate, estimate
+from bench_report import surroundings
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = (1, 1000, 100000)
+JUDGED, RATIO, EXCESS_US = 1000, 1.15, 0.5
+
+
+def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> Path:
+    """Compile both sides and return the program."""
+    here, torch_folder = Path(__file__).resolve().parent, Path(torch.__file__).parent
+    include, libraries = torch_folder / "include", torch_folder / "lib"
+    plain, source = folder / "libbench_operators.so", here / "operators.cpp"
+    headers = ["-isystem", str(include), "-isystem", str(include / "torch/csrc/api/include")]
+    options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
+    link = [f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
+    make(plain, [source], [COMPILER["c++"], *options, *headers, str(source), "-o", plain.name, *link])
+    program, source = folder / "operators", here / "operators.f90"
+    flags = ["-O2", *(interface_flags("--fflags") if fflags is None else fflags), str(source)]
+    last = ["-L.", "-lbench_operators", "-Wl,-rpath,$ORIGIN", "-o", program.name]
+    command = [COMPILER["fortran"], *flags, *last, *(interface_flags("--ldflags") if ldflags is None else ldflags)]
+    make(program, [source, plain], command)
+    return program
+
+
+def measure(program: Path, size: int, pairs: int, rounds: int) -> dict[str, Estimate]:
+    """Return microseconds of both, their ratio and their difference."""
+    calls = max(20, 200000 // max(size, 1000))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    found = []
+    for _ in range(pairs):
+        command = [str(program), str(size), str(calls), str(rounds)]
+        text = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        times = [[float(word) / 1000 for word in line.split()] for line in text.splitlines()]
+        found.append([statistics.median(column) for column in zip(*times, strict=True)])
+    return {
+        "fortran": estimate([ours for ours, _ in found]),
+        "c++": estimate([plain for _, plain in found]),
+        "ratio": estimate([ours / plain for ours, plain in found]),
+        "excess": estimate([ours - plain for ours, plain in found]),
+    }
+
+
+def met(result: dict[str, Estimate]) -> bool:
+    """Whether one of the two bars is met, up to the confidence limits."""
+    return result["ratio"].low <= RATIO or result["excess"].low <= EXCESS_US
+
+
+def markdown(results: dict[int, dict[str, Estimate]]) -> str:
+    """Return the table of the report."""
+    lines = ["| elements | Fortran, us | C++, us | ratio | 95 % | difference, us | 95 % |", "|---:|---:|---:|---:|---:|---:|---:|"]
+    for size, r in results.items():
+        ratio, excess = r["ratio"], r["excess"]
+        limits = f"{ratio.low:.3f} to {ratio.high:.3f} | {excess.median:.3f} | {excess.low:.3f} to {excess.high:.3f}"
+        lines.append(f"| {size} | {r['fortran'].median:.3f} | {r['c++'].median:.3f} | {ratio.median:.3f} | {limits} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Build, measure, report, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=40, help="processes; 30 and more for a verdict")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of a process, in which the two take turns")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder for everything that is made")
+    parser.add_argument("--fflags", type=shlex.split, help="instead of those of the installed library")
+    parser.add_argument("--ldflags", type=shlex.split, help="instead of those of the installed library")
+    options = parser.parse_args()
+    folder: Path = options.output.resolve()
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    program = build(folder, options.fflags, options.ldflags)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    results = {size: measure(program, size, options.pairs, options.rounds) for size in SIZES}
+    around = ", ".join(f"{name}: {value}" for name, value in surroundings().items())
+    text = f"`c = a * b + a` of float64, one thread, median of {options.pairs} processes. {around}.\n\n{markdown(results)}"
+    print(text)
+    (folder / "results" / "operators.md").write_text(text)
+    values = {size: {name: vars(value) for name, value in result.items()} for size, result in results.items()}
+    (folder / "results" / "operators.json").write_text(json.dumps(values, indent=2))
+    if not met(results[JUDGED]):
+        print(f"missed: {RATIO} times the C++ expression or {EXCESS_US} us more, at {JUDGED} elements", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
