@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "src/bindings"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src/bindings"))
 import document
+
+import operations
 
 
 def test_operations_page_is_current() -> None:
@@ -18,6 +19,6 @@ def test_operations_page_is_current() -> None:
 
 def test_every_row_has_words() -> None:
     text = document.PAGE.read_text()
-    for op in document.load(ROOT / "src/types"):
+    for op in operations.load(document.ROOT / "src/types"):
         assert document.row(op) in text
         assert op.doc.endswith("."), op.name

@@ -4,7 +4,7 @@ module leaks_scenarios
   use :: ftorch
   implicit none (type, external)
   private
-  public :: forwards, tensors, expressions, functions, backwards, errors, loads, training, resident
+  public :: forwards, tensors, expressions, operations, functions, backwards, errors, loads, training, resident
 
 contains
 
@@ -63,6 +63,25 @@ contains
     end do
     if (torch_live_handles(torch_handle_tensor) /= 3) error stop 'intermediate results are alive'
   end subroutine expressions
+
+  subroutine operations(n)
+    !! Numbers, arrays, views, lists, in place.
+    integer, intent(in) :: n
+    type(torch_tensor) :: a, b, c, parts(2)
+    real(real32) :: array(100)
+    integer :: i
+    array = 2
+    a = torch_ones([100])
+    b = torch_full([100], 0.5)
+    do i = 1, n
+      c = a * b + a
+      c = torch_exp(-c) * 2 + array - b ** 2.0
+      c = torch_sum(torch_reshape(torch_cat([a + b, b, torch_slice(a, 1, 1, 50)]), [25, 10]), dim=1)
+      call torch_split(a * b, [40, 60], 1, parts)
+      call torch_tensor_add(c, torch_maximum(c, 0))
+    end do
+    if (torch_live_handles(torch_handle_tensor) /= 5) error stop 'intermediate results are alive'
+  end subroutine operations
 
   subroutine functions(n)
     integer, intent(in) :: n
@@ -192,6 +211,8 @@ contains
       call tensors(times)
     case ('expressions')
       call expressions(times)
+    case ('operations')
+      call operations(times)
     case ('functions')
       call functions(times)
     case ('backwards')

@@ -268,7 +268,9 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("copy_shape", ARGUMENT, "shapes differ: the target is float32 [3], the values are float32 [1]"),
         Row("split_count", ARGUMENT, "argument 'parts': expected 2 tensors, got 3"),
         Row("split_sum", ARGUMENT, "split_sizes to sum exactly to 4"),
-        Row("split_dim", ARGUMENT, "argument 'dim': expected a dimension from 1 to 1, or from -1 to -1 counted from the last, got 2"),
+        Row(
+            "split_dim", ARGUMENT, "argument 'dim': expected a dimension from 1 to 1, or from -1 to -1 counted from the last, got 2"
+        ),
         Row("svd_of_vector", ARGUMENT, "must have at least 2 dimensions"),
         Row("eigh_of_rectangle", ARGUMENT, "must be batches of square matrices"),
     ),

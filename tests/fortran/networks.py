@@ -81,7 +81,9 @@ def write_all(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for drop, name in [(0.0, "network"), (0.3, "dropping")]:
-            pt2ts.export(network(drop), input_values(), folder / f"{name}.pt", inputs=["x[batch,5] float32"], outputs=["y"], method="script")
+            pt2ts.export(
+                network(drop), input_values(), folder / f"{name}.pt", inputs=["x[batch,5] float32"], outputs=["y"], method="script"
+            )
         pt2ts.export(network(), input_values(), folder / "traced.pt", method="trace")
         torch.jit.save(torch.jit.script(Tied()), folder / "tied.pt")
         torch.jit.save(torch.jit.script(Wide()), folder / "wide.pt")

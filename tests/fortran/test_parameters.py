@@ -188,9 +188,7 @@ def test_sample_follows_the_weights(lines: Lines, folder: Path) -> None:
     train(module.train(), 3)
     assert close(found["file"][0], module.eval()(networks.input_values()))
     assert pt2ts.read_spec(folder / "trained.pt") == pt2ts.read_spec(folder / "network.pt")
-    before, unchanged, after = (
-        pt2ts.read_golden(folder / f"{name}.pt") for name in ("network", "unchanged", "trained")
-    )
+    before, unchanged, after = (pt2ts.read_golden(folder / f"{name}.pt") for name in ("network", "unchanged", "trained"))
     assert torch.equal(before.outputs[0], unchanged.outputs[0])
     assert torch.equal(before.inputs[0], after.inputs[0])
     assert torch.allclose(after.outputs[0], module(networks.input_values()), rtol=1e-5, atol=1e-6)

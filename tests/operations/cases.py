@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from .runner import CODES, TABLE, operations
+import operations
+
+from .runner import CODES, TABLE
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 REAL = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -84,7 +86,7 @@ class Drawer:
         if issubclass(kind, np.integer):
             return kind(self.integer(-3, 4))  # type: ignore[no-any-return]
         value = self.one(-1.5, 0.1, 0.5, 2.0, 0.75) if not self.smooth else self.one(0.33, 0.6123)
-        return kind(value + 1j if issubclass(kind, np.complexfloating) else value)
+        return kind(value + 1j if issubclass(kind, np.complexfloating) else value)  # type: ignore[no-any-return]
 
     def operand(self, name: str) -> Any:
         """Return a tensor that can be broadcast, a number or, for an operator, an array."""

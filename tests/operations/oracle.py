@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .runner import TABLE, operations
+import operations
+
+from .runner import TABLE
 
 
 def _wrapped(number: Any, other: torch.Tensor) -> torch.Tensor:
@@ -39,7 +41,7 @@ def _along(name: str) -> Callable[..., torch.Tensor]:
         if dim is None:
             return function(a).reshape([1] * a.dim() if keepdim else [])  # type: ignore[no-any-return]
         result = function(a, dim, keepdim=keepdim)
-        return result if isinstance(result, torch.Tensor) else result.values  # type: ignore[no-any-return]
+        return result if isinstance(result, torch.Tensor) else result.values
 
     return call
 
@@ -70,7 +72,8 @@ NUMBERS_ON_BOTH_SIDES = {"sub", "div", "eq", "ne", "lt", "le", "gt", "ge", "mini
 def _function(op: operations.Operation) -> Callable[..., Any]:
     if op.name in IRREGULAR:
         return IRREGULAR[op.name]
-    function: Callable[..., Any] = functools.reduce(getattr, op.torch.split(".")[1:], torch)
+    start: Any = torch
+    function: Callable[..., Any] = functools.reduce(getattr, op.torch.split(".")[1:], start)
     if op.name == "pow":
         return lambda a, b: function(a, b)
     return _pairs(function) if op.name in NUMBERS_ON_BOTH_SIDES and not op.in_place else function

@@ -10,6 +10,7 @@ import torch
 from .cases import Drawer
 
 Special = Callable[[Drawer], Any]
+ALL_REAL = (torch.float32, torch.float64)
 
 
 def _reshaped(d: Drawer) -> list[int]:
@@ -52,7 +53,8 @@ def _split(d: Drawer) -> list[Any]:
     d.drawn = {"a": a}
     dim = d.dim()
     d.drawn["dim"] = dim
-    extent, sizes = _extent(d), []
+    extent = _extent(d)
+    sizes: list[int] = []
     while sum(sizes) < extent:
         sizes.append(d.integer(1, extent - sum(sizes)))
     return [a, sizes or [0], dim]
@@ -209,6 +211,3 @@ def _real(value: float) -> Any:
     import numpy as np
 
     return np.float64(value)
-
-
-ALL_REAL = (torch.float32, torch.float64)

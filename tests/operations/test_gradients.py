@@ -24,9 +24,11 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 #: Rows without gradients: their results are integers or bools, random or constant.
-FLAT = {"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "isnan", "isfinite", "argmin", "argmax", "any",
-        "all", "detach", "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm", "zeros_like",
-        "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "fill"}  # fmt: skip
+FLAT = {
+    "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_not", "isnan", "isfinite", "argmin", "argmax",
+    "any", "all", "detach", "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm",
+    "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "fill",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
