@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+import operations
 from pt2ts.dtypes import DTYPES
 
 from ..support import BUILD, ROOT, BuildFortran
-
-sys.path.insert(0, str(ROOT / "src/bindings"))
-import operations
 
 TABLE = {op.entry: op for op in operations.load(ROOT / "src/types")}
 CODES = {dtype: code for code, dtype in enumerate(DTYPES.values())}
