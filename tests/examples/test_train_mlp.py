@@ -1,0 +1,77 @@
+"""Example 05 learns, draws its losses, and goes on after a stop with the same bits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "05_train_mlp"
+
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> Done:
+    quiet = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    return subprocess.run(words, cwd=cwd, env=quiet, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def build(fc: str, tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Done]) -> Path:
+    """Build folder in which the target ``demo`` has run."""
+    folder = tmp_path_factory.mktemp("train_mlp")
+    for done in (configure("05_train_mlp", folder, fc), run("cmake", "--build", folder, "--target", "demo")):
+        assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "demo.txt").write_text(done.stdout)
+    return folder
+
+
+def test_it_learns_and_draws(build: Path) -> None:
+    said = (build / "demo.txt").read_text()
+    assert "of the variance of the unresolved tendency" in said
+    assert (build / "loss.png").read_bytes().startswith(b"\x89PNG")
+    losses = [float(line.split(",")[1]) for line in (build / "loss.csv").read_text().splitlines()[1:]]
+    assert len(losses) == 6000
+    assert sum(losses[-500:]) < sum(losses[:500]) / 2
+
+
+def test_stopped_and_resumed(build: Path) -> None:
+    done = run("ctest", "--test-dir", build, "--output-on-failure")
+    assert done.returncode == 0, done.stdout
+
+
+def test_killed_and_resumed(build: Path, tmp_path: Path) -> None:
+    words = (build / "train_mlp", build / "network.pt", EXAMPLE / "run.nml")
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        limit = time.monotonic() + 120
+        while not (tmp_path / "train_mlp.ckpt").exists() and time.monotonic() < limit:
+            time.sleep(0.01)
+        process.kill()
+    assert not (tmp_path / "loss.csv").exists(), "killed too late to show anything"
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "resumed after step" in done.stdout
+    assert (tmp_path / "loss.csv").read_bytes() == (build / "loss.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("clip_norm", "clip_nrom", "there is no key 'clip_nrom'; is it clip_norm?"),
+        ("learning_rate = 3e-3", "learning_rate = 1e-12", "the network has not learned"),
+        ("n_steps", "steps", "train_mlp: "),
+    ],
+)
+def test_it_says_what_is_wrong(build: Path, tmp_path: Path, before: str, after: str, message: str) -> None:
+    text = (EXAMPLE / "run.nml").read_text()
+    assert before in text
+    (tmp_path / "run.nml").write_text(text.replace(before, after))
+    shutil.copy(build / "network.pt", tmp_path)
+    done = run(build / "train_mlp", "network.pt", "run.nml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
