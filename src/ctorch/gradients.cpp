@@ -19,6 +19,7 @@ std::vector<at::Tensor> list_of(const ctorch_tensor list[], int32_t count, const
   if (count < 1) fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected at least one tensor, got none");
   require(list, name);
   std::vector<at::Tensor> tensors;
+  tensors.reserve(static_cast<size_t>(count));
   for (int32_t i = 0; i < count; ++i) tensors.push_back(*Input(&list[i], name));
   return tensors;
 }
@@ -35,6 +36,7 @@ std::vector<at::Tensor> gradients_of(const ctorch_tensor parameters[], int32_t c
 // Norm of all elements of all gradients, which may live on several devices.
 double total_norm(const std::vector<at::Tensor>& gradients, double order) {
   std::vector<at::Tensor> norms;
+  norms.reserve(gradients.size());
   for (const at::Tensor& gradient : gradients)
     norms.push_back(at::linalg_vector_norm(gradient, order).to(gradients[0].device()));
   return at::linalg_vector_norm(at::stack(norms), order).item<double>();
