@@ -1,9 +1,8 @@
 #include "convert.h"
 
-#include <algorithm>
-
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "dtype_table.h"

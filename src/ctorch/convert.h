@@ -20,7 +20,7 @@ c10::Device device(int32_t type, int32_t index);  // error, listing what is pres
 int32_t device_count(int32_t type);
 void synchronize(c10::Device device);
 std::string path_text(const char* path, int64_t length);  // a null character ends it earlier
-std::string shape_text(c10::IntArrayRef shape);  // "[2, 3]"
-std::string describe(const at::Tensor& tensor);  // "float32 [2, 3]"
+std::string shape_text(c10::IntArrayRef shape);           // "[2, 3]"
+std::string describe(const at::Tensor& tensor);           // "float32 [2, 3]"
 
 }  // namespace ctorch
