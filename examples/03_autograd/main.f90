@@ -23,7 +23,7 @@ contains
       call torch_model_load(model, model_file)
       strain = [1e-3_real64, -3e-4_real64, 5e-4_real64]
 
-      call torch_model_jacobian(model, strain, exact, stress)       ! stress and d stress / d strain from one run
+      call model%jacobian(strain, exact, stress)                 ! stress and d stress / d strain from one run
       measured = finite_differences(model, strain)
       call print_table(exact, measured)
       if (.not. all(abs(exact - measured) < 1e-7_real64 * maxval(abs(exact)))) error stop 'tangent: the tangent is wrong'
@@ -74,7 +74,7 @@ contains
       strain = 0
       print '(a)', 'Newton iteration   residual, MPa'
       do iteration = 0, 7
-         call torch_model_jacobian(model, strain, tangent, stress)
+         call model%jacobian(strain, tangent, stress)
          print '(i16,es16.1)', iteration, maxval(abs(wanted - stress))
          if (maxval(abs(wanted - stress)) < 1e-9_real64) return
          strain = strain + solution(tangent, wanted - stress)

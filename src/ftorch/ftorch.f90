@@ -24,7 +24,6 @@ module ftorch
   use :: ftorch_loss
   use :: ftorch_model, torch_module => torch_model
   use :: ftorch_model, only: torch_model
-  use :: ftorch_model_derivatives
   use :: ftorch_optim
   use :: ftorch_parameters
   use :: ftorch_random

@@ -1,5 +1,5 @@
 module ftorch_model
-  !! Models: loading, running, asking, saving.
+  !! Models: loading, running, differentiating, asking, saving.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: output_unit, real64
   use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
@@ -13,6 +13,7 @@ module ftorch_model
   implicit none (type, external)
   private
 
+  public :: torch_model_jacobian, torch_model_hessian
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
   public :: torch_model_contract, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
@@ -24,6 +25,8 @@ module ftorch_model
   contains
     procedure :: forward => torch_model_forward
     procedure :: infer => torch_model_infer
+    procedure :: jacobian => torch_model_jacobian
+    procedure :: hessian => torch_model_hessian
     procedure :: save => torch_model_save
     procedure :: print_parameters => torch_model_print_parameters
     procedure :: is_training => torch_model_is_training
@@ -48,6 +51,19 @@ module ftorch_model
       integer(c_int32_t), value :: convert
       integer(c_int32_t) :: status
     end function ftorch_infer
+    function ftorch_model_derivative(model, hessian, x, derivative, y, x_count, x_dims, y_count, y_dims, d_count, d_dims, convert) &
+      result(status) bind(C)
+      import :: c_int32_t, c_ptr
+      type(c_ptr), intent(in) :: model
+      integer(c_int32_t), value :: hessian
+      type(*), intent(in), target :: x(..)
+      type(*), intent(inout), target :: derivative(..)
+      type(*), optional, intent(inout), target :: y(..)
+      integer(c_int32_t), value :: x_count, y_count, d_count
+      integer(c_int32_t), intent(in) :: x_dims(*), y_dims(*), d_dims(*)
+      integer(c_int32_t), value :: convert
+      integer(c_int32_t) :: status
+    end function ftorch_model_derivative
   end interface
 
 contains
@@ -161,6 +177,44 @@ contains
     call settle(ftorch_infer(model%p, x, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
       count_or_none(output_permute_dims), dims_or_none(output_permute_dims), flag(convert)), 'torch_model_infer', stat, errmsg)
   end subroutine torch_model_infer
+
+  subroutine torch_model_jacobian(model, x, jac, y, permute_dims, output_permute_dims, jac_permute_dims, convert, stat, errmsg)
+    !! All derivatives of a model of one input and one output: jac(i,...,j,...) is the derivative of output (i,...) by input
+    !! (j,...), so that one sample of n_in numbers has jac(n_out, n_in). A sample may be given without the batch dimension when the
+    !! model's contract names one; then jac has none either, and one pass through a batch of copies is enough. Otherwise there is
+    !! one for each element of the output.
+    class(torch_model), intent(in) :: model
+    type(*), intent(in), target :: x(..)
+    type(*), intent(inout), target :: jac(..)
+    type(*), optional, intent(inout), target :: y(..)
+      !! Receives the output of the same run
+    integer(ftorch_int), optional, intent(in) :: permute_dims(:), output_permute_dims(:), jac_permute_dims(:)
+      !! Tensor dimension d is array dimension permute_dims(d), for x, for y and for jac
+    logical, optional, intent(in) :: convert
+      !! Converts dtypes on the way in and out; derivatives have the dtype of x
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ftorch_model_derivative(model%p, 0_c_int32_t, x, jac, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
+      count_or_none(output_permute_dims), dims_or_none(output_permute_dims), count_or_none(jac_permute_dims), &
+      dims_or_none(jac_permute_dims), flag(convert)), 'torch_model_jacobian', stat, errmsg)
+  end subroutine torch_model_jacobian
+
+  subroutine torch_model_hessian(model, x, hess, y, permute_dims, hess_permute_dims, convert, stat, errmsg)
+    !! All second derivatives of a model whose output is a single number: hess(i,...,j,...) belongs to the inputs (i,...) and
+    !! (j,...). One pass backwards for each element of the input.
+    class(torch_model), intent(in) :: model
+    type(*), intent(in), target :: x(..)
+    type(*), intent(inout), target :: hess(..)
+    type(*), optional, intent(inout), target :: y(..)
+      !! Receives the output of the same run
+    integer(ftorch_int), optional, intent(in) :: permute_dims(:), hess_permute_dims(:)
+    logical, optional, intent(in) :: convert
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ftorch_model_derivative(model%p, 1_c_int32_t, x, hess, y, count_or_none(permute_dims), &
+      dims_or_none(permute_dims), -1_c_int32_t, dims_or_none(), count_or_none(hess_permute_dims), &
+      dims_or_none(hess_permute_dims), flag(convert)), 'torch_model_hessian', stat, errmsg)
+  end subroutine torch_model_hessian
 
   subroutine torch_model_save(model, filename, stat, errmsg)
     !! Saves the model with its contract; the file appears under its name only when it is complete.

@@ -9,7 +9,6 @@ module ftorch
   use :: ftorch_gradients
   use :: ftorch_loss
   use :: ftorch_model
-  use :: ftorch_model_derivatives
   use :: ftorch_optim
   use :: ftorch_parameters
   use :: ftorch_random

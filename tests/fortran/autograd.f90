@@ -179,14 +179,14 @@ contains
     call torch_model_jacobian(plain, x32, jac32, convert=.true.)
     call print_all('converted', real([transpose(jac32)], real64))
     do i = 1, 4
-      call torch_model_hessian(scalar, x, hess, energy)
+      call scalar%hessian(x, hess, energy)
     end do
     call print_all('model_hessian', [hess])
     call print_all('scalar_output', [energy])
     call torch_no_grad_begin()
     call torch_inference_begin()
     jac = 0
-    call torch_model_jacobian(model, x, jac)
+    call model%jacobian(x, jac)
     call torch_inference_end()
     call torch_no_grad_end()
     call print_all('inside_scopes', [transpose(jac)])
