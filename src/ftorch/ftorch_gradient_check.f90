@@ -3,7 +3,7 @@ module ftorch_gradient_check
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_autograd, only: torch_grad, torch_tensor_set_requires_grad
   use :: ftorch_error, only: refuse
-  use :: ftorch_functions, only: torch_clone, torch_contiguous, torch_detach, torch_reshape, torch_to
+  use :: ftorch_functions, only: torch_clone, torch_contiguous, torch_detach, torch_reshape, torch_tensor_copy, torch_to
   use :: ftorch_grad_mode, only: torch_grad_scope
   use :: ftorch_tensor_arrays, only: torch_tensor_copy_to, torch_tensor_from_array
   use :: ftorch_tensor_type, only: torch_tensor
@@ -105,28 +105,43 @@ contains
   subroutine measure_columns(function, points, number, step, columns)
     !! Moves each element of one of the points, which is put back.
     procedure(torch_differentiable) :: function
-    type(torch_tensor), intent(in) :: points(:)
+    type(torch_tensor), intent(inout) :: points(:)
     integer, intent(in) :: number
     real(real64), optional, intent(in) :: step
     real(real64), intent(out) :: columns(:, :)
     type(torch_tensor) :: view, output
-    real(real64) :: values(size(columns, 2)), above(size(columns, 1)), below(size(columns, 1)), relative, h
+    real(real64), target :: values(size(columns, 2))
+    real(real64) :: center, above(size(columns, 1)), below(size(columns, 1)), relative, h
     integer :: j
     relative = epsilon(relative)**(1.0_real64 / 3)
     if (present(step)) relative = step
-    view = torch_reshape(torch_detach(points(number)), [-1])
-    call values_of(view, values)
+    call values_of(points(number), values)
+    call torch_tensor_from_array(view, values)
     do j = 1, size(values)
-      h = relative * max(abs(values(j)), 1.0_real64)
-      call view%set(j, values(j) + h)
-      call function(points, output)
-      call values_of(output, above)
-      call view%set(j, values(j) - h)
-      call function(points, output)
-      call values_of(output, below)
-      call view%set(j, values(j))
-      columns(:, j) = (above - below) / ((values(j) + h) - (values(j) - h))
+      center = values(j)
+      h = relative * max(abs(center), 1.0_real64)
+      call evaluate(center + h, above)
+      call evaluate(center - h, below)
+      values(j) = center
+      columns(:, j) = (above - below) / ((center + h) - (center - h))
     end do
+    call move()
+
+  contains
+
+    subroutine move()
+      call torch_tensor_copy(points(number), torch_reshape(view, int(points(number)%get_shape())))
+    end subroutine move
+
+    subroutine evaluate(value, result)
+      real(real64), intent(in) :: value
+      real(real64), intent(out) :: result(:)
+      values(j) = value
+      call move()
+      call function(points, output)
+      call values_of(output, result)
+    end subroutine evaluate
+
   end subroutine measure_columns
 
   subroutine values_of(tensor, values)
