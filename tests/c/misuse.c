@@ -107,8 +107,8 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   const ctorch_operand nothing = {.kind = CTORCH_OPERAND_NONE}, unknown = {.kind = 77};
   FAILS(ctorch_op_add(&operand, NULL, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_op_add(&operand, &operand, 0, NULL), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_op_add(&operand, &nothing, 0, &none), ARGUMENT, "argument 'b': expected a tensor or a number");
-  FAILS(ctorch_op_add(&unknown, &operand, 0, &none), ARGUMENT, "argument 'a': expected a tensor or a number");
+  FAILS(ctorch_op_add(&operand, &nothing, 0, &none), ARGUMENT, "argument 'b': expected a tensor, or an integer, real, complex or logical number");
+  FAILS(ctorch_op_add(&unknown, &operand, 0, &none), ARGUMENT, "argument 'a': expected a tensor, or an integer, real, complex or logical number");
   FAILS(ctorch_op_add(&number, &number, 0, &none), ARGUMENT, "expected at least one tensor");
   FAILS(ctorch_op_sum(t, NULL, 1, 0, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_op_reshape(t, NULL, 1, 0, &none), ARGUMENT, NULL_POINTER);
@@ -117,7 +117,7 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_op_cat(t, 0, 1, 0, &none), ARGUMENT, "expected at least one tensor, got none");
   FAILS(ctorch_op_einsum(NULL, 3, t, 1, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_op_full(NULL, 0, NULL, -1, -1, -1, 0, &none), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_op_full(NULL, 0, &operand, -1, -1, -1, 0, &none), ARGUMENT, "expected a number, got a tensor");
+  FAILS(ctorch_op_full(NULL, 0, &operand, -1, -1, -1, 0, &none), ARGUMENT, "argument 'value': expected an integer, real, complex or logical number");
   FAILS(ctorch_op_fill_in_place(t, &nothing), ARGUMENT, "argument 'value': expected a number");
   FAILS(ctorch_model_load(NULL, 5, 0, -1, 0, 0, m), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, NULL), ARGUMENT, NULL_POINTER);

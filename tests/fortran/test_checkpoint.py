@@ -42,41 +42,43 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     return dict(content)
 
 
-def kill_and_resume(run: Run, program: Path, folder: Path, kills: int, steps: int) -> None:
-    expected = undisturbed(run, program, folder, steps)
+def kill_and_resume(run: Run, program: Path, folder: Path, kills: int) -> None:
+    """How far the killed runs come depends on the machine; how far they would go, and so whether they are killed, does not."""
+    endless = str(10**9)
     chance = random.Random(kills)  # noqa: S311
     checkpoint = folder / "killed.ckpt"
     checkpoint.unlink(missing_ok=True)
     progress = []
-    killed = 0
-    while killed < kills:
-        command = [program, checkpoint.name, str(steps), "1"]
+    for _ in range(kills):
+        command = [program, checkpoint.name, endless, "1"]
         environment = {**os.environ, **ONE_THREAD}
         with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:
             assert process.stdout is not None
             progress.append(int(process.stdout.readline().split()[1]))
             time.sleep(chance.uniform(0, 0.5))
             process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-        assert progress[-1] < steps, "the run is too short to be killed that often"
+            assert process.wait() == -signal.SIGKILL
         if checkpoint.exists():
             read_checkpoint(checkpoint)
+    assert progress == sorted(progress)
     assert len(set(progress)) > kills // 2, progress
+    # One more resumed run goes on to the end, a few steps from here.
+    steps = read_checkpoint(checkpoint)["ftorch_checkpoint"][1].item() + 20
     done = run(program, checkpoint.name, str(steps), "1", timeout=300, env=ONE_THREAD)
     assert done.returncode == 0, done.stderr
     last, _, numbers = done.stdout.partition("\n")
-    assert int(last.split()[1]) > 0
-    assert numbers == expected
+    assert int(last.split()[1]) == steps - 20
+    assert numbers == undisturbed(run, program, folder, steps)
     assert sorted(path.name for path in folder.glob("killed.ckpt*")) == ["killed.ckpt"]
 
 
 def test_killed_and_resumed(build: Build, run: Run, folder: Path) -> None:
-    kill_and_resume(run, build("resumable.f90"), folder, kills=3, steps=200)
+    kill_and_resume(run, build("resumable.f90"), folder, kills=3)
 
 
 @pytest.mark.long
 def test_killed_twenty_times_and_resumed(build: Build, run: Run, folder: Path) -> None:
-    kill_and_resume(run, build("resumable.f90"), folder, kills=20, steps=1500)
+    kill_and_resume(run, build("resumable.f90"), folder, kills=20)
 
 
 def test_python_reads_a_checkpoint(build: Build, run: Run, folder: Path) -> None:
