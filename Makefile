@@ -20,8 +20,8 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 TESTS ?=
 
-# The second compiler of the tests: the newest flang.
-FLANG ?= $(notdir $(lastword $(sort $(wildcard $(addsuffix /flang-[0-9][0-9],$(subst :, ,$(PATH)))))))
+# The second compiler of the tests: the newest flang-NN, or what is called just flang.
+FLANG ?= $(or $(notdir $(lastword $(sort $(wildcard $(addsuffix /flang-[0-9][0-9],$(subst :, ,$(PATH))))))),flang)
 
 # What the wheel is made of.
 PRODUCT := CMakeLists.txt pyproject.toml README.md LICENSE $(shell find cmake src python -type f ! -path '*/__pycache__/*')
@@ -30,7 +30,7 @@ help:
 	echo "make demo       train a network on sea surface temperatures, run it in a Fortran program, draw and check the forecast"
 	echo "make test       build everything, run all tests with gfortran and flang      (TESTS='tests/python -k export' runs some)"
 	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours"
-	echo "make bench      what a call costs, compared with plain C++, eager Python and hand-written Fortran"
+	echo "make bench      what a call costs, compared with plain C++, eager Python and hand-written Fortran    (LONG=1: all cases)"
 	echo "make setup      only install what demo and test need: .venv, and system packages by apt if allowed"
 	echo "make install    setup, and install this package into .venv"
 	echo "make lint       all linters and type checkers"
@@ -54,6 +54,7 @@ install:
 	touch $@
 
 .venv/.installed-$(FLANG): .venv/.installed
+	mkdir -p build
 	echo "[install] Compiling the Fortran interface with $(FLANG) too"
 	$(python) -m ftorch --add-compiler $(FLANG) > build/add-compiler.log 2>&1 \
 	  || { cat build/add-compiler.log; exit 1; }
@@ -77,7 +78,7 @@ test-long: setup
 	$(python) -m pytest -n 2 --timeout=14400 $(TESTS)
 
 bench: install
-	$(python) benchmarks/run.py
+	$(python) benchmarks/run.py $(if $(LONG),--long)
 	$(python) benchmarks/bench_operators.py
 	$(python) benchmarks/train_run.py
 
