@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,15 +22,6 @@ def command(*words: str | Path, cwd: Path | None = None) -> subprocess.Completed
     """Run a command; the test looks at what it returns."""
     quiet = {**os.environ, "OMP_WAIT_POLICY": "passive"}  # tests run side by side: no spinning
     return subprocess.run(words, cwd=cwd, env=quiet, capture_output=True, text=True, check=False, timeout=300)
-
-
-@pytest.fixture(scope="session", params=["gfortran", "flang-22"])
-def fc(request: pytest.FixtureRequest) -> str:
-    """Name of a Fortran compiler; every test runs with each."""
-    name: str = request.param
-    if shutil.which(name) is None:
-        pytest.fail(f"the compiler {name} is not installed; run make setup")
-    return name
 
 
 @pytest.fixture(scope="session")
