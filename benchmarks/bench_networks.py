@@ -54,6 +54,7 @@ class Network:
     n_in: int
     n_out: int
     batches: tuple[int, ...]
+    long: tuple[int, ...] = ()  # those that take half an hour, measured when asked for
 
     def module(self, name: str) -> nn.Module:
         """Return the module, with the same weights every time."""
@@ -71,8 +72,13 @@ class Network:
 NETWORKS = {
     "mlp_small": Network("MLP 5-16-16-5", 5, 5, (1, 32, 1024)),
     "mlp_large": Network("MLP 124-128x4-112", 124, 112, (1, 32, 1024)),
-    "sst_cnn": Network("SST CNN", ROWS * COLUMNS, ROWS * COLUMNS, (1, 32)),
+    "sst_cnn": Network("SST CNN", ROWS * COLUMNS, ROWS * COLUMNS, (1, 32), long=(1024,)),
 }
+
+
+def batches_of(network: Network, *, long: bool) -> tuple[int, ...]:
+    """Return the batch sizes that a run measures."""
+    return network.batches + (network.long if long else ())
 
 
 def sample(network: Network, batch: int) -> Tensor:

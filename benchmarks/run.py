@@ -1,7 +1,7 @@
 """What a call costs: the Fortran interface against plain C++, hand-written Fortran loops and eager Python.
 
-``make bench`` runs all cases in some minutes. Results go to ``build/bench/results``. Exits with 1 when contestants disagree
-and with 3 when a bar is missed.
+``make bench`` runs all cases but the longest in some minutes, ``make bench LONG=1`` all of them in less than an hour. Results go to
+``build/bench/results``. Exits with 1 when contestants disagree and with 3 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench_build import build
 from bench_measure import AGREEMENT, Effort, measure
-from bench_networks import NETWORKS, write
+from bench_networks import NETWORKS, batches_of, write
 from bench_report import as_json, judge, markdown, plot, surroundings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--batches", nargs="+", type=int, help="only these of a network's batch sizes")
+    parser.add_argument("--long", action="store_true", help="the batch sizes too that take half an hour")
     parser.add_argument("--pairs", type=int, default=40, help="pairs of measurements; 30 and more for a verdict")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of a pair, in which the contestants take turns")
     parser.add_argument("--block-us", type=float, default=500.0, help="length of a block of calls in microseconds")
@@ -62,7 +63,7 @@ def main() -> int:
     cases = []
     for name in options.networks:
         write(name, folder)
-        for batch in options.batches or NETWORKS[name].batches:
+        for batch in options.batches or batches_of(NETWORKS[name], long=options.long):
             start = time.perf_counter()
             case = measure(program, name, batch, Effort(options.pairs, options.rounds, options.block_us))
             cases.append(case)

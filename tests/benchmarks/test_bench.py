@@ -14,6 +14,8 @@ from ..support import BUILD, ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from bench_measure import Case, Estimate, estimate
+from bench_networks import NETWORKS as ALL
+from bench_networks import batches_of
 from bench_report import Verdict, judge
 
 NETWORKS = ("mlp_small", "mlp_large", "sst_cnn")
@@ -72,6 +74,28 @@ def test_limits_of_a_median() -> None:
 @pytest.mark.parametrize(("low", "met"), [(1.0499, True), (1.05, True), (1.0501, False)])
 def test_a_bar_is_missed_when_the_lower_limit_exceeds_it(low: float, met: bool) -> None:
     assert Verdict("", "", Estimate(1.1, low, 1.2), 1.05, "").met is met
+
+
+@pytest.mark.parametrize(
+    ("plain", "infer", "what", "met"),
+    [
+        (10.0, 10.5, "infer - forward", True),
+        (10.0, 10.7, "infer - forward", False),
+        (1000.0, 1019.0, "infer / forward", True),
+        (1000.0, 1021.0, "infer / forward", False),
+    ],
+)
+def test_infer_has_a_bar_in_every_case(plain: float, infer: float, what: str, met: bool) -> None:
+    """A difference where calls are short, a ratio where they are long."""
+    case = Case("mlp_large", 1, {name: [[time]] * 40 for name, time in {"plain": plain, "forward": plain, "infer": infer}.items()})
+    verdicts = {verdict.what: verdict.met for verdict in judge(case)}
+    assert {name: good for name, good in verdicts.items() if name.startswith("infer")} == {what: met}
+
+
+def test_long_cases_are_measured_when_asked_for() -> None:
+    for network in ALL.values():
+        assert 1024 in batches_of(network, long=True)
+    assert batches_of(ALL["sst_cnn"], long=False) == (1, 32)
 
 
 def test_ratios_are_taken_within_pairs() -> None:
