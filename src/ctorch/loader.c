@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -74,9 +75,17 @@ static void load(void) {
   atomic_store_explicit(&state, 1, memory_order_release);
 }
 
+/* Loading libtorch computes: the host's traps must not end the program there, nor its flags tell of it. */
+static void load_unnoticed(void) {
+  fenv_t host;
+  feholdexcept(&host);
+  load();
+  fesetenv(&host);
+}
+
 static int ready(void) {
   if (atomic_load_explicit(&state, memory_order_acquire) == 1) return 1;
-  pthread_once(&once, load);
+  pthread_once(&once, load_unnoticed);
   return atomic_load_explicit(&state, memory_order_acquire) == 1;
 }
 

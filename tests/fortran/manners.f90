@@ -46,8 +46,9 @@ contains
     integer :: i
     allocate (u(n, 8), v(n, 8))
     u = 1
-    call torch_set_num_threads(threads)
     before = current()
+    call torch_set_num_threads(threads)
+    call same(before, 'the first call')  ! which loads PyTorch
     call torch_model_load(model, 'stormy.pt')
     call same(before, 'load')
     do i = 1, 3
@@ -93,6 +94,8 @@ program manners
   select case (mode)
   case ('traps')
     call ieee_set_halting_mode([ieee_invalid, ieee_overflow, ieee_divide_by_zero], .true.)
+  case ('inexact')
+    call ieee_set_halting_mode(ieee_inexact, .true.)
   case ('flags')
     call ieee_set_flag([ieee_overflow, ieee_inexact], .true.)
   case ('clear')

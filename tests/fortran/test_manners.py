@@ -33,17 +33,18 @@ LONG = {
 NOISE_KB = 2000
 
 
-@pytest.mark.parametrize("mode", ["none", "traps", "flags", "clear", "rounding", "flush"])
+@pytest.mark.parametrize("mode", ["none", "traps", "inexact", "flags", "clear", "rounding", "flush"])
 def test_floating_point_environment(build: Build, run: Run, mode: str) -> None:
     done = run(build("manners.f90"), mode, env={"OMP_NUM_THREADS": "4"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("as before\n")
 
 
-def test_compiled_with_traps(fc: str, build: Build, run: Run) -> None:
+@pytest.mark.parametrize("traps", ["invalid,zero,overflow", "invalid,zero,overflow,inexact"])
+def test_compiled_with_traps(fc: str, build: Build, run: Run, traps: str) -> None:
     if fc != "gfortran":
         pytest.skip("-ffpe-trap is gfortran's; the mode 'traps' does the same in the program")
-    done = run(build("manners.f90", flags=("-ffpe-trap=invalid,zero,overflow",)), "none", env={"OMP_NUM_THREADS": "4"})
+    done = run(build("manners.f90", flags=(f"-ffpe-trap={traps}",)), "none", env={"OMP_NUM_THREADS": "4"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("as before\n")
 
