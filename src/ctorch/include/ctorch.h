@@ -11,6 +11,8 @@
  * - Strings are given as (pointer, length) and need no terminating null. Strings that come back belong to the library and
  *   stay valid until the next call that returns a string on the same thread.
  * - Booleans are int32_t, 0 or 1. Shapes and strides count elements unless the name says bytes.
+ * - What the interface of 2023 calls a module is a model here: its module_load, forward and delete are ctorch_model_load,
+ *   ctorch_model_forward and ctorch_model_delete; ctorch_tensor_from_blob has kept its name.
  * - The host program's OpenMP thread count and floating-point environment are the same before and after every call.
  *
  * The headers included below are the one source of the interface: the loader's entries and the Fortran interfaces are
