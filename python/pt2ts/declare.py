@@ -111,14 +111,14 @@ def _place(name: str, names: Sequence[str]) -> int | None:
 
 
 def parse_symbol(text: str) -> tuple[str, Symbol]:
-    """Read the bounds of a symbol: ``batch=1..1024``, ``batch=2..`` or ``batch=16``."""
+    """Read the bounds of a symbol: ``batch=1..1024``, ``batch=0..`` or ``batch=16``."""
     found = re.match(r"\s*([A-Za-z_]\w*)\s*=\s*(\d+)\s*(\.\.\s*(\d*))?\s*$", text)
     if found is None:
         raise DeclarationError(f"cannot read the symbol '{text}'", "write it as 'batch=1..1024' or 'batch=2..'")
     low = int(found[2])
     high = low if found[3] is None else int(found[4]) if found[4] else None
-    if low < 1 or (high is not None and high < low):
-        raise DeclarationError(f"the bounds of '{text}' are empty", "sizes start at 1")
+    if high == 0 or (high is not None and high < low):
+        raise DeclarationError(f"the bounds of '{text}' are empty", "the largest size is 1 or more, and not below the smallest")
     return found[1], Symbol(low, high)
 
 

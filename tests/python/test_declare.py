@@ -97,12 +97,14 @@ def test_what_cannot_be_read_is_quoted(text: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "low", "high"), [("batch=1..1024", 1, 1024), ("batch=2..", 2, None), ("batch = 16", 16, 16)])
+@pytest.mark.parametrize(
+    ("text", "low", "high"), [("batch=1..1024", 1, 1024), ("batch=2..", 2, None), ("batch=0..3", 0, 3), ("batch = 16", 16, 16)]
+)
 def test_bounds_of_symbols(text: str, low: int, high: int | None) -> None:
     assert parse_symbol(text) == ("batch", pt2ts.Symbol(low, high))
 
 
-@pytest.mark.parametrize("text", ["batch", "batch=", "batch=0..3", "batch=5..4", "3=4", "batch=a..b"])
+@pytest.mark.parametrize("text", ["batch", "batch=", "batch=0..0", "batch=0", "batch=5..4", "3=4", "batch=a..b"])
 def test_bounds_that_cannot_be_read(text: str) -> None:
     with pytest.raises(pt2ts.DeclarationError):
         parse_symbol(text)
