@@ -12,6 +12,7 @@ module misuse_values_scenarios
     integer :: n = 0
     type(torch_tensor) :: field
     type(torch_model) :: network
+    type(torch_optim) :: optimizer
   end type domain
 
   type, extends(domain) :: nested_domain
@@ -26,6 +27,7 @@ contains
     table = [scenario('assignment_copies', assignment_copies), scenario('expressions_move', expressions_move), &
       scenario('writes_through', writes_through), scenario('type_assignment', type_assignment), &
       scenario('structure_constructor', structure_constructor), scenario('allocate_source', allocate_source), &
+      scenario('allocate_source_optimizer', allocate_source_optimizer), &
       scenario('nested_types', nested_types), scenario('stops_self_assignment', stops_self_assignment), &
       scenario('arrays_of_tensors', arrays_of_tensors), scenario('own_function', own_function), &
       scenario('null_right_side', null_right_side), scenario('output_aliases_input', output_aliases_input)]
@@ -110,6 +112,9 @@ contains
     call runs(d2%network)
     call torch_delete(d%network)
     call runs(d2%network)
+    call torch_optim_set_learning_rate(d%optimizer, 0.25_real64)
+    call torch_delete(d%optimizer)
+    call expect(abs(d2%optimizer%get_learning_rate() - 0.25_real64) <= 0, 'two names of one optimizer')
     call succeed(stat)
   end subroutine type_assignment
 
@@ -120,14 +125,15 @@ contains
     type(domain), allocatable :: d3
     if (present(errmsg)) errmsg = ''
     call make(d, 5.0)
-    d2 = domain(8, d%field, d%network)
+    d2 = domain(8, d%field, d%network, d%optimizer)
     call holds(d%field, 5.0, 'the original lives')
     call holds(d2%field, 5.0, 'the copy holds')
     call runs(d%network)
     allocate (d3)
-    d3 = domain(9, d2%field, d2%network)
+    d3 = domain(9, d2%field, d2%network, d2%optimizer)
     deallocate (d3)
     call holds(d2%field, 5.0, 'the copy outlives the copy of it')
+    call expect(d2%optimizer%group_count() == 1, 'so does its optimizer')
     call succeed(stat)
   end subroutine structure_constructor
 
@@ -146,6 +152,18 @@ contains
     deallocate (several)
     call torch_tensor_clone(d%field, t, stat=stat, errmsg=errmsg)
   end subroutine allocate_source
+
+  subroutine allocate_source_optimizer(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(domain) :: d
+    type(domain), allocatable :: twin
+    call make(d, 5.0)
+    allocate (twin, source=d)
+    call expect(twin%optimizer%group_count() == 1, 'the twin sees the optimizer')
+    deallocate (twin)
+    call torch_optim_step(d%optimizer, stat=stat, errmsg=errmsg)
+  end subroutine allocate_source_optimizer
 
   subroutine nested_types(stat, errmsg)
     integer, optional, intent(out) :: stat
@@ -287,7 +305,8 @@ contains
     real, intent(in) :: value
     d%n = 7
     call torch_tensor_full(d%field, value)
-    call torch_model_load(d%network, 'linear.pt')
+    call torch_model_load(d%network, 'linear.pt', requires_grad=.true.)
+    call torch_optim_SGD(d%optimizer, d%network)
   end subroutine make
 
   subroutine runs(network)

@@ -32,6 +32,11 @@ program parallel
   !$omp end parallel
   if (wrong /= 0) error stop 'wrong answers from several threads'
   call torch_delete(model)
+  wrong = 0
+  !$omp parallel reduction(+:wrong)
+  call many_errors(omp_get_thread_num(), wrong)
+  !$omp end parallel
+  if (wrong /= 0) error stop 'a thread was told the error of another'
   if (torch_live_handles() /= 0) error stop 'handles are left'
   write (*, '(a)') 'right in parallel'
 
@@ -84,5 +89,26 @@ contains
       if (any(abs(b - right) > 0) .or. any(abs(direct - right) > 0)) mistakes = mistakes + 1
     end do
   end subroutine many_calls
+
+  subroutine many_errors(me, mistakes)
+    !! Each thread makes a mistake of its own, and is told of that one.
+    integer, intent(in) :: me
+    integer, intent(inout) :: mistakes
+    type(torch_tensor) :: t
+    real(real32), target :: a(10)
+    character(len=200) :: message
+    integer :: call_number, stat
+    a = 1
+    do call_number = 1, 2000
+      message = ''
+      if (mod(me, 2) == 0) then
+        call torch_tensor_from_array(t, a, device_type=torch_kCUDA, stat=stat, errmsg=message)
+        if (stat /= torch_error_device .or. index(message, 'device cuda is not available') == 0) mistakes = mistakes + 1
+      else
+        call torch_tensor_from_array(t, a(10:1:-1), stat=stat, errmsg=message)
+        if (stat /= torch_error_argument .or. index(message, 'runs backwards') == 0) mistakes = mistakes + 1
+      end if
+    end do
+  end subroutine many_errors
 
 end program parallel
