@@ -24,7 +24,8 @@ def shown(argument: Argument) -> str:
 def usage(op: Operation) -> str:
     """Return what a program writes."""
     if op.operator is None:
-        return f"`{op.procedure}`" + (f", `{op.intrinsic}`" if op.intrinsic else "")
+        intrinsic = op.intrinsic or op.tensor_intrinsic
+        return f"`{op.procedure}`" + (f", `{intrinsic}`" if intrinsic else "")
     return f"`{op.operator} a`" if len(op.args) == 1 else f"`a {op.operator} b`"
 
 

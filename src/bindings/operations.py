@@ -78,6 +78,8 @@ class Operation:
     doc: str
     operator: str | None = None
     intrinsic: str | None = None
+    tensor_intrinsic: str | None = None
+    long: str = ""
     results: tuple[str, ...] = ()
     in_place: bool = False
     generic: bool = True
@@ -96,6 +98,27 @@ class Operation:
     def function(self) -> bool:
         """Whether the Fortran procedure is a function; several results, or none, make it a subroutine."""
         return not self.in_place and not self.results
+
+    @property
+    def long_arguments(self) -> list[str]:
+        """Arguments that may also be int64, all together: get_shape() gives such numbers, for example."""
+        return self.long.split() or [a.name for a in self.args if a.form == "integers"]
+
+    def given(self, *, long: bool = False) -> list[str]:
+        """Names of the dummy arguments that are required: one of each specific procedure must tell it from the other."""
+        return [a.dummies for a in self.args if not a.shape.optional or (long and self.long_arguments[0] == a.name)]
+
+    def declaration(self, argument: Argument, *, long: bool = False) -> str:
+        """Declaration of a dummy argument, in the second specific procedure if ``long``."""
+        if not long or argument.name not in self.long_arguments:
+            return argument.fortran
+        wider = argument.fortran.replace("integer, ", "integer(c_int64_t), ", 1)
+        return wider.replace("optional, ", "") if argument.dummies in self.given(long=True) else wider
+
+    def actuals(self, *, long: bool = False) -> list[str]:
+        """What Fortran passes to C for each argument."""
+        wide = self.long_arguments if long else []
+        return [a.actual.replace("integer_or(", "long_or(") if a.name in wide else a.actual for a in self.args]
 
     @property
     def binary_operator(self) -> bool:
@@ -127,13 +150,13 @@ class Operation:
     @property
     def imports(self) -> set[str]:
         """Helpers that the Fortran procedure calls."""
-        text = " ".join(a.actual for a in self.args)
+        text = " ".join(self.actuals() + self.actuals(long=True))
         return {name for name in HELPERS if f"{name}(" in text}
 
 
 #: Fortran functions that turn dummy arguments into what C takes.
 HELPERS = (
-    "handle_or_null", "handles", "operand_of", "number_of", "integer_or", "list_of", "count_of", "text_or_blank", "text_length",
+    "handle_or_null", "handles", "operand_of", "number_of", "integer_or", "long_or", "list_of", "count_of", "text_or_blank", "text_length",
 )  # fmt: skip
 
 

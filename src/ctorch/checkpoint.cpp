@@ -148,7 +148,7 @@ int32_t ctorch_checkpoint_load(const char* path, int64_t path_length, const ctor
     Optim* optimizer = has_optim ? &optim_of(optim) : nullptr;
     const Checkpoint checkpoint(path_text(path, path_length));
     const Model::Match weights = checkpoint.model(network);
-    const State memory = optimizer ? checkpoint.optim() : State();
+    const auto load_optim = optimizer ? optimizer->prepare_load(checkpoint.optim()) : std::function<void()>();
     if (n_more > 0) require(more, "more");
     const auto own = n_more >= 0 ? checkpoint.more(more, n_more) : std::vector<at::Tensor>();
     std::vector<std::pair<c10::Device, at::Tensor>> random;
@@ -159,7 +159,7 @@ int32_t ctorch_checkpoint_load(const char* path, int64_t path_length, const ctor
       *step = checkpoint.step();
     }
     if (!apply) return;
-    if (optimizer) optimizer->load_state(memory);  // changes nothing when it refuses
+    if (load_optim) load_optim();
     copy_matched(weights);
     for (const auto& [name, value] : network.backend().parameters()) value.mutable_grad() = at::Tensor();
     for (int32_t i = 0; i < n_more; ++i) deliver(&more[i], own[static_cast<size_t>(i)]);

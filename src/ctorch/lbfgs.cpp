@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/optim/lbfgs.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "error.h"
@@ -17,30 +18,28 @@ using torch::optim::LBFGS;
 
 class Lbfgs final : public Optim {
  public:
-  explicit Lbfgs(const LbfgsOptions& given) : Optim("lbfgs", {}), o_(given) {
-    if (o_.max_iter < 1) fail(CTORCH_ERROR_ARGUMENT, "argument 'max_iter': expected 1 or more, got ", o_.max_iter);
-    if (o_.max_eval < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'max_eval': expected 1 or more, got ", o_.max_eval);
-    if (o_.history_size < 1) fail(CTORCH_ERROR_ARGUMENT, "argument 'history_size': expected 1 or more, got ", o_.history_size);
-    expect_positive("tolerance_grad", o_.tolerance_grad);
-    expect_positive("tolerance_change", o_.tolerance_change);
+  explicit Lbfgs(const LbfgsOptions& given)
+      : Optim("lbfgs", {{"tolerance_grad", given.tolerance_grad},
+                        {"tolerance_change", given.tolerance_change},
+                        {"max_iter", double(given.max_iter)},
+                        {"max_eval", double(given.max_eval)},
+                        {"history_size", double(given.history_size)},
+                        {"strong_wolfe", double(given.strong_wolfe), true}}) {
+    check(default_options());
   }
 
-  void add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay) override {
+  void add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay,
+                 const std::vector<std::pair<std::string, double>>& given) override {
     if (!groups_.empty()) fail(CTORCH_ERROR_ARGUMENT, "L-BFGS takes all parameters as one group; give them when you make it");
-    Optim::add_group(std::move(parameters), learning_rate, weight_decay);
-    torch::optim::LBFGSOptions options(learning_rate);
-    options.max_iter(o_.max_iter).history_size(o_.history_size);
-    options.tolerance_grad(o_.tolerance_grad).tolerance_change(o_.tolerance_change);
-    if (o_.max_eval > 0) options.max_eval(o_.max_eval);
-    if (o_.strong_wolfe) options.line_search_fn("strong_wolfe");
-    implementation_.emplace(values(), options);
+    Optim::add_group(std::move(parameters), learning_rate, weight_decay, given);
+    implementation_.emplace(values(), torch::optim::LBFGSOptions(learning_rate));
   }
 
   at::Tensor step(const Closure& closure) override {
     if (!closure)
       fail(CTORCH_ERROR_ARGUMENT,
            "a step of L-BFGS evaluates the loss several times; pass a closure: torch_optim_step(optim, closure)");
-    implementation_->param_groups()[0].options().set_lr(groups_[0].learning_rate);
+    hand_over_options();
     std::vector<at::Tensor> before;
     for (const at::Tensor& value : values()) before.push_back(value.detach().clone());
     const std::optional<Memory> remembered = memory() ? std::optional(copy_of(*memory())) : std::nullopt;
@@ -58,8 +57,44 @@ class Lbfgs final : public Optim {
   }
 
  private:
+  enum { tolerance_grad, tolerance_change, max_iter, max_eval, history_size, strong_wolfe };  // places among the options
+
+  void check(const Numbers& o) const override {
+    const auto expect_count = [&](const char* name, double value, int least) {
+      if (!(value >= least && value == std::floor(value) && value < 1e9))
+        fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected 1 or more, got ", value);
+    };
+    expect_count("max_iter", o[max_iter], 1);
+    expect_count("max_eval", o[max_eval], 0);  // 0: 5/4 of max_iter
+    expect_count("history_size", o[history_size], 1);
+    expect_positive("tolerance_grad", o[tolerance_grad]);
+    expect_positive("tolerance_change", o[tolerance_change]);
+  }
+  Names memory_names(const Numbers&) const override { return {}; }
   void update(const Batch&, const Group&) override {}
-  std::vector<double*> options() override { return {&o_.tolerance_grad, &o_.tolerance_change}; }
+
+  // A checkpoint or the program may have changed them since the last step.
+  void hand_over_options() {
+    const Numbers& o = groups_[0].options;
+    auto& options = static_cast<torch::optim::LBFGSOptions&>(implementation_->param_groups()[0].options());
+    const auto iterations = static_cast<int64_t>(o[max_iter]);
+    options.lr(groups_[0].learning_rate).max_iter(iterations).history_size(static_cast<int64_t>(o[history_size]));
+    options.max_eval(o[max_eval] > 0 ? static_cast<int64_t>(o[max_eval]) : iterations * 5 / 4);
+    options.tolerance_grad(o[tolerance_grad]).tolerance_change(o[tolerance_change]);
+    if (o[strong_wolfe] != 0) options.line_search_fn("strong_wolfe");
+    // The implementation expects no more history than that, and keeps a buffer of just this size.
+    if (history_ == o[history_size]) return;
+    history_ = o[history_size];
+    if (!memory()) return;
+    Memory shorter = *memory();
+    while (static_cast<int64_t>(shorter.old_dirs().size()) > options.history_size()) {
+      shorter.old_dirs().pop_front();
+      shorter.old_stps().pop_front();
+      shorter.ro().pop_front();
+    }
+    shorter.al(std::nullopt);
+    remember(shorter);
+  }
 
   std::vector<at::Tensor> values() const {
     std::vector<at::Tensor> list;
@@ -104,29 +139,38 @@ class Lbfgs final : public Optim {
     }
   }
 
-  void take_state(const State& state) override {
-    const auto get = [&](const std::string& name) -> at::Tensor {
+  std::function<void()> prepare_own_load(const State& state) override {
+    int64_t count = 0;
+    for (const at::Tensor& value : values()) count += value.numel();
+    const c10::Device device = values()[0].device();
+    const auto get = [&](const std::string& name, std::optional<at::ScalarType> dtype, int64_t numel) -> at::Tensor {
       for (const auto& [key, tensor] : state)
-        if (key == name) return tensor.clone();
-      return {};
+        if (key == name && tensor.numel() == numel && tensor.scalar_type() == dtype.value_or(tensor.scalar_type()))
+          return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+      fail(CTORCH_ERROR_ARGUMENT, "the saved state has no '", name, "' of ", numel,
+           " elements: it belongs to another optimizer");
     };
-    const at::Tensor numbers = get("lbfgs.numbers");
-    if (!numbers.defined()) return remember(std::nullopt);
+    const std::string numbers_name = "lbfgs.numbers";
+    const auto is_numbers = [&](const auto& entry) { return entry.first == numbers_name; };
+    if (std::none_of(state.begin(), state.end(), is_numbers)) return [this] { remember(std::nullopt); };
+    const at::ScalarType dtype = values()[0].scalar_type();
+    const at::Tensor numbers = get(numbers_name, at::kDouble, 5).cpu();
     Memory m;
     const auto* n = numbers.const_data_ptr<double>();
     m.func_evals(static_cast<int64_t>(n[0])).n_iter(static_cast<int64_t>(n[1])).t(n[2]).prev_loss(n[3]);
-    m.d(get("lbfgs.direction")).H_diag(get("lbfgs.scale")).prev_flat_grad(get("lbfgs.gradient"));
+    m.d(get("lbfgs.direction", dtype, count)).H_diag(get("lbfgs.scale", std::nullopt, 1));
+    m.prev_flat_grad(get("lbfgs.gradient", dtype, count));
     for (int64_t i = 1; i <= static_cast<int64_t>(n[4]); ++i) {
       const std::string name = "lbfgs.history." + std::to_string(i) + ".";
-      m.old_dirs().push_back(get(name + "gradient_change"));
-      m.old_stps().push_back(get(name + "step"));
-      m.ro().push_back(get(name + "weight"));
+      m.old_dirs().push_back(get(name + "gradient_change", dtype, count));
+      m.old_stps().push_back(get(name + "step", dtype, count));
+      m.ro().push_back(get(name + "weight", dtype, 1));
     }
-    remember(m);
+    return [this, m] { remember(m); };
   }
 
-  LbfgsOptions o_;
   std::optional<LBFGS> implementation_;
+  double history_ = 0;  // history_size of the last step
 };
 
 }  // namespace

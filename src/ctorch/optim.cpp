@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
+#include <sstream>
 #include <unordered_set>
 
 #include "convert.h"
@@ -43,8 +43,16 @@ void check_parameters(const std::vector<at::Tensor>& parameters, const std::vect
   }
 }
 
+at::Tensor empty_memory(const std::string& name, const at::Tensor& value) {
+  if (name != "step") return at::zeros_like(value);
+  return at::zeros({}, value.options().dtype(at::kFloat));  // the kernels want it so, whatever the parameter's dtype
+}
+
+// Names of a state's entries; groups and parameters count from 1 in them.
+std::string group_name(size_t group) { return "group." + std::to_string(group + 1); }
+
 std::string place(size_t group, size_t parameter) {
-  return "group." + std::to_string(group + 1) + ".parameter." + std::to_string(parameter + 1) + ".";
+  return group_name(group) + ".parameter." + std::to_string(parameter + 1) + ".";
 }
 
 at::Tensor numbers(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
@@ -54,12 +62,25 @@ const at::Tensor* find(const State& state, const std::string& name) {
   return entry == state.end() ? nullptr : &entry->second;
 }
 
-std::vector<double> find_numbers(const State& state, const std::string& name, size_t count) {
+Numbers find_numbers(const State& state, const std::string& name) {
   const at::Tensor* found = find(state, name);
-  if (!found || static_cast<size_t>(found->numel()) != count)
-    fail(CTORCH_ERROR_ARGUMENT, "the saved state has no '", name, "' of ", count, " numbers: it belongs to another optimizer");
-  const at::Tensor values = found->to(at::kCPU, at::kDouble).contiguous();
-  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + count};
+  if (!found || found->dim() != 1 || found->scalar_type() != at::kDouble)
+    fail(CTORCH_ERROR_ARGUMENT, "the saved state has no numbers '", name, "': it belongs to another optimizer");
+  const at::Tensor values = found->to(at::kCPU).contiguous();
+  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
+}
+
+// Numbers of a group before its options: learning rate, weight decay, base of schedules, number of parameters.
+constexpr size_t head_size = 4;
+
+std::string shown(const Option& option, double value) {
+  std::ostringstream text;
+  text << option.name << '=';
+  if (option.flag)
+    text << (value != 0 ? ".true." : ".false.");
+  else
+    text << value;
+  return text.str();
 }
 
 }  // namespace
@@ -75,11 +96,31 @@ void expect_fraction(const char* name, double value) {
     fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected a number from 0 to below 1, got ", value);
 }
 
-void Optim::add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay) {
+Numbers Optim::default_options() const {
+  Numbers values;
+  for (const Option& option : options_) values.push_back(option.value);
+  return values;
+}
+
+size_t Optim::place_of(const std::string& option) const {
+  std::string names;
+  for (size_t i = 0; i < options_.size(); ++i) {
+    if (options_[i].flag) continue;
+    if (option == options_[i].name) return i;
+    names += (names.empty() ? "" : ", ") + std::string(options_[i].name);
+  }
+  fail(CTORCH_ERROR_ARGUMENT, "the optimizer '", name_, "' has no number '", option, "'; it has ", names);
+}
+
+void Optim::add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay,
+                      const std::vector<std::pair<std::string, double>>& given) {
   expect_positive("learning_rate", learning_rate);
   expect_positive("weight_decay", weight_decay);
+  Numbers options = default_options();
+  for (const auto& [name, value] : given) options[place_of(name)] = value;
+  check(options);
   check_parameters(parameters, groups_);
-  Group group{{}, learning_rate, weight_decay};
+  Group group{{}, learning_rate, weight_decay, options, memory_names(options)};
   if (groups_.empty()) {
     default_learning_rate_ = learning_rate;
     default_weight_decay_ = weight_decay;
@@ -94,33 +135,43 @@ Group& Optim::group(int64_t number) {
   return groups_[static_cast<size_t>(number - 1)];
 }
 
+void Optim::set_option(const std::vector<Group*>& groups, const std::string& name, double value) {
+  const size_t place = place_of(name);
+  for (const Group* group : groups) {
+    Numbers changed = group->options;
+    changed[place] = value;
+    check(changed);
+    if (memory_names(changed) != group->memory_names)
+      fail(CTORCH_ERROR_ARGUMENT, "the optimizer was made with ", shown(options_[place], group->options[place]),
+           ", and what it remembers depends on that, so it cannot become ", value, "; make it with ", name,
+           value > 0 ? " above 0" : "=0");
+  }
+  for (Group* group : groups) group->options[place] = value;
+}
+
 // Gradients are forgotten, not set to zero: the next back-propagation then hands its own over instead of adding to them.
 void Optim::zero_grad() {
   for (Group& group : groups_)
     for (Parameter& parameter : group.parameters) parameter.value.mutable_grad() = at::Tensor();
 }
 
-at::Tensor Optim::empty_memory(const std::string& name, const at::Tensor& value) const {
-  if (name != "step") return at::zeros_like(value);
-  return at::zeros({}, value.options().dtype(at::kFloat));  // the kernels want it so, whatever the parameter's dtype
-}
-
 std::vector<Batch> Optim::batches(Group& group) {
+  const Names& names = group.memory_names;
   std::vector<Batch> list;
   for (Parameter& parameter : group.parameters) {
     if (!parameter.value.grad().defined()) continue;
     at::Tensor value = dense(real_view(parameter.value));
-    const bool first = parameter.memory.empty() && !memory_names_.empty();
+    const bool first = parameter.memory.empty() && !names.empty();
     if (first)
-      for (const std::string& name : memory_names_) parameter.memory.push_back(empty_memory(name, value));
+      for (const std::string& name : names) parameter.memory.push_back(empty_memory(name, value));
     if (list.empty() || list.back().first != first || list.back().values[0].scalar_type() != value.scalar_type() ||
         list.back().values[0].device() != value.device()) {
       list.emplace_back().first = first;
-      list.back().memory.resize(memory_names_.size());
+      list.back().memory.resize(names.size());
     }
     Batch& batch = list.back();
     batch.gradients.push_back(with_strides_of(value, real_view(parameter.value.grad())));
-    for (size_t i = 0; i < memory_names_.size(); ++i) batch.memory[i].push_back(parameter.memory[i]);
+    for (size_t i = 0; i < names.size(); ++i) batch.memory[i].push_back(parameter.memory[i]);
     if (!value.is_alias_of(parameter.value)) batch.copied_to.emplace_back(real_view(parameter.value), value);
     batch.values.push_back(std::move(value));
   }
@@ -150,57 +201,95 @@ at::Tensor Optim::step(const Closure& closure) {
 
 State Optim::state() const {
   State state;
-  std::vector<double> values;
-  for (const double* option : const_cast<Optim*>(this)->options()) values.push_back(*option);
-  state.emplace_back(name_, numbers(values));
+  state.emplace_back(name_, numbers(default_options()));
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
     const auto count = static_cast<double>(group.parameters.size());
-    state.emplace_back("group." + std::to_string(g + 1),
-                       numbers({group.learning_rate, group.weight_decay, group.base_learning_rate, count}));
+    Numbers values{group.learning_rate, group.weight_decay, group.base_learning_rate, count};
+    values.insert(values.end(), group.options.begin(), group.options.end());
+    state.emplace_back(group_name(g), numbers(values));
     for (size_t p = 0; p < group.parameters.size(); ++p)
       for (size_t m = 0; m < group.parameters[p].memory.size(); ++m)
-        state.emplace_back(place(g, p) + memory_names_[m], group.parameters[p].memory[m]);
+        state.emplace_back(place(g, p) + group.memory_names[m], group.parameters[p].memory[m]);
   }
   add_state(state);
   return state;
 }
 
-void Optim::load_state(const State& state) {
-  at::NoGradGuard no_grad;
-  const std::vector<double*> targets = options();
-  const std::vector<double> values = find_numbers(state, name_, targets.size());
-  std::vector<Group> groups = groups_;
-  if (find(state, "group." + std::to_string(groups.size() + 1)))
-    fail(CTORCH_ERROR_ARGUMENT, "the saved state has more parameter groups than the ", groups.size(), " of this optimizer");
-  for (size_t g = 0; g < groups.size(); ++g) {
-    Group& group = groups[g];
-    const std::string name = "group." + std::to_string(g + 1);
-    const std::vector<double> rates = find_numbers(state, name, 4);
-    if (rates[3] != static_cast<double>(group.parameters.size()))
-      fail(CTORCH_ERROR_ARGUMENT, "'", name, "' of the saved state has ", rates[3], " parameters, this optimizer has ",
-           group.parameters.size());
-    group.learning_rate = rates[0];
-    group.weight_decay = rates[1];
-    group.base_learning_rate = rates[2];
-    for (size_t p = 0; p < group.parameters.size(); ++p) {
-      Parameter& parameter = group.parameters[p];
-      const at::Tensor value = dense(real_view(parameter.value));
-      parameter.memory.clear();
-      for (const std::string& kind : memory_names_) {
-        const at::Tensor* saved = find(state, place(g, p) + kind);
-        if (!saved && parameter.memory.empty()) break;  // not stepped yet
-        at::Tensor memory = empty_memory(kind, value);
-        if (!saved || saved->sizes() != memory.sizes())
-          fail(CTORCH_ERROR_ARGUMENT, "'", place(g, p), kind, "': expected ", describe(memory), ", the saved state has ",
-               saved ? describe(*saved) : "none");
-        parameter.memory.push_back(memory.copy_(*saved));
-      }
+// Files of the first form have the options once, without flags, beside the groups.
+Numbers Optim::loaded_options(const State& state, size_t number, const Numbers& saved) const {
+  if (saved.size() == head_size + options_.size()) return {saved.begin() + head_size, saved.end()};
+  const Numbers once = find_numbers(state, name_);
+  if (saved.size() != head_size || once.size() > options_.size())
+    fail(CTORCH_ERROR_ARGUMENT, "'", group_name(number), "' of the saved state has ", saved.size(),
+         " numbers: it belongs to another optimizer");
+  Numbers options = groups_[number].options;
+  std::copy(once.begin(), once.end(), options.begin());
+  return options;
+}
+
+// Flags choose the rule, and a momentum of zero or not what is remembered: no state of the one goes on with the other.
+void Optim::expect_same_rule(const Group& group, size_t number, const Numbers& saved) const {
+  for (size_t i = 0; i < options_.size(); ++i) {
+    Numbers changed = group.options;
+    changed[i] = saved[i];
+    if (options_[i].flag ? saved[i] == group.options[i] : memory_names(changed) == group.memory_names) continue;
+    fail(CTORCH_ERROR_ARGUMENT, "group ", number + 1, " of the saved optimizer was made with ", shown(options_[i], saved[i]),
+         ", that of this one with ", shown(options_[i], group.options[i]), "; make it in the same way");
+  }
+}
+
+Group Optim::loaded(const State& state, size_t number, Names& known) const {
+  Group group = groups_[number];
+  const std::string name = group_name(number);
+  known.push_back(name);
+  const Numbers saved = find_numbers(state, name);
+  if (saved.size() < head_size || saved[3] != static_cast<double>(group.parameters.size()))
+    fail(CTORCH_ERROR_ARGUMENT, "'", name, "' of the saved state has ", saved.size() < head_size ? 0 : saved[3],
+         " parameters, this optimizer has ", group.parameters.size());
+  const Numbers options = loaded_options(state, number, saved);
+  expect_same_rule(group, number, options);
+  check(options);
+  expect_positive("learning_rate", saved[0]);
+  expect_positive("weight_decay", saved[1]);
+  group.learning_rate = saved[0];
+  group.weight_decay = saved[1];
+  group.base_learning_rate = saved[2];
+  group.options = options;
+  for (size_t p = 0; p < group.parameters.size(); ++p) {
+    Parameter& parameter = group.parameters[p];
+    const at::Tensor value = dense(real_view(parameter.value));
+    parameter.memory.clear();
+    for (const std::string& kind : group.memory_names) {
+      const at::Tensor* found = find(state, place(number, p) + kind);
+      if (!found && parameter.memory.empty()) break;  // not stepped yet
+      at::Tensor memory = empty_memory(kind, value);
+      if (!found || found->sizes() != memory.sizes() || found->scalar_type() != memory.scalar_type())
+        fail(CTORCH_ERROR_ARGUMENT, "'", place(number, p), kind, "': expected ", describe(memory), ", the saved state has ",
+             found ? describe(*found) : "none");
+      parameter.memory.push_back(memory.copy_(*found));
+      known.push_back(place(number, p) + kind);
     }
   }
-  take_state(state);
-  groups_ = std::move(groups);
-  for (size_t i = 0; i < targets.size(); ++i) *targets[i] = values[i];
+  return group;
+}
+
+std::function<void()> Optim::prepare_load(const State& state) {
+  at::NoGradGuard no_grad;
+  find_numbers(state, name_);
+  if (find(state, group_name(groups_.size())))
+    fail(CTORCH_ERROR_ARGUMENT, "the saved state has more parameter groups than the ", groups_.size(), " of this optimizer");
+  std::vector<Group> groups;
+  Names known;
+  for (size_t g = 0; g < groups_.size(); ++g) groups.push_back(loaded(state, g, known));
+  for (const auto& [name, value] : state)
+    if (name.starts_with("group.") && std::find(known.begin(), known.end(), name) == known.end())
+      fail(CTORCH_ERROR_ARGUMENT, "the saved state has '", name,
+           "', which this optimizer does not remember; make it with the options ", "it had then");
+  return [this, groups = std::move(groups), own = prepare_own_load(state)]() mutable {
+    own();
+    groups_ = std::move(groups);
+  };
 }
 
 }  // namespace ctorch

@@ -19,10 +19,22 @@ struct Parameter {
   std::vector<at::Tensor> memory;
 };
 
+// A number of a rule, by the name of the argument that gave it.
+struct Option {
+  const char* name;
+  double value;       // what groups have that say nothing else
+  bool flag = false;  // 0 or 1; it chooses the rule, so it is that of all groups and stays
+};
+
+using Names = std::vector<std::string>;
+using Numbers = std::vector<double>;
+
 struct Group {
   std::vector<Parameter> parameters;
   double learning_rate;
   double weight_decay;
+  Numbers options;                                                       // in the order of the rule
+  Names memory_names;                                                    // what the rule remembers with these options
   double base_learning_rate = std::numeric_limits<double>::quiet_NaN();  // what schedules start from, once one has begun
 };
 
@@ -40,40 +52,54 @@ using Closure = std::function<at::Tensor()>;
 
 class Optim {
  public:
-  Optim(std::string name, std::vector<std::string> memory_names)
-      : name_(std::move(name)), memory_names_(std::move(memory_names)) {}
+  Optim(std::string name, std::vector<Option> options) : name_(std::move(name)), options_(std::move(options)) {}
   Optim(const Optim&) = delete;
   Optim& operator=(const Optim&) = delete;
   virtual ~Optim() = default;
 
   // Returns the loss that the closure gave first, undefined without a closure.
   virtual at::Tensor step(const Closure& closure);
-  virtual void add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay);
+  // The options that are given are those of the group, the others are as the optimizer was made.
+  virtual void add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay,
+                         const std::vector<std::pair<std::string, double>>& given = {});
   void zero_grad();
 
   Group& group(int64_t number);  // counted from 1
   size_t group_count() const { return groups_.size(); }
   std::pair<double, double> defaults() const { return {default_learning_rate_, default_weight_decay_}; }  // as it was made
 
-  // What a checkpoint holds: learning rates, options, and what is remembered. Loading replaces all of it, or nothing.
+  double option(const Group& group, const std::string& name) const { return group.options[place_of(name)]; }
+  // Sets an option of all these groups, or of none.
+  void set_option(const std::vector<Group*>& groups, const std::string& name, double value);
+
+  // What a checkpoint holds: learning rates, options, and what is remembered. Loading replaces all of it, or nothing:
+  // prepare_load checks everything and returns what then does it.
   State state() const;
-  void load_state(const State& state);
+  std::function<void()> prepare_load(const State& state);
 
  protected:
   virtual void update(const Batch& batch, const Group& group) = 0;
-  // Numbers of the rule that a checkpoint brings back, and for rules with state of another form that state.
-  virtual std::vector<double*> options() = 0;
+  virtual Names memory_names(const Numbers& options) const = 0;
+  virtual void check(const Numbers& options) const = 0;
+  // For rules with state of another form.
   virtual void add_state(State&) const {}
-  virtual void take_state(const State&) {}
+  virtual std::function<void()> prepare_own_load(const State&) {
+    return [] {};
+  }
+
+  Numbers default_options() const;
 
   std::vector<Group> groups_;
 
  private:
+  size_t place_of(const std::string& option) const;
   std::vector<Batch> batches(Group& group);
-  at::Tensor empty_memory(const std::string& name, const at::Tensor& value) const;
+  Group loaded(const State& state, size_t number, Names& known) const;
+  Numbers loaded_options(const State& state, size_t number, const Numbers& saved) const;
+  void expect_same_rule(const Group& group, size_t number, const Numbers& saved) const;
 
   std::string name_;
-  std::vector<std::string> memory_names_;
+  std::vector<Option> options_;
   double default_learning_rate_ = 0, default_weight_decay_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // Entries of optimizers.
 #include <algorithm>
 #include <optional>
+#include <sstream>
 #include <tuple>
 
 #include "optim_handle.h"
@@ -23,6 +24,26 @@ std::vector<at::Tensor> parameter_list(const ctorch_tensor parameters[], int32_t
   if (whole_model && std::none_of(list.begin(), list.end(), [](const auto& p) { return p.requires_grad(); }))
     fail(CTORCH_ERROR_ARGUMENT, "the model has no parameter that requires gradients; load it with requires_grad=.true.");
   return list;
+}
+
+std::string option_name(const char* name, int64_t length) {
+  if (!name || length < 1) fail(CTORCH_ERROR_ARGUMENT, "argument 'name' is empty");
+  return {name, static_cast<size_t>(length)};
+}
+
+// Values of options whose names are in one text, separated by commas.
+std::vector<std::pair<std::string, double>> options_by_name(const char* names, int64_t length, const double values[],
+                                                            int32_t count) {
+  std::vector<std::pair<std::string, double>> options;
+  if (count <= 0) return options;
+  require(values, "values");
+  std::istringstream text(option_name(names, length));
+  std::string name;
+  for (int32_t i = 0; i < count; ++i) {
+    if (!std::getline(text, name, ',')) fail(CTORCH_ERROR_ARGUMENT, "argument 'names': expected ", count, " names, got ", i);
+    options.emplace_back(name, values[i]);
+  }
+  return options;
 }
 
 struct Parameters {
@@ -149,9 +170,31 @@ int32_t ctorch_optim_zero_grad(const ctorch_optim* optim) {
 }
 
 int32_t ctorch_optim_add_group(const ctorch_optim* optim, const ctorch_tensor parameters[], int32_t n_parameters,
-                               int32_t whole_model, double learning_rate, double weight_decay) {
+                               int32_t whole_model, double learning_rate, double weight_decay, const char* names,
+                               int64_t names_length, const double values[], int32_t n_values) {
   return guard([&] {
-    optim_of(optim).add_group(parameter_list(parameters, n_parameters, whole_model != 0), learning_rate, weight_decay);
+    optim_of(optim).add_group(parameter_list(parameters, n_parameters, whole_model != 0), learning_rate, weight_decay,
+                              options_by_name(names, names_length, values, n_values));
+  });
+}
+
+int32_t ctorch_optim_option(const ctorch_optim* optim, int32_t group, const char* name, int64_t name_length, double* value) {
+  return guard([&] {
+    require(value, "value");
+    Optim& asked = optim_of(optim);
+    *value = asked.option(asked.group(group), option_name(name, name_length));
+  });
+}
+
+int32_t ctorch_optim_set_option(const ctorch_optim* optim, int32_t group, const char* name, int64_t name_length, double value) {
+  return guard([&] {
+    Optim& target = optim_of(optim);
+    std::vector<Group*> groups;
+    if (group != 0)
+      groups.push_back(&target.group(group));
+    else
+      for (size_t i = 1; i <= target.group_count(); ++i) groups.push_back(&target.group(static_cast<int64_t>(i)));
+    target.set_option(groups, option_name(name, name_length), value);
   });
 }
 
@@ -216,7 +259,7 @@ int32_t ctorch_optim_load(const ctorch_optim* optim, const char* path, int64_t p
   return guard([&] {
     HostEnvironment host;
     Optim& target = optim_of(optim);
-    target.load_state(read_state(path_text(path, path_length)));
+    target.prepare_load(read_state(path_text(path, path_length)))();
   });
 }
 

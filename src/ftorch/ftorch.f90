@@ -12,9 +12,8 @@ module ftorch
   !! Several inputs or outputs go through tensors (torch_tensor_from_array shares an array's memory) and torch_model_forward.
   !! Every procedure that can fail ends with optional `stat` and `errmsg`; without `stat` a failure stops the program with a
   !! message, through torch_set_error_handler if one is set. Variables free themselves.
-  use :: ftorch_config
-  use :: ftorch_data
   use :: ftorch_checkpoint
+  use :: ftorch_config
   use :: ftorch_data
   use :: ftorch_devices
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler

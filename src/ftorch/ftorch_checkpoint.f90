@@ -44,14 +44,14 @@ contains
   end subroutine torch_checkpoint_save
 
   subroutine torch_checkpoint_load(filename, model, optim, schedule, step, more, stat, errmsg)
-    !! Reads what torch_checkpoint_save wrote into a model, an optimizer and so on that were made as they were then. What is asked for
-    !! must be in the file and fit, otherwise nothing changes. Tensors of `more` that wrap Fortran arrays are written through, the
-    !! others receive the tensor. The next random numbers are those that would have come then; gradients are forgotten.
+    !! Reads what torch_checkpoint_save wrote into a model, an optimizer and so on that were made as they were then. What is asked
+    !! for must be in the file and fit, otherwise nothing changes. Tensors of `more` that wrap Fortran arrays are written through,
+    !! the others receive the tensor. The next random numbers are those that would have come then; gradients are forgotten.
     character(len=*), intent(in) :: filename
     class(torch_model), intent(in) :: model
     type(torch_optim), optional, intent(in) :: optim
     class(torch_schedule), optional, intent(inout) :: schedule
-    integer, optional, intent(out) :: step
+    integer, optional, intent(inout) :: step
     type(torch_tensor), optional, intent(inout) :: more(:)
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
@@ -63,23 +63,24 @@ contains
     integer :: i
     call prepare(optim, schedule, more, optim_handle, values, list, stat, errmsg)
     if (.not. allocated(values)) return
-    ! The schedule refuses what is not its own before anything else has changed.
-    if (present(schedule)) then
+    status = 0
+    if (present(schedule)) then  ! it refuses what is not its own before anything has changed
       status = load(apply=.false.)
-      if (status == 0) call schedule%set_state(values, stat, errmsg)
-      if (status == 0 .and. present(stat)) then
-        if (stat /= 0) return
+      if (status == 0) then
+        call schedule%check_state(values, stat, errmsg)
+        if (present(stat)) then
+          if (stat /= 0) return
+        end if
       end if
-    else
-      status = 0
     end if
     if (status == 0) status = load(apply=.true.)
+    if (status == 0 .and. present(schedule)) call schedule%set_state(values)
+    if (status == 0 .and. present(step)) step = int(number)
     if (present(more)) then
       do i = 1, size(more)
         more(i)%p = list(i)
       end do
     end if
-    if (present(step)) step = int(number)
     call settle(status, 'torch_checkpoint_load', stat, errmsg)
 
   contains

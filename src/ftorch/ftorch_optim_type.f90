@@ -5,8 +5,9 @@ module ftorch_optim_type
   use :: ftorch_arguments, only: handles, real_or
   use :: ftorch_capi, only: ctorch_model_count_parameters, ctorch_model_parameters, ctorch_optim_add_group, &
     ctorch_optim_base_learning_rate, ctorch_optim_defaults, ctorch_optim_delete, ctorch_optim_group_count, &
-    ctorch_optim_learning_rate, ctorch_optim_load, ctorch_optim_save, ctorch_optim_set_base_learning_rate, &
-    ctorch_optim_set_learning_rate, ctorch_optim_share, ctorch_optim_step, ctorch_optim_step_closure, ctorch_optim_zero_grad
+    ctorch_optim_learning_rate, ctorch_optim_load, ctorch_optim_option, ctorch_optim_save, &
+    ctorch_optim_set_base_learning_rate, ctorch_optim_set_learning_rate, ctorch_optim_set_option, ctorch_optim_share, &
+    ctorch_optim_step, ctorch_optim_step_closure, ctorch_optim_zero_grad
   use :: ftorch_error, only: int_or, refuse, settle
   use :: ftorch_model, only: torch_model
   use :: ftorch_tensor_type, only: torch_tensor
@@ -15,8 +16,8 @@ module ftorch_optim_type
 
   public :: torch_optim, torch_optim_delete, torch_optim_step, torch_optim_zero_grad, torch_optim_add_group
   public :: torch_optim_group_count, torch_optim_get_learning_rate, torch_optim_set_learning_rate, torch_closure
-  public :: torch_optim_save, torch_optim_load
-  public :: parameters_of, get_rates, set_rates, base_learning_rate, set_base_learning_rate
+  public :: torch_optim_save, torch_optim_load, torch_optim_get_option, torch_optim_set_option
+  public :: parameters_of, get_rates, set_rates, set_momentum, base_learning_rate, set_base_learning_rate
 
   type :: torch_optim
     !! An optimizer. Assignment shares it; the last variable that goes frees it. It keeps its parameters alive.
@@ -28,6 +29,8 @@ module ftorch_optim_type
     procedure :: group_count => torch_optim_group_count
     procedure :: get_learning_rate => torch_optim_get_learning_rate
     procedure :: set_learning_rate => torch_optim_set_learning_rate
+    procedure :: get_option => torch_optim_get_option
+    procedure :: set_option => torch_optim_set_option
     procedure :: save => torch_optim_save
     procedure :: load => torch_optim_load
     procedure, private :: add_tensors
@@ -39,7 +42,8 @@ module ftorch_optim_type
   end type torch_optim
 
   interface torch_optim_add_group
-    !! Adds parameters with a learning rate and a weight decay of their own; what is left out is as the optimizer was made with.
+    !! Adds parameters with a learning rate, a weight decay and options of their own; what is left out is as the optimizer was
+    !! made. An option that the optimizer does not have is an error.
     module procedure add_tensors, add_model
   end interface torch_optim_add_group
 
@@ -132,42 +136,98 @@ contains
     given%p = c_null_ptr
   end function run_closure
 
-  subroutine add_tensors(optim, parameters, learning_rate, weight_decay, stat, errmsg)
+  subroutine add_tensors(optim, parameters, learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, eps, alpha, &
+    lr_decay, initial_accumulator_value, stat, errmsg)
     class(torch_optim), intent(in) :: optim
     type(torch_tensor), intent(in) :: parameters(:)
-    real(real64), optional, intent(in) :: learning_rate, weight_decay
+    real(real64), optional, intent(in) :: learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, eps, alpha, lr_decay
+    real(real64), optional, intent(in) :: initial_accumulator_value
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call add(optim, parameters, 0_c_int32_t, 0_c_int32_t, learning_rate, weight_decay, stat, errmsg)
+    call add(optim, parameters, 0_c_int32_t, 0_c_int32_t, learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, &
+      eps, alpha, lr_decay, initial_accumulator_value, stat, errmsg)
   end subroutine add_tensors
 
-  subroutine add_model(optim, model, learning_rate, weight_decay, stat, errmsg)
+  subroutine add_model(optim, model, learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, eps, alpha, &
+    lr_decay, initial_accumulator_value, stat, errmsg)
     class(torch_optim), intent(in) :: optim
     class(torch_model), intent(in) :: model
-    real(real64), optional, intent(in) :: learning_rate, weight_decay
+    real(real64), optional, intent(in) :: learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, eps, alpha, lr_decay
+    real(real64), optional, intent(in) :: initial_accumulator_value
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(torch_tensor), allocatable :: parameters(:)
     integer(c_int32_t) :: status
     call parameters_of(model, parameters, status)
-    call add(optim, parameters, 1_c_int32_t, status, learning_rate, weight_decay, stat, errmsg)
+    call add(optim, parameters, 1_c_int32_t, status, learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, &
+      eps, alpha, lr_decay, initial_accumulator_value, stat, errmsg)
   end subroutine add_model
 
-  subroutine add(optim, parameters, whole_model, status, learning_rate, weight_decay, stat, errmsg)
+  subroutine add(optim, parameters, whole_model, status, learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, eps, &
+    alpha, lr_decay, initial_accumulator_value, stat, errmsg)
     class(torch_optim), intent(in) :: optim
     type(torch_tensor), intent(in) :: parameters(:)
     integer(c_int32_t), intent(in) :: whole_model, status
-    real(real64), optional, intent(in) :: learning_rate, weight_decay
+    real(real64), optional, intent(in) :: learning_rate, weight_decay, momentum, dampening, beta_1, beta_2, eps, alpha, lr_decay
+    real(real64), optional, intent(in) :: initial_accumulator_value
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
+    character(len=:), allocatable :: names
+    real(real64), allocatable :: values(:)
     integer(c_int32_t) :: result
     real(real64) :: usual_rate, usual_decay
+    names = ''
+    values = [real(real64) ::]
+    call give('momentum', momentum)
+    call give('dampening', dampening)
+    call give('beta_1', beta_1)
+    call give('beta_2', beta_2)
+    call give('eps', eps)
+    call give('alpha', alpha)
+    call give('lr_decay', lr_decay)
+    call give('initial_accumulator_value', initial_accumulator_value)
     result = status
     if (result == 0) result = ctorch_optim_defaults(optim%p, usual_rate, usual_decay)
     if (result == 0) result = ctorch_optim_add_group(optim%p, handles(parameters), size(parameters, kind=c_int32_t), &
-      whole_model, real_or(learning_rate, usual_rate), real_or(weight_decay, usual_decay))
+      whole_model, real_or(learning_rate, usual_rate), real_or(weight_decay, usual_decay), names, len(names, kind=c_int64_t), &
+      values, size(values, kind=c_int32_t))
     call settle(result, 'torch_optim_add_group', stat, errmsg)
+
+  contains
+
+    subroutine give(name, value)
+      character(len=*), intent(in) :: name
+      real(real64), optional, intent(in) :: value
+      if (.not. present(value)) return
+      names = names // name // ','
+      values = [values, value]
+    end subroutine give
+
   end subroutine add
+
+  real(real64) function torch_optim_get_option(optim, name, group)
+    !! A number of the rule by the name of the argument that gave it, 'momentum' or 'beta_1' for instance: that of the first
+    !! group, or of another, counted from 1.
+    class(torch_optim), intent(in) :: optim
+    character(len=*), intent(in) :: name
+    integer, optional, intent(in) :: group
+    torch_optim_get_option = 0
+    call settle(ctorch_optim_option(optim%p, int_or(group, 1), name, len_trim(name, kind=c_int64_t), torch_optim_get_option), &
+      'torch_optim_get_option')
+  end function torch_optim_get_option
+
+  subroutine torch_optim_set_option(optim, name, value, group, stat, errmsg)
+    !! Sets such a number for all groups, or for one, counted from 1. What the rule remembers does not change with it: a momentum
+    !! that was 0 stays 0, and another one does not become 0.
+    class(torch_optim), intent(in) :: optim
+    character(len=*), intent(in) :: name
+    real(real64), intent(in) :: value
+    integer, optional, intent(in) :: group
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_optim_set_option(optim%p, chosen_group(group), name, len_trim(name, kind=c_int64_t), value), &
+      'torch_optim_set_option', stat, errmsg)
+  end subroutine torch_optim_set_option
 
   integer function torch_optim_group_count(optim)
     !! Number of groups of parameters.
@@ -194,13 +254,18 @@ contains
     integer, optional, intent(in) :: group
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    integer(c_int32_t) :: chosen
-    chosen = int_or(group, 0)
-    if (present(group)) then
-      if (group == 0) chosen = -1  ! 0 means all groups in C, and is a mistake here
-    end if
-    call settle(ctorch_optim_set_learning_rate(optim%p, chosen, learning_rate), 'torch_optim_set_learning_rate', stat, errmsg)
+    call settle(ctorch_optim_set_learning_rate(optim%p, chosen_group(group), learning_rate), 'torch_optim_set_learning_rate', &
+      stat, errmsg)
   end subroutine torch_optim_set_learning_rate
+
+  pure integer(c_int32_t) function chosen_group(group)
+    !! 0 means all groups in C, and is a mistake in Fortran.
+    integer, optional, intent(in) :: group
+    chosen_group = int_or(group, 0)
+    if (present(group)) then
+      if (group == 0) chosen_group = -1
+    end if
+  end function chosen_group
 
   subroutine torch_optim_save(optim, filename, stat, errmsg)
     !! Saves learning rates, options and what is remembered about each parameter; the file appears under its name only when it is
@@ -245,6 +310,20 @@ contains
       if (status == 0) status = ctorch_optim_set_learning_rate(optim%p, i, rates(i))
     end do
   end subroutine set_rates
+
+  subroutine set_momentum(optim, momentum, status)
+    !! Of all groups: `momentum`, or what stands for it in the Adams.
+    type(torch_optim), intent(in) :: optim
+    real(real64), intent(in) :: momentum
+    integer(c_int32_t), intent(out) :: status
+    character(len=*), parameter :: other = 'beta_1', usual = 'momentum'
+    real(real64) :: now
+    if (ctorch_optim_option(optim%p, 1_c_int32_t, other, len(other, kind=c_int64_t), now) == 0) then
+      status = ctorch_optim_set_option(optim%p, 0_c_int32_t, other, len(other, kind=c_int64_t), momentum)
+    else
+      status = ctorch_optim_set_option(optim%p, 0_c_int32_t, usual, len(usual, kind=c_int64_t), momentum)
+    end if
+  end subroutine set_momentum
 
   subroutine base_learning_rate(optim, group, learning_rate, status)
     !! The learning rate from which schedules start.

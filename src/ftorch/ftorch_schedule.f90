@@ -187,8 +187,8 @@ contains
   end subroutine torch_schedule_cosine_restarts
 
   subroutine torch_schedule_one_cycle(schedule, optim, max_learning_rate, total_steps, pct_start, anneal_strategy, div_factor, &
-    final_div_factor, three_phase, stat, errmsg)
-    !! Raises the rate to its maximum and lowers it far below the start. Momenta stay as they are (cycle_momentum=False in Python).
+    final_div_factor, three_phase, cycle_momentum, base_momentum, max_momentum, stat, errmsg)
+    !! Raises the rate to its maximum and lowers it far below the start, and the momentum (beta_1 of the Adams) the other way round.
     type(torch_schedule), intent(inout) :: schedule
     type(torch_optim), intent(in) :: optim
     real(real64), intent(in) :: max_learning_rate
@@ -203,6 +203,10 @@ contains
       !! The last rate is the first divided by this, 1e4 by default
     logical, optional, intent(in) :: three_phase
       !! Goes down as fast as it came up, and only then far below
+    logical, optional, intent(in) :: cycle_momentum
+      !! .true. by default: the momentum moves too; an optimizer without one needs .false.
+    real(real64), optional, intent(in) :: base_momentum, max_momentum
+      !! Where the momentum is at the highest rate, 0.85 by default, and at the ends, 0.95 by default
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     character(len=*), parameter :: name = 'torch_schedule_one_cycle'
@@ -215,12 +219,20 @@ contains
     rule%fraction = real_or(pct_start, 0.3_real64)
     rule%gamma = real_or(final_div_factor, 1e4_real64)
     if (present(three_phase)) rule%three_phases = three_phase
+    rule%cycles_momentum = .true.
+    if (present(cycle_momentum)) rule%cycles_momentum = cycle_momentum
+    rule%base_momentum = real_or(base_momentum, 0.85_real64)
+    rule%max_momentum = real_or(max_momentum, 0.95_real64)
     if (.not. count_is_good(total_steps, 'total_steps', name, stat, errmsg)) return
     if (.not. factor_is_good(max_learning_rate, 'max_learning_rate', name, stat, errmsg)) return
     if (.not. is_good(rule%fraction >= 0 .and. rule%fraction <= 1, 'pct_start', 'a number from 0 to 1', rule%fraction, name, stat, &
       errmsg)) return
     if (.not. factor_is_good(divisor, 'div_factor', name, stat, errmsg)) return
     if (.not. factor_is_good(rule%gamma, 'final_div_factor', name, stat, errmsg)) return
+    if (.not. is_good(rule%base_momentum > 0 .and. rule%base_momentum < 1, 'base_momentum', 'a number between 0 and 1', &
+      rule%base_momentum, name, stat, errmsg)) return
+    if (.not. is_good(rule%max_momentum > 0 .and. rule%max_momentum < 1, 'max_momentum', 'a number between 0 and 1', &
+      rule%max_momentum, name, stat, errmsg)) return
     if (.not. choice(anneal_strategy, 'cos', 'linear', 'anneal_strategy', rule%linear, name, stat, errmsg)) return
     call begin(schedule, optim, rule, name, stat, errmsg, base=max_learning_rate / divisor)
   end subroutine torch_schedule_one_cycle

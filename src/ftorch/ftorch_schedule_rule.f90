@@ -20,6 +20,8 @@ module ftorch_schedule_rule
     integer, allocatable :: milestones(:)
     real(real64) :: gamma = 1, first = 1, last = 1, power = 1, lowest = 0, threshold = 0, eps = 0, fraction = 0
     logical :: linear = .false., three_phases = .false., maximize = .false., relative = .true.
+    logical :: cycles_momentum = .false.
+    real(real64) :: base_momentum = 0, max_momentum = 0
     ! What changes from step to step
     real(real64), allocatable :: base(:)  ! rates of the groups that the schedule started from
     integer :: epoch = -1
@@ -28,6 +30,7 @@ module ftorch_schedule_rule
     real(real64) :: best = 0
   contains
     procedure :: advance, restart, judge, remember, recall
+    procedure :: momentum => momentum_of_one_cycle
   end type schedule_rule
 
 contains
@@ -117,8 +120,41 @@ contains
     !! From base to `first` and down to `lowest` in two phases, or by way of the base in three.
     class(schedule_rule), intent(in) :: rule
     real(real64) :: rates(size(rule%base))
-    real(real64) :: ends(3), part, start
+    real(real64) :: part
     integer :: phase, n_phases
+    call locate(rule, phase, n_phases, part)
+    if (phase == 1) then
+      rates = between(rule%base, rule%first, part, rule%linear)
+    else if (phase == n_phases) then
+      rates = between(merge(rule%base, spread(rule%first, 1, size(rates)), rule%three_phases), rule%base / rule%gamma, part, &
+        rule%linear)
+    else
+      rates = between(rule%first, rule%base, part, rule%linear)
+    end if
+  end function one_cycle
+
+  pure real(real64) function momentum_of_one_cycle(rule) result(momentum)
+    !! Goes down when the rate goes up, then up again, and stays there in a third phase.
+    class(schedule_rule), intent(in) :: rule
+    real(real64) :: part
+    integer :: phase, n_phases
+    call locate(rule, phase, n_phases, part)
+    select case (phase)
+    case (1)
+      momentum = between(rule%max_momentum, rule%base_momentum, part, rule%linear)
+    case (2)
+      momentum = between(rule%base_momentum, rule%max_momentum, part, rule%linear)
+    case default
+      momentum = rule%max_momentum
+    end select
+  end function momentum_of_one_cycle
+
+  pure subroutine locate(rule, phase, n_phases, part)
+    !! Where in its cycle a rule is: the phase, and how much of it is over.
+    class(schedule_rule), intent(in) :: rule
+    integer, intent(out) :: phase, n_phases
+    real(real64), intent(out) :: part
+    real(real64) :: ends(3), start
     ends = [rule%fraction * rule%period - 1, real(rule%period - 1, real64), real(rule%period - 1, real64)]
     n_phases = 2
     if (rule%three_phases) then
@@ -131,26 +167,17 @@ contains
       start = ends(phase)
     end do
     part = (rule%epoch - start) / (ends(phase) - start)
-    if (phase == 1) then
-      rates = between(rule%base, spread(rule%first, 1, size(rates)))
-    else if (phase == n_phases) then
-      rates = between(merge(rule%base, spread(rule%first, 1, size(rates)), rule%three_phases), rule%base / rule%gamma)
+  end subroutine locate
+
+  elemental real(real64) function between(from, to, part, linear)
+    real(real64), intent(in) :: from, to, part
+    logical, intent(in) :: linear
+    if (linear) then
+      between = (to - from) * part + from
     else
-      rates = between(spread(rule%first, 1, size(rates)), rule%base)
+      between = to + (from - to) / 2 * (cos(pi * part) + 1)
     end if
-
-  contains
-
-    elemental real(real64) function between(from, to)
-      real(real64), intent(in) :: from, to
-      if (rule%linear) then
-        between = (to - from) * part + from
-      else
-        between = to + (from - to) / 2 * (cos(pi * part) + 1)
-      end if
-    end function between
-
-  end function one_cycle
+  end function between
 
   pure subroutine judge(rule, rates, metric)
     !! Plateau: lowers the rates when the metric has not improved for longer than `patience`.

@@ -4,7 +4,7 @@ module ftorch_schedule_type
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_capi, only: ctorch_optim_same
   use :: ftorch_error, only: refuse, settle
-  use :: ftorch_optim_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_rates, torch_optim
+  use :: ftorch_optim_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_momentum, set_rates, torch_optim
   use :: ftorch_schedule_rule, only: rule_one_cycle, rule_plateau, rule_size, schedule_rule
   use :: ftorch_types, only: torch_error_argument, torch_error_handle
   implicit none (type, external)
@@ -28,6 +28,7 @@ module ftorch_schedule_type
     procedure :: step => advance_schedule
     procedure :: get_state
     procedure :: set_state
+    procedure :: check_state
     procedure, private :: assign
     generic :: assignment(=) => assign
   end type torch_schedule
@@ -59,6 +60,7 @@ contains
     integer(c_int32_t) :: status
     integer :: i
     call get_rates(optim, rates, status)
+    if (status == 0 .and. rule%cycles_momentum) call set_momentum(optim, rule%max_momentum, status)
     if (status == 0) allocate (rule%base(size(rates)))
     do i = 1, size(rates)
       if (present(base) .and. status == 0) call set_base_learning_rate(optim, i, base, status)
@@ -167,7 +169,7 @@ contains
     real(real64), allocatable :: rates(:)
     character(len=:), allocatable :: reason
     integer(c_int32_t) :: status
-    integer :: i, epoch
+    integer :: i, epoch, turn
     if (self%mode == 0) then
       call refuse(torch_error_handle, name, 'the schedule is not initialised', stat, errmsg)
       return
@@ -191,20 +193,24 @@ contains
         ' steps is over', stat, errmsg)
       return
     end if
+    turn = 1 + count(self%milestones <= epoch)  ! whose it is in a sequence
     if (present(metric)) then
       call rules(1)%judge(rates, metric)
     else if (self%mode == sequential) then
-      i = 1 + count(self%milestones <= epoch)
       if (any(self%milestones == epoch)) then
-        call rules(i)%restart(rates)
+        call rules(turn)%restart(rates)
       else
-        call rules(i)%advance(rates, initial=.false.)
+        call rules(turn)%advance(rates, initial=.false.)
       end if
     else
       do i = 1, size(rules)
         call rules(i)%advance(rates, initial=.false.)
       end do
     end if
+    do i = 1, size(rules)
+      if (self%mode == sequential .and. i /= turn) cycle
+      if (status == 0 .and. rules(i)%cycles_momentum) call set_momentum(self%optim, rules(i)%momentum(), status)
+    end do
     if (status == 0) call set_rates(self%optim, rates, status)
     call settle(status, name, stat, errmsg)
     if (status /= 0) return
@@ -236,9 +242,29 @@ contains
     real(real64), intent(in) :: values(:)
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
+    integer :: i, width, found
+    call self%check_state(values, found, errmsg)
+    if (present(stat)) stat = found
+    if (found /= 0) then
+      if (.not. present(stat)) call self%check_state(values)  ! once more, to stop
+      return
+    end if
+    width = rule_size + size(self%rules(1)%base)
+    self%epoch = nint(values(2))
+    do i = 1, size(self%rules)
+      call self%rules(i)%recall(values(head_size + (i - 1) * width + 1:head_size + i * width))
+    end do
+  end subroutine set_state
+
+  subroutine check_state(self, values, stat, errmsg)
+    !! Whether set_state would take the values; changes nothing.
+    class(torch_schedule), intent(in) :: self
+    real(real64), intent(in) :: values(:)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
     character(len=*), parameter :: name = 'set_state of torch_schedule'
     real(real64), allocatable :: own(:)
-    integer :: i, width
+    integer :: width
     logical :: alike
     if (present(stat)) stat = 0
     if (self%mode == 0) then
@@ -251,16 +277,9 @@ contains
     alike = size(values) == size(own)
     if (alike) alike = all(nint(own([1, 3, 4])) == nint(values([1, 3, 4]))) .and. &
       all(nint(own(head_size + 1::width)) == nint(values(head_size + 1::width)))
-    if (.not. alike) then
-      call refuse(torch_error_argument, name, 'the ' // text(size(values)) // ' numbers belong to another kind of schedule', stat, &
-        errmsg)
-      return
-    end if
-    self%epoch = nint(values(2))
-    do i = 1, size(self%rules)
-      call self%rules(i)%recall(values(head_size + (i - 1) * width + 1:head_size + i * width))
-    end do
-  end subroutine set_state
+    if (.not. alike) call refuse(torch_error_argument, name, 'the ' // text(size(values)) // &
+      ' numbers belong to another kind of schedule', stat, errmsg)
+  end subroutine check_state
 
   pure function text(number)
     integer, intent(in) :: number

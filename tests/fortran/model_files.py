@@ -108,6 +108,21 @@ def write_all(folder: Path) -> None:
         warnings.simplefilter("ignore")
         _good(folder)
         _bad(folder)
+        _optimizers(folder)
+
+
+def _optimizers(folder: Path) -> None:
+    """Write saved optimizers in the first form of these files, which had the options of all groups in one place."""
+
+    def numbers(*values: float) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float64)
+
+    groups = {"group.1": numbers(0.25, 0, float("nan"), 1)}
+    place = "group.1.parameter.1."
+    torch.save({"sgd": numbers(0.9, 0), **groups, f"{place}momentum_buffer": numbers(3, 3)}, folder / "old_sgd.optim")
+    moments = {f"{place}{name}": numbers(1, 1) for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")}
+    step = {f"{place}step": torch.tensor(1.0)}
+    torch.save({"adam": numbers(0.9, 0.999, 1e-8), **groups, **step, **moments}, folder / "old_adam.optim")
 
 
 def _good(folder: Path) -> None:

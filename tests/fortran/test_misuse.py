@@ -15,8 +15,11 @@ import pytest
 
 from ..support import printed_flags
 from .conftest import HERE, Build, Run
-from .misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, TABLE, Row
+from .misuse_state_table import STATES
+from .misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, Row
+from .misuse_table import TABLE as CALLS
 
+TABLE = CALLS | STATES
 ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows]
 STOP_ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows if row.status]
 

@@ -68,9 +68,20 @@ int32_t ctorch_optim_step_closure(const ctorch_optim *optim, ctorch_closure clos
 /** Forgets the gradients of all parameters. */
 int32_t ctorch_optim_zero_grad(const ctorch_optim *optim);
 
-/** Adds parameters with a learning rate and a weight decay of their own. */
+/**
+ * Adds parameters with a learning rate, a weight decay and options of their own: `names` are those of the arguments that made
+ * the optimizer, separated by commas ("momentum,dampening"). What is not among them is as the optimizer was made.
+ */
 int32_t ctorch_optim_add_group(const ctorch_optim *optim, const ctorch_tensor parameters[], int32_t n_parameters,
-                               int32_t whole_model, double learning_rate, double weight_decay);
+                               int32_t whole_model, double learning_rate, double weight_decay, const char *names,
+                               int64_t names_length, const double values[], int32_t n_values);
+
+/** A number of a group's rule, by the name of the argument that gave it ("momentum", "beta_1"). */
+int32_t ctorch_optim_option(const ctorch_optim *optim, int32_t group, const char *name, int64_t name_length, double *value);
+
+/** Sets such a number of a group, or of all (group 0). A momentum that was zero stays zero, and one that was not does not
+ * become it. */
+int32_t ctorch_optim_set_option(const ctorch_optim *optim, int32_t group, const char *name, int64_t name_length, double value);
 
 /** Learning rate and weight decay that the optimizer was made with. */
 int32_t ctorch_optim_defaults(const ctorch_optim *optim, double *learning_rate, double *weight_decay);
