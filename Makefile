@@ -77,10 +77,12 @@ test-long: setup
 	$(MAKE) install-all
 	$(python) -m pytest -n 2 --timeout=14400 $(TESTS)
 
+# A missed bar does not keep the others from being measured.
 bench: install
-	$(python) benchmarks/run.py $(if $(LONG),--long)
-	$(python) benchmarks/bench_operators.py
-	$(python) benchmarks/train_run.py
+	failed=0; \
+	$(python) benchmarks/run.py $(if $(LONG),--long) || failed=$$?; \
+	for part in bench_operators train_run; do $(python) benchmarks/$$part.py || failed=$$?; done; \
+	exit $$failed
 
 lint:
 	scripts/setup dev

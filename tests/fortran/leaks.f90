@@ -59,7 +59,7 @@ contains
     call torch_tensor_ones(a, 1, [100_int64], torch_kFloat32, torch_kCPU)
     call torch_tensor_ones(b, 1, [100_int64], torch_kFloat32, torch_kCPU)
     do i = 1, n
-      c = a + b * a - (-b)
+      c = a * b + a
     end do
     if (torch_live_handles(torch_handle_tensor) /= 3) error stop 'intermediate results are alive'
   end subroutine expressions
@@ -74,7 +74,7 @@ contains
     a = torch_ones([100])
     b = torch_full([100], 0.5)
     do i = 1, n
-      c = a * b + a
+      c = a + b * a - (-b)
       c = torch_exp(-c) * 2 + array - b ** 2.0
       c = torch_sum(torch_reshape(torch_cat([a + b, b, torch_slice(a, 1, 1, 50)]), [25, 10]), dim=1)
       call torch_split(a * b, [40, 60], 1, parts)

@@ -1,5 +1,6 @@
 module optimizers_kit
-  !! 200 steps of one optimizer on a small network in double precision: one loss per line, then the weights. Python does the same.
+  !! 200 steps of one optimizer on a small network in double precision, a regression for L-BFGS: one loss per line, then the
+  !! weights. Python does the same.
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch
   implicit none (type, external)
@@ -11,6 +12,8 @@ module optimizers_kit
   type(torch_model) :: network
   type(torch_optim) :: optim
   type(torch_tensor) :: input(1), expected
+  type(torch_tensor), allocatable :: weights(:)
+  logical :: penalized
 
 contains
 
@@ -19,10 +22,10 @@ contains
     logical, intent(in) :: resumed
       !! Whether another optimizer takes over in the middle, with what the first one saved
     real(real64), target :: x(samples, 3), y(samples, 2)
-    type(torch_tensor) :: loss, weights(4)
+    type(torch_tensor) :: loss
     type(torch_ema) :: ema
     real(real64), pointer :: first(:, :)
-    integer :: i, j, k, n, stat
+    integer :: i, j, k, stat
     character(len=200) :: errmsg
     do i = 1, samples
       do j = 1, 3
@@ -31,15 +34,20 @@ contains
       y(i, 1) = x(i, 1) * x(i, 2)
       y(i, 2) = x(i, 3)
     end do
-    call torch_model_load(network, 'perceptron64.pt', requires_grad=.true., is_training=.true.)
+    if (index(name, 'lbfgs') == 1) then
+      call torch_model_load(network, 'regression64.pt', requires_grad=.true., is_training=.true.)
+    else
+      call torch_model_load(network, 'perceptron64.pt', requires_grad=.true., is_training=.true.)
+    end if
+    penalized = name == 'rmsprop'
+    allocate (weights(torch_model_count_parameters(network)))
     call torch_tensor_from_array(input(1), x)
     call torch_tensor_from_array(expected, y)
     call torch_model_parameters(network, weights)
     call make(name, weights)
     if (name == 'ema') call torch_ema_create(ema, network, decay=0.95_real64)
-    n = merge(10, steps, index(name, 'lbfgs') == 1)
-    do k = 1, n
-      if (resumed .and. k == n / 2) then
+    do k = 1, steps
+      if (resumed .and. k == steps / 2) then
         call optim%save(name // '.optim')
         call make(name, weights)
         call optim%load(name // '.optim')
@@ -62,6 +70,7 @@ contains
     call torch_tensor_to_array(weights(1), first)
     print '(es25.16)', first
     call torch_delete(network)
+    call torch_delete(weights)
     call torch_delete(optim)
     call torch_delete(input)
     call torch_delete(expected)
@@ -121,8 +130,14 @@ contains
     integer, intent(inout) :: stat
     character(len=*), intent(inout) :: errmsg
     type(torch_tensor) :: output(1)
+    integer :: i
     call network%forward(input, output, requires_grad=.true., stat=stat, errmsg=errmsg)
     if (stat == 0) loss = torch_mean((output(1) - expected)**2)
+    if (stat == 0 .and. penalized) then
+      do i = 1, size(weights)
+        loss = loss + 0.01_real64 * torch_sum(weights(i)**2)
+      end do
+    end if
     if (stat == 0) call torch_tensor_backward(loss, stat=stat, errmsg=errmsg)
   end subroutine evaluate
 
@@ -158,7 +173,7 @@ contains
     case ('rmsprop')
       call torch_optim_RMSprop(optim, weights)
     case ('rmsprop_momentum')
-      call torch_optim_RMSprop(optim, weights, 1e-3_real64, 0.9_real64, 1e-5_real64, 0.1_real64, 0.7_real64)
+      call torch_optim_RMSprop(optim, weights, 1e-3_real64, 0.9_real64, 1e-2_real64, 0.1_real64, 0.7_real64)
     case ('rmsprop_centered')
       call torch_optim_RMSprop(optim, weights, 1e-3_real64, momentum=0.5_real64, centered=.true.)
     case ('lbfgs')

@@ -60,7 +60,7 @@ MAKERS: dict[str, Callable[[Parameters], optim.Optimizer]] = {
     "adagrad": lambda p: optim.Adagrad(p),
     "adagrad_options": lambda p: optim.Adagrad(p, 0.1, 0.05, 0.02, 0.3, 1e-3),
     "rmsprop": lambda p: optim.RMSprop(p),
-    "rmsprop_momentum": lambda p: optim.RMSprop(p, 1e-3, 0.9, 1e-5, 0.1, 0.7),
+    "rmsprop_momentum": lambda p: optim.RMSprop(p, 1e-3, 0.9, 1e-2, 0.1, 0.7),
     "rmsprop_centered": lambda p: optim.RMSprop(p, 1e-3, momentum=0.5, centered=True),
     "lbfgs": lambda p: optim.LBFGS(p),
     "lbfgs_options": lambda p: optim.LBFGS(p, 0.5, 8, 20, 1e-9, 1e-11, 4),
@@ -69,28 +69,37 @@ MAKERS: dict[str, Callable[[Parameters], optim.Optimizer]] = {
 }
 
 
+#: What they minimize is chosen so that it forgives rounding: one bit more in the data changes no number by more than this. A network
+#: at the end of L-BFGS or of RMSprop with tiny gradients is chaotic, there Python does not agree with Python.
+FORGIVING = 2e-7
+PENALTY = 0.01
+
+
 def data() -> tuple[Tensor, Tensor]:
     i, j = np.meshgrid(np.arange(1, SAMPLES + 1), np.arange(1, 4), indexing="ij")
     x = torch.from_numpy(np.sin((i * j).astype(np.float64)))
     return x, torch.stack([x[:, 0] * x[:, 1], x[:, 2]], 1)
 
 
-def network() -> nn.Module:
-    """A perceptron with the same weights every time."""
+def network(name: str) -> nn.Module:
+    """A regression for L-BFGS, else a perceptron, with the same weights every time."""
     torch.manual_seed(3)
-    return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)).double()
+    layers = [nn.Linear(3, 2)] if name.startswith("lbfgs") else [nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)]
+    return nn.Sequential(*layers).double()
 
 
-def trained_in_python(name: str) -> NDArray[np.float64]:
-    """Losses of all steps, then the first weights in Fortran's order."""
+def trained_in_python(name: str, change: float = 0.0) -> NDArray[np.float64]:
+    """Losses of all steps, then the first weights in Fortran's order; the data can be changed a little."""
 
     def losses() -> Iterator[float]:
-        for k in range(1, (10 if name.startswith("lbfgs") else STEPS) + 1):
+        for k in range(1, STEPS + 1):
 
             def closure() -> float:
                 if name != "accumulated" or k % 4 == 1:  # noqa: B023
                     optimizer.zero_grad()
                 loss = ((module(x) - y) ** 2).mean()
+                if name == "rmsprop":
+                    loss = loss + PENALTY * torch.stack([(p**2).sum() for p in parameters]).sum()
                 loss.backward()
                 return float(loss.detach())
 
@@ -107,23 +116,25 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
             averages[:] = [average.lerp(p.detach(), 0.05) for average, p in zip(averages, parameters, strict=True)]
             yield loss
 
-    module = network()
+    module = network(name)
     parameters: Parameters = list(module.parameters())
     averages: Parameters = [p.detach().clone() for p in parameters]
     optimizer = MAKERS[name](parameters)
     x, y = data()
+    x = x * (1 + change * torch.sign(torch.sin(torch.arange(x.numel(), dtype=torch.float64))).reshape(x.shape))
     every = list(losses())
     weights = averages[0] if name == "ema" else parameters[0].detach()
     return np.concatenate([every, weights.numpy().ravel(order="F")])
 
 
 @pytest.fixture(scope="module")
-def perceptron(models: Path) -> None:
-    """Write the network where the program looks for it."""
-    torch.jit.script(network()).save(str(models / "perceptron64.pt"))  # type: ignore[no-untyped-call]
+def networks(models: Path) -> None:
+    """Write the networks where the program looks for them."""
+    for name, file in (("sgd", "perceptron64.pt"), ("lbfgs", "regression64.pt")):
+        torch.jit.script(network(name)).save(str(models / file))  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.usefixtures("perceptron")
+@pytest.mark.usefixtures("networks")
 @pytest.mark.parametrize("name", MAKERS)
 def test_same_numbers_as_python(build: Build, run: Run, name: str) -> None:
     done = run(build("optimizers.f90"), name)
@@ -131,11 +142,18 @@ def test_same_numbers_as_python(build: Build, run: Run, name: str) -> None:
     found = np.array(done.stdout.split(), np.float64)
     expected = trained_in_python(name)
     np.testing.assert_allclose(found, expected, rtol=AGREEMENT, atol=0)
-    losses = expected[: -3 * 8]
-    assert losses[-1] < 0.99 * losses[1], "the network has learnt, so the numbers say something"
+    losses = expected[: -next(network(name).parameters()).numel()]
+    first = losses[1 if name.startswith("clip_norm") else 0]
+    assert losses[-1] < 0.99 * first, "the network has learnt, so the numbers say something"
 
 
-@pytest.mark.usefixtures("perceptron")
+@pytest.mark.parametrize("name", MAKERS)
+def test_problems_forgive_rounding(name: str) -> None:
+    exact, changed = trained_in_python(name), trained_in_python(name, float(np.finfo(np.float64).eps))
+    np.testing.assert_allclose(changed, exact, rtol=FORGIVING, atol=0)
+
+
+@pytest.mark.usefixtures("networks")
 @pytest.mark.parametrize("name", sorted(set(MAKERS) - {"groups"}))
 def test_resumed_is_identical(build: Build, run: Run, name: str) -> None:
     whole, resumed = (run(build("optimizers.f90"), name, how) for how in ("whole", "resumed"))
