@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "memory.h"
+
 using namespace ctorch;
 
 namespace ctorch {
@@ -146,6 +148,8 @@ int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, 
            " is an assumed-size array (declared with *), whose size nobody knows; pass a section "
            "with bounds, like a(1:n)");
   if (array.dtype == CTORCH_ARRAY_LOGICAL) return CTORCH_DTYPE_BOOL;
+  if (const auto bytes = c10::elementSize(scalar_type(array.dtype)); static_cast<int64_t>(bytes) != array.element_bytes)
+    fail(CTORCH_ERROR_ARGUMENT, noun, ": element_bytes is ", array.element_bytes, ", a ", label(array.dtype), " has ", bytes);
   if (dtype == CTORCH_DTYPE_DEFAULT) return array.dtype;
   if (dtype != array.dtype && storage_dtype(dtype) != array.dtype)
     fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': an array of ", label(array.dtype), " cannot hold ", label(dtype),
@@ -154,6 +158,8 @@ int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, 
 }
 
 ArrayView array_view(const ctorch_array& array, const char* noun) {
+  const auto rank = static_cast<size_t>(array.rank);
+  check_extent({array.shape, rank}, {array.byte_strides, rank}, 1, array.element_bytes, noun);
   ArrayView view;
   for (int32_t d = 0; d < array.rank; ++d) {
     view.shape.push_back(array.shape[d]);

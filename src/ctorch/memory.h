@@ -10,6 +10,10 @@ bool overlap(const at::Tensor& a, const at::Tensor& b);
 // The source itself, or a copy if writing the target element by element would change elements not yet read.
 at::Tensor apart(const at::Tensor& source, const at::Tensor& target);
 
+// Refuses a shape whose elements cannot be counted or lie further apart than addresses reach: PyTorch would end the process
+// over it. A step of one stride is `unit` bytes, an element is `element_bytes`.
+void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit, int64_t element_bytes, const char* noun);
+
 // Whether several elements are one place in memory, as those of expanded dimensions are.
 bool repeats(const at::Tensor& tensor);
 

@@ -41,9 +41,12 @@ Model::Model(const std::string& path, c10::Device device, bool requires_grad, bo
   }
   if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
   std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
+  if (spec_ && (spec_->inputs.size() < fewest_inputs_ || spec_->inputs.size() > most_inputs_))
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: it has ", spec_->inputs.size(), " inputs, forward takes ",
+         most_inputs_, "; export the model again");
   find_float_type();
   if (!extras_.golden.empty()) sampled_ = fingerprint();
-  if (spec_ && !is_training) warm_up();
+  if (spec_ && !is_training) spec_->check_outputs(warm_up().values);
 }
 
 Model::Model(const Model& other)
@@ -76,7 +79,11 @@ void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
     extras_.spec = spec_->json;
   }
   find_float_type();
-  if (spec_ && !backend_->is_training()) warm_up();
+  if (!spec_ || backend_->is_training()) return;
+  const Results results = warm_up();
+  if (!dtype || results.values.size() != spec_->outputs.size()) return;
+  spec_ = spec_->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
+  extras_.spec = spec_->json;
 }
 
 const TensorSpec* Model::output_spec(size_t index) const {
@@ -191,6 +198,9 @@ Model::Sample Model::golden_sample() const {
     return tensors;
   };
   Sample golden{list("inputs"), list("outputs")};
+  if (spec_ && golden.first.size() != spec_->inputs.size())
+    fail(CTORCH_ERROR_FILE, "the model's sample is damaged: it has ", golden.first.size(), " inputs, the contract ",
+         spec_->inputs.size(), "; export the model again");
   for (size_t i = 0; spec_ && i < golden.first.size(); ++i) golden.first[i] = golden.first[i].to(spec_->inputs.at(i).dtype);
   return golden;
 }
@@ -244,7 +254,7 @@ std::string Model::new_sample() const try {
 
 // The executor optimizes itself during the first calls. They happen here, on a copy, so that neither the model's state nor
 // the random numbers of the program notice.
-void Model::warm_up() const {
+Results Model::warm_up() const {
   constexpr int calls = 3;
   HostEnvironment host;
   c10::InferenceMode mode;
@@ -255,17 +265,21 @@ void Model::warm_up() const {
   } else {
     for (const auto& input : spec_->inputs) {
       c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
-      for (const auto& dim : input.dims)
-        shape.push_back(dim.symbol < 0 ? dim.size : spec_->symbols[static_cast<size_t>(dim.symbol)].min);
+      for (const auto& dim : input.dims) {
+        const Symbol* symbol = dim.symbol < 0 ? nullptr : &spec_->symbols[static_cast<size_t>(dim.symbol)];
+        shape.push_back(symbol ? std::clamp<int64_t>(1, symbol->min, symbol->max) : dim.size);
+      }
       inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
     }
   }
   const auto copy = backend_->clone();
+  Results results;
   for (int call = 0; call < calls; ++call) {
-    Results results;
+    results.values.clear();
     std::vector<at::Tensor> consumed = inputs;
     copy->run(consumed, results);
   }
+  return results;
 }
 
 double Model::self_test() const {

@@ -54,7 +54,7 @@ class Model {
   void find_float_type();
   uint64_t fingerprint() const;
   void check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const;
-  void warm_up() const;
+  Results warm_up() const;                                                     // what the last run returned
   using Sample = std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>>;  // inputs and outputs
   Sample golden_sample() const;
   std::string new_sample() const;

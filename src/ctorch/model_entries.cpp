@@ -45,6 +45,11 @@ void detach_aliases(Results& results, c10::ArrayRef<const at::Tensor*> targets) 
   }
 }
 
+// Whether what is written into one is written into the other.
+bool same_place(const at::Tensor& a, const at::Tensor& b) {
+  return a.numel() > 0 && b.numel() > 0 && a.device() == b.device() && a.const_data_ptr() == b.const_data_ptr();
+}
+
 // Puts results in the order of the wanted names and tells where each stood.
 void select(const Model& model, Results& results, const char* names, int64_t width, c10::SmallVectorImpl<size_t>& places) {
   c10::SmallVector<at::Tensor, 4> chosen;
@@ -133,6 +138,9 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
     for (int32_t i = 0; i < n_outputs; ++i) {
       const bool given = outputs[i].id != 0 && !requires_grad;
       targets.push_back(given ? &tensors().get(outputs[i].id, "output", i + 1).value : nullptr);
+      for (int32_t j = 0; given && j < i; ++j)
+        if (targets[static_cast<size_t>(j)] && same_place(*targets.back(), *targets[static_cast<size_t>(j)]))
+          fail(CTORCH_ERROR_ARGUMENT, "outputs ", j + 1, " and ", i + 1, " are the same tensor or lie at the same address");
       hands_over |= !given;
     }
 

@@ -9,6 +9,15 @@ namespace {
 
 constexpr int known_format = 1;
 
+// A size, which no file may make negative, fractional or larger than can be counted.
+int64_t whole(const nlohmann::json& value, const char* what) {
+  if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX) ||
+      value.get<int64_t>() < 0)
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", what, " is ", value.dump(),
+         ", expected a whole number that is not negative; export the model again");
+  return value.get<int64_t>();
+}
+
 int32_t symbol_index(Spec& spec, const std::string& name) {
   for (size_t i = 0; i < spec.symbols.size(); ++i)
     if (spec.symbols[i].name == name) return static_cast<int32_t>(i);
@@ -27,7 +36,7 @@ TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
     if (dim.is_string())
       tensor.dims.push_back({-1, symbol_index(spec, dim.get<std::string>())});
     else
-      tensor.dims.push_back({dim.get<int64_t>(), -1});
+      tensor.dims.push_back({whole(dim, "a size"), -1});
   }
   return tensor;
 }
@@ -46,8 +55,11 @@ Spec Spec::parse(const std::string& text) {
     if (auto symbols = json.find("symbols"); symbols != json.end()) {
       for (const auto& [name, range] : symbols->items()) {
         auto& symbol = spec.symbols[static_cast<size_t>(symbol_index(spec, name))];
-        if (range.contains("min") && range["min"].is_number()) symbol.min = range["min"].get<int64_t>();
-        if (range.contains("max") && range["max"].is_number()) symbol.max = range["max"].get<int64_t>();
+        if (range.contains("min") && !range["min"].is_null()) symbol.min = whole(range["min"], "a smallest size");
+        if (range.contains("max") && !range["max"].is_null()) symbol.max = whole(range["max"], "a largest size");
+        if (symbol.min > symbol.max)
+          fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", name, " may be ", symbol.min, " to ", symbol.max,
+               "; export the model again");
       }
     }
     for (const auto& entry : json.at("inputs")) spec.inputs.push_back(parse_tensor(spec, entry));
@@ -88,6 +100,23 @@ Spec Spec::with_dtype(c10::ScalarType from, c10::ScalarType to) const {
     for (auto& entry : changed.at(side))
       if (entry.at("dtype") == label(from)) entry["dtype"] = label(to);
   return parse(changed.dump());
+}
+
+Spec Spec::with_output_dtypes(c10::ArrayRef<at::Tensor> results) const {
+  auto changed = nlohmann::json::parse(json);
+  for (size_t i = 0; i < outputs.size(); ++i) changed.at("outputs").at(i)["dtype"] = label(results[i].scalar_type());
+  return parse(changed.dump());
+}
+
+void Spec::check_outputs(c10::ArrayRef<at::Tensor> results) const {
+  if (results.size() != outputs.size())
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: it has ", outputs.size(), " outputs, forward returns ",
+         results.size(), "; export the model again");
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (results[i].dim() != static_cast<int64_t>(outputs[i].dims.size()) || results[i].scalar_type() != outputs[i].dtype)
+      fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", port_words("output", i, &outputs[i]), " is ",
+           label(outputs[i].dtype), " ", shape_words(outputs[i]), ", forward returns ", describe(results[i]),
+           "; export the model again");
 }
 
 void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const {

@@ -45,6 +45,12 @@ struct Spec {
   // The contract after the weights went from one dtype to another: inputs and outputs of the old dtype are of the new one.
   Spec with_dtype(c10::ScalarType from, c10::ScalarType to) const;
 
+  // The contract with outputs of the dtypes that the network was seen to return.
+  Spec with_output_dtypes(c10::ArrayRef<at::Tensor> results) const;
+
+  // Whether a file's contract and its network agree: number, rank and dtype of what forward returned.
+  void check_outputs(c10::ArrayRef<at::Tensor> results) const;
+
   // Checks one input against its declaration, binding symbols; dtype is left to the caller when it converts.
   void check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const;
 

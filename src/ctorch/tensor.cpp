@@ -3,6 +3,7 @@
 #include <ATen/core/Formatting.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "memory.h"
@@ -114,9 +115,13 @@ int32_t ctorch_tensor_from_blob(void* data, int32_t rank, const int64_t shape[],
     require(tensor, "tensor");
     const auto sizes = checked_shape(rank, shape);
     const c10::Device where = device(device_type, device_index);
-    if (!data && c10::multiply_integers(sizes) > 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'data' is a null pointer");
+    const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+    if (!data && !empty) fail(CTORCH_ERROR_ARGUMENT, "argument 'data' is a null pointer");
     if (rank > 0) require(strides, "strides");
     const c10::IntArrayRef steps(strides, static_cast<size_t>(rank));
+    const auto element_bytes = static_cast<int64_t>(c10::elementSize(scalar_type(dtype)));
+    check_extent(sizes, steps, element_bytes, element_bytes,
+                 "argument 'tensor_shape'");  // first: strides made of it wrap around
     check_strides(steps);
     const bool wraps = where.is_cpu() || on_device;
     const c10::Device memory = wraps ? where : c10::Device(c10::kCPU);

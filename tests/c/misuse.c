@@ -210,8 +210,32 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   a.element_bytes = 4;
   a.order = 9;
   FAILS(ctorch_tensor_from_array(&a, -1, 0, -1, 0, 0, &none), ARGUMENT, "order");
+  a.order = CTORCH_ORDER_INDEX;
+  a.element_bytes = 1;
+  FAILS(ctorch_tensor_from_array(&a, -1, 0, -1, 0, 0, &none), ARGUMENT, "element_bytes is 1, a float32 has 4");
   FAILS(ctorch_model_parameters(m, out, -2), ARGUMENT, "parameters");
   FAILS(ctorch_model_load("no.pt", 5, 0, -1, 0, 0, NULL), ARGUMENT, NULL_POINTER);
+}
+
+/* Sizes that no memory has: an error, not the end of the process. */
+static void huge_shapes(const ctorch_model *m) {
+  const int64_t huge[2] = {INT64_MAX, 4}, strides[2] = {4, 1}, one[1] = {3}, far[1] = {INT64_MAX}, nothing[2] = {0, 4};
+  const int64_t square[2] = {INT64_C(1) << 32, INT64_C(1) << 32}, still[2] = {0, 0};
+  float data[4] = {1, 2, 3, 4};
+  ctorch_tensor none = {0};
+  ctorch_array a = array_of(data, 2, INT64_MAX, 4), y = array_of(data, 2, 2, 2);
+  FAILS(ctorch_tensor_from_blob(data, 2, huge, strides, 6, 0, -1, 0, 0, &none), ARGUMENT, "'tensor_shape': [9223372036854775807, 4]");
+  FAILS(ctorch_tensor_from_blob(NULL, 2, huge, strides, 6, 0, -1, 0, 0, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_tensor_from_blob(data, 1, one, far, 6, 0, -1, 0, 0, &none), ARGUMENT, "does not fit into memory");
+  FAILS(ctorch_tensor_from_blob(data, 2, square, still, 6, 0, -1, 0, 0, &none), ARGUMENT, "does not fit into memory");
+  FAILS(ctorch_tensor_from_array(&a, -1, 0, -1, 0, 0, &none), ARGUMENT, "data_in: [9223372036854775807, 4]");
+  FAILS(ctorch_model_infer(m, &a, &y, 0), ARGUMENT, "x: [9223372036854775807, 4]");
+  FAILS(ctorch_model_infer(m, &y, &a, 0), ARGUMENT, "y: [9223372036854775807, 4]");
+  a.shape[0] = 2;
+  a.byte_strides[1] = INT64_MAX - 3;
+  FAILS(ctorch_tensor_from_array(&a, -1, 0, -1, 0, 0, &none), ARGUMENT, "does not fit into memory");
+  WORKS(ctorch_tensor_from_blob(NULL, 2, nothing, strides, 6, 0, -1, 0, 0, &none));
+  WORKS(ctorch_tensor_delete(&none));
 }
 
 static int32_t no_loss(void *context, ctorch_tensor *loss) {
@@ -283,6 +307,7 @@ int main(int argc, char **argv) {
   null_pointers(&t, &m);
   wrong_handles(&t, &m);
   wrong_codes(&t, &m);
+  huge_shapes(&m);
   optimizers();
 
   /* After all that everything still works. */

@@ -23,7 +23,9 @@ contains
       scenario('y_derived', y_derived), scenario('x_logical', x_logical), scenario('x_unallocated', x_unallocated), &
       scenario('y_unassociated', y_unassociated), scenario('x_assumed_size', x_assumed_size), &
       scenario('x_backwards', x_backwards), scenario('y_backwards', y_backwards), scenario('permute_wrong', permute_wrong), &
-      scenario('two_inputs', two_inputs), scenario('two_outputs', two_outputs), scenario('not_loaded', not_loaded)]
+      scenario('two_inputs', two_inputs), scenario('two_outputs', two_outputs), scenario('not_loaded', not_loaded), &
+      scenario('converts', converts), scenario('x_zero_size', x_zero_size), scenario('y_zero_size', y_zero_size), &
+      scenario('zero_size', zero_size), scenario('y_assumed_size', y_assumed_size)]
   end function infer_scenarios
 
   subroutine x_shape(stat, errmsg)
@@ -259,6 +261,71 @@ contains
     x = 0
     call model%infer(x, y, stat=stat, errmsg=errmsg)
   end subroutine not_loaded
+
+  subroutine converts(stat, errmsg)
+    !! Arrays of real64 and a network of float32: converted on the way in and on the way out.
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real64), target :: x(2, 5), y(2, 3)
+    type(torch_model) :: model
+    x = reshape([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [2, 5])
+    y = 0
+    call torch_model_load(model, 'linear.pt')
+    call model%infer(x, y, convert=.true., stat=stat, errmsg=errmsg)
+    call expect(all(abs(y - reshape([95, 110, 191, 221, 287, 332], [2, 3])) <= 0), 'exact numbers')
+    y = 0
+    call model%infer(x(2, :), y(2, :), convert=.true.)
+    call expect(all(abs(y(2, :) - [110, 221, 332]) <= 0) .and. all(abs(y(1, :)) <= 0), 'one sample, into a section')
+  end subroutine converts
+
+  subroutine x_zero_size(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real32), target :: x(0, 5), y(0, 3)
+    call infer(x, y, stat, errmsg)
+  end subroutine x_zero_size
+
+  subroutine y_zero_size(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real32), target :: x(2, 5), y(2, 0)
+    x = 0
+    call infer(x, y, stat, errmsg)
+  end subroutine y_zero_size
+
+  subroutine zero_size(stat, errmsg)
+    !! A part of the domain without a single column: nothing to do, where the contract allows it or there is none.
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_model) :: model
+    real(real32), target :: x(5, 0), y(3, 0)
+    real(real32), allocatable, target :: a(:, :), b(:, :)
+    call torch_model_load(model, 'linear_plain.pt')
+    call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+    call torch_model_load(model, 'zero.pt')
+    allocate (a(0, 5), b(0, 3))
+    call model%infer(a, b, stat=stat, errmsg=errmsg)
+  end subroutine zero_size
+
+  subroutine y_assumed_size(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real32), target :: y(2, 3)
+    y = -1
+    call into_without_end(y, stat, errmsg)
+    call expect(all(abs(y + 1) <= 0), 'nothing was written')
+  end subroutine y_assumed_size
+
+  subroutine into_without_end(y, stat, errmsg)
+    real(real32), target, intent(inout) :: y(2, *)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real32), target :: x(2, 5)
+    type(torch_model) :: model
+    x = 0
+    call torch_model_load(model, 'linear.pt')
+    call model%infer(x, y, stat=stat, errmsg=errmsg)
+  end subroutine into_without_end
 
   subroutine infer(x, y, stat, errmsg)
     !! Between any two arrays, through the linear model.

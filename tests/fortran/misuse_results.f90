@@ -28,7 +28,9 @@ contains
       scenario('copy_unallocated', copy_unallocated), scenario('copy_backwards', copy_backwards), &
       scenario('copy_dtype_argument', copy_dtype_argument), scenario('blob_null', blob_null), &
       scenario('blob_backwards', blob_backwards), scenario('blob_strides_count', blob_strides_count), &
-      scenario('blob_ndims', blob_ndims), scenario('blob_layout', blob_layout)]
+      scenario('blob_ndims', blob_ndims), scenario('blob_layout', blob_layout), scenario('blob_huge', blob_huge), &
+      scenario('blob_huge_stride', blob_huge_stride), scenario('stops_blob_huge', stops_blob_huge), &
+      scenario('copy_zero_size', copy_zero_size), scenario('copy_assumed_size', copy_assumed_size)]
   end function result_scenarios
 
   subroutine make(t, a)
@@ -275,6 +277,63 @@ contains
     real(real64), target :: a(2, 3)
     call torch_tensor_from_pointer(t, c_loc(a), 2, [2_int64, 3_int64], [1, 3], torch_kFloat64, stat=stat, errmsg=errmsg)
   end subroutine blob_layout
+
+  subroutine blob_huge(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor) :: t
+    real(real64), target :: a(3)
+    call torch_tensor_from_pointer(t, c_loc(a), 2, [huge(1_int64), 4_int64], torch_kFloat64, stat=stat, errmsg=errmsg)
+  end subroutine blob_huge
+
+  subroutine blob_huge_stride(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor) :: t
+    real(real64), target :: a(3)
+    call torch_tensor_from_pointer(t, c_loc(a), 1, [3_int64], torch_kFloat64, strides=[huge(1_int64)], stat=stat, errmsg=errmsg)
+  end subroutine blob_huge_stride
+
+  subroutine stops_blob_huge(stat, errmsg)
+    !! The function of 2023. Its strides are made of the extents, and wrap around here.
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor) :: t
+    real(real64), target :: a(3)
+    if (present(errmsg)) errmsg = ''
+    t = torch_tensor_from_blob(c_loc(a), 3, [4_int64, huge(1_int64), 4_int64], torch_kFloat64, torch_kCPU)
+    call succeed(stat)
+  end subroutine stops_blob_huge
+
+  subroutine copy_zero_size(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor) :: t
+    real(real64), target :: a(0, 3)
+    real(real64), allocatable, target :: b(:, :)
+    allocate (b(0, 3))
+    call torch_tensor_from_array(t, a)
+    call torch_tensor_copy_to(t, b, stat=stat, errmsg=errmsg)
+  end subroutine copy_zero_size
+
+  subroutine copy_assumed_size(stat, errmsg)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    real(real64), target :: b(2, 3)
+    b = 0
+    call copy_without_end(b, stat, errmsg)
+    call expect(all(abs(b) <= 0), 'nothing was written')
+  end subroutine copy_assumed_size
+
+  subroutine copy_without_end(b, stat, errmsg)
+    real(real64), target, intent(inout) :: b(2, *)
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(torch_tensor) :: t
+    real(real64), target :: a(2, 3)
+    call make(t, a)
+    call torch_tensor_copy_to(t, b, stat=stat, errmsg=errmsg)
+  end subroutine copy_without_end
 
 end module misuse_results_scenarios
 

@@ -104,6 +104,10 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("blob_strides_count", ARGUMENT, "'strides': expected as many as 'ndims' says"),
         Row("blob_ndims", ARGUMENT, "expected 2 extents (argument 'ndims'), got 1"),
         Row("blob_layout", ARGUMENT, "'layout': expected each dimension from 1 to 'ndims' once"),
+        Row("copy_zero_size", SUCCESS),
+        Row("copy_assumed_size", ARGUMENT, "data_out is an assumed-size array"),
+        Row("blob_huge", ARGUMENT, "'tensor_shape': [9223372036854775807, 4] in steps of [4, 1] elements does not fit into memory"),
+        Row("blob_huge_stride", ARGUMENT, "[3] in steps of [9223372036854775807] elements does not fit into memory"),
     ),
     "tensors": (
         Row("ndims_wrong", ARGUMENT, "expected 3 extents (argument 'ndims'), got 2"),
@@ -157,6 +161,18 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("save_over_folder", FILE, "cannot write 'directory.pt': Is a directory"),
         Row("not_loaded", HANDLE, "model is not initialised"),
         Row("input_not_set", HANDLE, "input 1 is not initialised"),
+    ),
+    "outputs": (
+        Row("same_output", ARGUMENT, "outputs 1 and 2 are the same tensor"),
+        Row("same_output_address", ARGUMENT, "outputs 1 and 2 are the same tensor or lie at the same address"),
+        Row("output_sections", SUCCESS),
+        Row("nested_outputs", SUCCESS),
+        Row("list_outputs", SUCCESS),
+        Row("forward_converts", SUCCESS),
+        Row("dtype_kept", SUCCESS),
+        Row("save_no_name", FILE, "'filename' is empty"),
+        Row("save_long_name", FILE, "cannot write 'nnnn"),
+        Row("save_unusual_names", SUCCESS),
     ),
     "batches": (
         Row("every_sample_once", SUCCESS),
@@ -225,6 +241,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("two_inputs", ARGUMENT, "the model takes 2 inputs, got 1"),
         Row("two_outputs", ARGUMENT, "the model returns 2 outputs, got 1"),
         Row("not_loaded", HANDLE, "model is not initialised"),
+        Row("converts", SUCCESS),
+        Row("x_zero_size", ARGUMENT, "got float32 [0, 5]; batch may be 1 or more"),
+        Row("y_zero_size", ARGUMENT, "the model returns float32 [2, 3], the tensor given for it is float32 [2, 0]"),
+        Row("zero_size", SUCCESS),
+        Row("y_assumed_size", ARGUMENT, "y is an assumed-size array"),
     ),
     "handles": (
         Row("null_handle", HANDLE, "source is not initialised"),
@@ -292,6 +313,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("type_assignment", SUCCESS),
         Row("structure_constructor", SUCCESS),
         Row("allocate_source", HANDLE, "source is used after delete"),
+        Row("allocate_source_optimizer", HANDLE, "optimizer is used after delete"),
         Row("nested_types", SUCCESS),
         Row("arrays_of_tensors", SUCCESS),
         Row("own_function", SUCCESS),
@@ -400,6 +422,7 @@ STOPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("stops_associate_twice", "expression already consumed; assign it to a variable first"),
         ("stops_shape_of_expression", "the shape of an expression would vanish with it"),
     ),
+    "results": (("stops_blob_huge", "torch_tensor_from_blob: argument 'tensor_shape': [4, 9223372036854775807, 4]"),),
     "values": (("stops_self_assignment", "is used after delete"),),
     "derivatives": (
         ("stops_unrelated", "torch_jacobian: y does not depend on x: give the very variable that it was computed from"),
@@ -441,8 +464,18 @@ FILES: tuple[Row, ...] = (
     Row("contract_future.pt", FILE, "has format 99"),
     Row("contract_dtype.pt", FILE, "unknown dtype 'float8'"),
     Row("contract_type.pt", FILE, "contract is damaged"),
+    Row("contract_two_inputs.pt", FILE, "contract is damaged: it has 2 inputs, forward takes 1; export the model again"),
+    Row("contract_zero_inputs.pt", FILE, "contract is damaged: it has 0 inputs, forward takes 1"),
+    Row("contract_no_outputs.pt", FILE, "contract is damaged: it has 0 outputs, forward returns 1"),
+    Row("contract_output_rank.pt", FILE, "output 1 'rate' is float32 [batch], forward returns float32 [1, 3]"),
+    Row("contract_output_dtype.pt", FILE, "output 1 'rate' is float64 [batch, 3], forward returns float32 [1, 3]"),
+    Row("contract_negative.pt", FILE, "contract is damaged: a size is -5, expected a whole number"),
+    Row("contract_fraction.pt", FILE, "contract is damaged: a size is 5.5, expected a whole number"),
+    Row("contract_too_large.pt", FILE, "contract is damaged: a size is 9223372036854775808"),
+    Row("contract_range.pt", FILE, "contract is damaged: batch may be 10 to 1"),
+    Row("contract_range_text.pt", FILE, 'contract is damaged: a smallest size is "1"'),
     Row("n" * 5000 + ".pt", FILE, "File name too long"),
 )
 
 # Files whose names are unusual but right.
-GOOD_FILES = ("linear.pt", "modèle d'été/モデル.pt", "././././linear.pt")
+GOOD_FILES = ("linear.pt", "modèle d'été/モデル.pt", "././././linear.pt", "./" * 1500 + "linear.pt")

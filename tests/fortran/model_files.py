@@ -84,6 +84,28 @@ class Text(torch.nn.Module):
         return "text" if x.dim() else "no text"
 
 
+class Nested(torch.nn.Module):
+    """A tuple of a tensor, a list and a dictionary."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], dict[str, torch.Tensor]]:
+        return x * 1, [x * 2, x * 3], {"b": x * 4, "a": x * 5}
+
+
+class Several(torch.nn.Module):
+    """A list."""
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [x * 2, x * 3]
+
+
+class Narrow(Linear):
+    """Returns float32, whatever its weights are."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.layer(x)
+        return y.float()
+
+
 class NoForward(torch.nn.Module):
     """Can be scripted but not called."""
 
@@ -132,6 +154,8 @@ def _good(folder: Path) -> None:
         Pair(), [torch.ones(2, 3), torch.ones(2, 3)], folder / "pair.pt", inputs=["a[batch,3] float32", "b[batch,3] float32"]
     )
     pt2ts.export(Linear(), batch, folder / "unsampled.pt", golden=False)
+    pt2ts.export(Narrow(), batch, folder / "narrow.pt")
+    pt2ts.export(Linear(), batch, folder / "zero.pt", inputs=["state[batch,5] float32"], symbols={"batch": (0, None)})
     pt2ts.export(Stormy(), torch.ones(4, 8), folder / "stormy.pt")
     plain = {
         "linear_plain": Linear(),
@@ -142,6 +166,8 @@ def _good(folder: Path) -> None:
         "reversed": Reversed(),
         "raises": Raises(),
         "text": Text(),
+        "nested": Nested(),
+        "list": Several(),
         "noforward": NoForward(),
         "linear64": Linear().double(),
     }
@@ -176,6 +202,21 @@ def _bad(folder: Path) -> None:
     _with_contract(folder / "contract_dtype.pt", json.dumps(odd))
     odd["inputs"][0]["dtype"] = 32
     _with_contract(folder / "contract_type.pt", json.dumps(odd))
+    state, rate = spec["inputs"][0], spec["outputs"][0]
+    damage: dict[str, dict[str, object]] = {
+        "two_inputs": {"inputs": [state, state]},
+        "zero_inputs": {"inputs": []},
+        "no_outputs": {"outputs": []},
+        "output_rank": {"outputs": [{**rate, "shape": ["batch"]}]},
+        "output_dtype": {"outputs": [{**rate, "dtype": "float64"}]},
+        "negative": {"inputs": [{**state, "shape": ["batch", -5]}]},
+        "fraction": {"inputs": [{**state, "shape": ["batch", 5.5]}]},
+        "too_large": {"inputs": [{**state, "shape": ["batch", 2**63]}]},
+        "range": {"symbols": {"batch": {"min": 10, "max": 1}}},
+        "range_text": {"symbols": {"batch": {"min": "1", "max": None}}},
+    }
+    for name, changes in damage.items():
+        _with_contract(folder / f"contract_{name}.pt", json.dumps({**spec, **changes}))
 
 
 def _with_contract(path: Path, text: str) -> None:

@@ -125,7 +125,7 @@ def test_bad_file(build: Build, run: Run, row: Row) -> None:
     assert row.fragment in done.stderr
 
 
-@pytest.mark.parametrize("name", GOOD_FILES)
+@pytest.mark.parametrize("name", GOOD_FILES, ids=lambda name: name[:20])
 def test_unusual_name(build: Build, run: Run, name: str) -> None:
     done = run(build("load_file.f90"), name, "stat")
     assert done.stdout == "stat 0 \nlive 0\n"
