@@ -11,6 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operations.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
+COLUMNS = ("in Fortran", "in PyTorch", "arguments", "dtypes", "shape", "meaning")
+#: It belongs to the tensors, not to the table of operations.
+BY_HAND = "| `torch_tensor_zero` | `torch.Tensor.zero_` | `a` | all | of a | Sets all elements to zero. |"
+
 
 def shown(argument: Argument) -> str:
     """Return how an argument is written in the documentation: its name, what it is, and its default in Fortran."""
@@ -34,15 +38,17 @@ def row(op: Operation) -> str:
     required = [shown(a) for a in op.args if not a.shape.optional]
     results = [f"`{name.replace('[]', '(:)')}` *result*" for name in op.results]
     optional = [shown(a) for a in op.args if a.shape.optional]
-    return f"| {usage(op)} | `{op.torch}` | {', '.join(required + results + optional)} | {op.doc} |"
+    dtypes = op.dtypes.replace(" ", ", ")
+    return f"| {usage(op)} | `{op.torch}` | {', '.join(required + results + optional)} | {dtypes} | {op.shape} | {op.doc} |"
 
 
 def tables(table: list[Operation]) -> str:
     """Return one table per group."""
     parts = []
     for group, rows in groupby(table, key=lambda op: op.group):
-        head = f"### {group[0].upper()}{group[1:]}\n\n| in Fortran | in PyTorch | arguments | meaning |\n|---|---|---|---|\n"
-        parts.append(head + "".join(row(op) + "\n" for op in rows))
+        head = f"### {group[0].upper()}{group[1:]}\n\n| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
+        lines = [row(op) for op in rows] + ([BY_HAND] if group == "in place" else [])
+        parts.append(head + "".join(line + "\n" for line in lines))
     return "\n".join(parts)
 
 

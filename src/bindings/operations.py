@@ -83,6 +83,8 @@ class Operation:
     results: tuple[str, ...] = ()
     in_place: bool = False
     generic: bool = True
+    dtypes: str = ""
+    shape: str = ""
 
     @property
     def procedure(self) -> str:
@@ -121,6 +123,11 @@ class Operation:
         return [a.actual.replace("integer_or(", "long_or(") if a.name in wide else a.actual for a in self.args]
 
     @property
+    def taken(self) -> list[str]:
+        """Dtypes that the first tensor may have, or the result where there is none."""
+        return [dtype for word in self.dtypes.split() for dtype in KINDS.get(word, (word,))]
+
+    @property
     def binary_operator(self) -> bool:
         """Whether it is an operator of two operands, with specifics for numbers and arrays."""
         return self.operator is not None and all(a.form == "operand" for a in self.args)
@@ -153,6 +160,14 @@ class Operation:
         text = " ".join(self.actuals() + self.actuals(long=True))
         return {name for name in HELPERS if f"{name}(" in text}
 
+
+#: Words for several dtypes in the table.
+KINDS: dict[str, tuple[str, ...]] = {
+    "float": ("float16", "bfloat16", "float32", "float64"),
+    "integer": ("uint8", "int8", "int16", "int32", "int64"),
+    "complex": ("complex64", "complex128"),
+}
+KINDS["all"] = ("bool", *KINDS["integer"], *KINDS["float"], *KINDS["complex"])
 
 #: Fortran functions that turn dummy arguments into what C takes.
 HELPERS = (
@@ -204,13 +219,15 @@ def dump(table: Iterable[Operation]) -> str:
     return json.dumps([asdict(op) for op in table])
 
 
-def load(types: Path) -> list[Operation]:
-    """Read the table in the folder ``types`` outside of a template.
+def load(types: Path, name: str = "OPS") -> list[Operation]:
+    """Read a table in the folder ``types`` outside of a template.
 
     Parameters
     ----------
     types
         Folder of ``ops.fypp``.
+    name
+        ``OPS`` or ``LOSSES``.
 
     Returns
     -------
@@ -220,7 +237,7 @@ def load(types: Path) -> list[Operation]:
     tool = Path(sys.executable).parent / "fypp"
     command = [str(tool), "-I", str(types), "-M", str(Path(__file__).parent), "-m", "operations", "--no-folding"]
     text = subprocess.run(
-        command, input="#:include 'ops.fypp'\n$:operations.dump(OPS)\n", text=True, check=True, stdout=subprocess.PIPE
+        command, input=f"#:include 'ops.fypp'\n$:operations.dump({name})\n", text=True, check=True, stdout=subprocess.PIPE
     ).stdout
     rows = json.loads(text)
     for row in rows:

@@ -22,3 +22,5 @@ def test_every_row_has_words() -> None:
     for op in operations.load(document.ROOT / "src/types"):
         assert document.row(op) in text
         assert op.doc.endswith("."), op.name
+        assert op.taken, op.name
+        assert op.shape, op.name

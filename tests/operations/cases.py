@@ -14,8 +14,7 @@ import operations
 from .runner import CODES, TABLE
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-REAL = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-ALL = (torch.float64, torch.float32, *(dtype for dtype in CODES if dtype not in REAL[:2]))
+ALL = (torch.float64, torch.float32, *(dtype for dtype in CODES if dtype not in (torch.float64, torch.float32)))
 KINDS = (np.int8, np.int16, np.int32, np.int64, np.float32, np.float64, np.complex64, np.complex128)
 MATRICES = {"solve", "inverse", "cholesky", "det", "svd", "eigh"}
 PRODUCTS = {"matmul", "bmm", "dot", "einsum", "linear", "conv1d", "conv2d"}
@@ -28,35 +27,39 @@ SYMMETRIC = {"cholesky", "eigh"}
 class Drawer:
     """Draws the arguments of one operation; ``smooth`` ones are float64 and away from where gradients jump."""
 
-    def __init__(self, draw: Draw, op: operations.Operation, *, smooth: bool) -> None:
-        self.draw, self.op, self.smooth = draw, op, smooth
+    def __init__(self, draw: Draw, op: operations.Operation, *, smooth: bool, dtype: torch.dtype | None = None) -> None:
+        self.op, self.smooth = op, smooth
+        self.chance = draw(st.randoms(use_true_random=True))  # one draw of hypothesis for all: a tenth of the time
         self.drawn: dict[str, Any] = {}
-        products = op.name in MATRICES | PRODUCTS
-        self.dtype = torch.float64 if smooth else draw(st.sampled_from(REAL[:2] if products else ALL))
-        if not smooth and products:
-            self.dtype = draw(st.sampled_from((torch.float64, torch.float32, torch.complex128)))
+        self.dtype = dtype or (torch.float64 if smooth else self.one(*(taken(op) or ALL)))
 
     def one(self, *choices: Any) -> Any:
         """Return one of the choices."""
-        return self.draw(st.sampled_from(choices))
+        return self.chance.choice(choices)
+
+    def maybe(self) -> bool:
+        """Return true every other time."""
+        return self.chance.random() < 0.5
+
+    def order(self, numbers: Sequence[int]) -> list[int]:
+        """Return numbers in any order."""
+        return self.chance.sample(numbers, len(numbers))
 
     def integer(self, low: int, high: int) -> int:
         """Return an integer of the interval."""
-        value: int = self.draw(st.integers(low, high))
-        return value
+        return self.chance.randint(low, high)
 
     def shape(self, ranks: tuple[int, int] = (0, 3)) -> list[int]:
-        """Return a shape; extents may be zero."""
-        shape: list[int] = self.draw(
-            st.lists(st.integers(1, 2) if self.smooth else st.integers(0, 3), min_size=ranks[0], max_size=ranks[1])
-        )
-        return shape
+        """Return a shape, seldom of rank 0; extents may be zero."""
+        lowest = min(self.one(1, 2, 1, 0), ranks[1])
+        rank = self.integer(max(ranks[0], lowest), ranks[1])
+        return self.chance.choices((2, 3, 1) if self.smooth else (2, 3, 5, 1, 0), k=rank)
 
     def tensor(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> torch.Tensor:
         """Return a tensor of many layouts: permuted, strided, with an offset."""
         dtype = dtype or self.dtype
         chance = torch.Generator().manual_seed(self.integer(0, 10**6))
-        order = self.draw(st.permutations(range(len(shape))))
+        order = self.order(range(len(shape)))
         step, offset = self.one(1, 1, 2), self.one(0, 0, 1)
         memory = torch.rand([offset + step * max(1, int(np.prod(shape)))], generator=chance, dtype=torch.float64) * 0.8 + 0.1
         if dtype.is_floating_point or dtype.is_complex:
@@ -64,7 +67,7 @@ class Drawer:
                 memory *= torch.randint(0, 2, memory.shape, generator=chance) * 2 - 1
             if not self.smooth:
                 memory *= self.one(1, 1, 3, 100)
-                if self.op.name not in MATRICES | PRODUCTS and self.draw(st.booleans()):
+                if self.op.name not in MATRICES | PRODUCTS and self.maybe():
                     memory[::3] = self.one(torch.nan, torch.inf, -torch.inf, 0.0, 0.5)
             values = memory.to(dtype)
             if dtype.is_complex:
@@ -97,9 +100,9 @@ class Drawer:
         if choice == "number" and not (number_taken and not others):
             return self.number(KINDS if self.op.operator else KINDS[:6])
         base = list(others[0].shape) if others else self.shape()
-        if others and self.draw(st.booleans()):
-            base = base[self.integer(0, len(base)) :] if self.draw(st.booleans()) else [self.one(1, n) for n in base]
-            if not in_place and self.draw(st.booleans()):
+        if others and self.maybe():
+            base = base[self.integer(0, len(base)) :] if self.maybe() else [self.one(1, n) for n in base]
+            if not in_place and self.maybe():
                 base = [self.integer(1, 2), *base]
         if choice == "array" and others and len(base) in (1, 2):
             kind = self.one(*KINDS) if not self.smooth else np.float64
@@ -124,13 +127,13 @@ class Drawer:
     def dims(self) -> list[int]:
         """Return different dimensions."""
         rank = self.rank()
-        chosen = self.draw(st.permutations(range(1, rank + 1)))[: self.integer(min(1, rank), rank)]
+        chosen = self.order(range(1, rank + 1))[: self.integer(min(1, rank), rank)]
         return [self.one(d, d - rank - 1) for d in chosen]
 
     def by_form(self, argument: operations.Argument) -> Any:
         """Return what an argument of a form can be."""
         form = argument.form
-        if form.endswith(("?", "=")) and form != "text=" and self.draw(st.booleans()):
+        if form.endswith(("?", "=")) and form != "text=" and self.maybe():
             return None
         match form.rstrip("?="):
             case "tensor":
@@ -149,9 +152,9 @@ class Drawer:
             case "newdim":
                 return self.dim(1)
             case "dims":
-                return self.dims() if form == "dims" or self.draw(st.booleans()) else self.dim()
+                return self.dims() if form == "dims" or self.maybe() else self.dim()
             case "dtype":
-                return self.one(*ALL)
+                return self.dtype
             case "device":
                 return 0
             case "text" | "integers" | "tensors":
@@ -160,9 +163,10 @@ class Drawer:
 
     def arguments(self) -> list[Any]:
         """Return values of all arguments."""
+        from .losses import LOSSES
         from .special import SPECIAL
 
-        if (whole := SPECIAL.get((self.op.name, ""))) is not None:
+        if (whole := LOSSES.get(self.op.name) or SPECIAL.get((self.op.name, ""))) is not None:
             return list(whole(self))
         for argument in self.op.args:
             special = SPECIAL.get((self.op.name, argument.name))
@@ -170,11 +174,16 @@ class Drawer:
         return list(self.drawn.values())
 
 
+def taken(op: operations.Operation) -> tuple[torch.dtype, ...]:
+    """Return the dtypes that the table names for the first tensor of an operation."""
+    return tuple(dtype for dtype in ALL if str(dtype).removeprefix("torch.") in op.taken)
+
+
 def _dtype_of(kind: type[np.generic]) -> torch.dtype:
     return torch.from_numpy(np.zeros(1, kind)).dtype
 
 
 @st.composite
-def arguments(draw: Draw, entry: str, *, smooth: bool = False) -> list[Any]:
-    """Examples of the arguments of an operation."""
-    return Drawer(draw, TABLE[entry], smooth=smooth).arguments()
+def arguments(draw: Draw, entry: str, *, smooth: bool = False, dtype: torch.dtype | None = None) -> list[Any]:
+    """Examples of the arguments of an operation, of all dtypes that it takes unless one is given."""
+    return Drawer(draw, TABLE[entry], smooth=smooth, dtype=dtype).arguments()

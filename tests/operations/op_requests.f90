@@ -6,7 +6,8 @@ module op_requests
   implicit none (type, external)
   private
 
-  public :: slot, slots, spelling, gradients, open_streams, next_request, answer, fail, max_results, count_results
+  public :: slot, slots, spelling, gradients, open_streams, next_request, answer, answer_number, fail, max_results, count_results
+  public :: count_variables, get_variables, set_variables, weighted_sum
 
   integer, parameter :: max_slots = 10, max_results = 16, max_rank = 15
   integer(int32), parameter :: absent = 0, a_tensor = 1, a_number = 2, an_integer = 3, integers = 4, a_flag = 5, a_text = 6, &
@@ -24,6 +25,8 @@ module op_requests
     integer(int64), allocatable :: shape(:)
     integer(int32) :: dtype = -1
     integer(int8), pointer :: memory(:) => null()
+    logical :: varies = .false.
+      !! Whether the gradient check moves it
   end type slot
 
   type(slot), target :: slots(max_slots)
@@ -186,10 +189,7 @@ contains
         call write_tensor(results(i))
       end do
     else
-      total = torch_sum(results(1) * slots(given)%tensors(1))
-      do i = 2, size(results)
-        total = total + torch_sum(results(i) * slots(given)%tensors(i))
-      end do
+      total = weighted_sum(results)
       call torch_tensor_backward(total)
       write (output) 1_int32, gradients
       do i = 1, given - 1
@@ -199,6 +199,79 @@ contains
     end if
     flush (output)
   end subroutine answer
+
+  subroutine answer_number(number)
+    real(real64), intent(in) :: number
+    write (output) 1_int32, 1_int32, int(torch_kFloat64, int32), 0_int32, 8_int64, number
+    flush (output)
+  end subroutine answer_number
+
+  function weighted_sum(results) result(total)
+    !! The weights follow the arguments.
+    type(torch_tensor), intent(in) :: results(:)
+    type(torch_tensor) :: total
+    integer :: i
+    total = torch_sum(results(1) * slots(given)%tensors(1))
+    do i = 2, size(results)
+      total = total + torch_sum(results(i) * slots(given)%tensors(i))
+    end do
+    call torch_tensor_yield(total)
+  end function weighted_sum
+
+  integer function count_variables()
+    !! How many tensors among the arguments require gradients. Those that are set later require them, too.
+    integer :: i, k
+    count_variables = 0
+    do i = 1, given - 1
+      slots(i)%varies = .false.
+      if (associated(slots(i)%tensor)) slots(i)%varies = torch_tensor_requires_grad(slots(i)%tensor)
+      if (slots(i)%varies) count_variables = count_variables + 1
+      if (.not. associated(slots(i)%tensors)) cycle
+      slots(i)%varies = all([(torch_tensor_requires_grad(slots(i)%tensors(k)), k=1, size(slots(i)%tensors))])
+      if (slots(i)%varies) count_variables = count_variables + size(slots(i)%tensors)
+    end do
+  end function count_variables
+
+  subroutine get_variables(variables)
+    type(torch_tensor), intent(inout) :: variables(:)
+    integer :: i, k, n
+    n = 0
+    do i = 1, given - 1
+      if (.not. slots(i)%varies) cycle
+      if (associated(slots(i)%tensor)) then
+        n = n + 1
+        variables(n) = slots(i)%tensor
+        cycle
+      end if
+      do k = 1, size(slots(i)%tensors)
+        n = n + 1
+        variables(n) = slots(i)%tensors(k)
+      end do
+    end do
+  end subroutine get_variables
+
+  subroutine set_variables(variables, symmetric)
+    !! Puts others in their places, not into their memory. Symmetric ones are made so, inside of what is differentiated.
+    type(torch_tensor), intent(in) :: variables(:)
+    logical, intent(in) :: symmetric
+    integer :: i, k, n
+    n = 0
+    do i = 1, given - 1
+      if (.not. slots(i)%varies) cycle
+      if (associated(slots(i)%tensor)) then
+        n = n + 1
+        call torch_delete(slots(i)%tensor)
+        slots(i)%tensor = torch_clone(variables(n))
+        if (symmetric) slots(i)%tensor = (variables(n) + torch_transpose(variables(n), -1, -2)) / 2
+        cycle
+      end if
+      call torch_delete(slots(i)%tensors)
+      do k = 1, size(slots(i)%tensors)
+        n = n + 1
+        slots(i)%tensors(k) = torch_clone(variables(n))
+      end do
+    end do
+  end subroutine set_variables
 
   subroutine write_gradients(inputs)
     type(torch_tensor), intent(in) :: inputs(:)

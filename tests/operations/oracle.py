@@ -11,6 +11,7 @@ import torch
 
 import operations
 
+from .losses import REDUCTIONS
 from .runner import TABLE
 
 
@@ -66,6 +67,8 @@ IRREGULAR: dict[str, Callable[..., Any]] = {
     "conv1d": lambda x, w, bias=None, **rest: torch.nn.functional.conv1d(x, w, bias, **rest),
     "conv2d": lambda x, w, bias=None, **rest: torch.nn.functional.conv2d(x, w, bias, **rest),
 }
+#: Arguments that have another name in PyTorch.
+RENAMED = {"reduction_type": "reduction"}
 NUMBERS_ON_BOTH_SIDES = {"sub", "div", "eq", "ne", "lt", "le", "gt", "ge", "minimum", "maximum", "atan2", "add", "mul"}
 
 
@@ -85,6 +88,8 @@ def _meaning(value: Any, form: str) -> Any:
         return value.item()
     if isinstance(value, np.ndarray):
         return torch.from_numpy(value)
+    if form == "reduction=":
+        return REDUCTIONS[value]
     if form.startswith(("dim", "newdim")):
         return [d - 1 if d > 0 else d for d in value] if isinstance(value, list) else value - 1 if value > 0 else value
     return value
@@ -100,7 +105,7 @@ def eager(entry: str, values: list[Any]) -> list[torch.Tensor]:
             continue
         meaning = _meaning(value, argument.form)
         if argument.shape.optional:
-            optional[argument.name] = meaning
+            optional[RENAMED.get(argument.name, argument.name)] = meaning
         else:
             required.append(meaning)
     if op.in_place:

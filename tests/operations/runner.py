@@ -17,7 +17,9 @@ from pt2ts.dtypes import DTYPES
 
 from ..support import BUILD, ROOT, BuildFortran
 
-TABLE = {op.entry: op for op in operations.load(ROOT / "src/types")}
+OPS = operations.load(ROOT / "src/types")
+LOSSES = operations.load(ROOT / "src/types", "LOSSES")
+TABLE = {op.entry: op for op in [*OPS, *LOSSES]}
 CODES = {dtype: code for code, dtype in enumerate(DTYPES.values())}
 _TORCH = {code: dtype for dtype, code in CODES.items()}
 _NUMPY = {getattr(np, "bool" if d == torch.bool else str(d).removeprefix("torch.")): d for d in CODES if d != torch.bfloat16}
@@ -26,6 +28,10 @@ _PLACES = {
     "newdim": "whole", "newdim=": "whole", "dtype?": "whole", "device?": "whole", "text": "text", "text=": "text",
     "flag": "flag", "flag=": "flag",
 }  # fmt: skip
+
+
+#: What op_requests.f90 understands instead of a number of gradients.
+CHECK, CHECK_SYMMETRIC = -1, -2
 
 
 class Refused(Exception):  # noqa: N818
@@ -82,9 +88,19 @@ class Runner:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __call__(
-        self, entry: str, values: Sequence[Any], results: int = 1, *, intrinsic: bool = False, weights: Sequence[torch.Tensor] = ()
+        self,
+        entry: str,
+        values: Sequence[Any],
+        results: int = 1,
+        *,
+        intrinsic: bool = False,
+        weights: Sequence[torch.Tensor] = (),
+        check: int = 0,
     ) -> list[torch.Tensor]:
         """Compute an operation, or with weights the gradients of its results' weighted sum.
+
+        ``check`` asks instead how much torch_gradient_check finds them wrong: ``CHECK``, or ``CHECK_SYMMETRIC`` where the operation
+        looks at one triangle of its argument.
 
         Raises
         ------
@@ -100,6 +116,8 @@ class Runner:
         parts = [_argument(value, form) for value, form in zip(values, forms, strict=True)]
         gradients = sum(t.requires_grad for value in values for t in (value if isinstance(value, list) else [value])
                         if isinstance(t, torch.Tensor)) if weights else 0  # fmt: skip
+        if check:
+            gradients = check
         if weights:
             parts.append(_argument(list(weights), "tensors"))
         head = entry.encode().ljust(32) + struct.pack("<4i", intrinsic, gradients, results, len(parts))

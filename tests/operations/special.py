@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from .cases import Drawer
+from .cases import ALL, Drawer
 
 Special = Callable[[Drawer], Any]
-ALL_REAL = (torch.float32, torch.float64)
+UNSIGNED = (torch.uint8, torch.bool)
 
 
 def _reshaped(d: Drawer) -> list[int]:
@@ -26,10 +26,7 @@ def _expanded(d: Drawer) -> list[int]:
 
 def _permutation(d: Drawer) -> list[int]:
     rank = d.rank()
-    import hypothesis.strategies as st
-
-    order = d.draw(st.permutations(range(1, rank + 1)))
-    return [d.one(i, i - rank - 1) for i in order]
+    return [d.one(i, i - rank - 1) for i in d.order(range(1, rank + 1))]
 
 
 def _extent(d: Drawer) -> int:
@@ -96,10 +93,10 @@ def _square(d: Drawer) -> torch.Tensor:
     n = d.integer(1, 3)
     batch = d.shape((0, 1))
     a = d.tensor([*batch, n, n])
-    unit = torch.eye(n, dtype=a.dtype)
-    if d.op.name in ("cholesky", "eigh"):
-        return a @ a.mH + unit * torch.arange(1, n + 1)
-    return a + 3 * unit
+    wide = a.to(torch.complex128 if a.is_complex() else torch.float64)
+    unit = torch.eye(n, dtype=wide.dtype)
+    good = wide @ wide.mH + unit * torch.arange(1, n + 1) if d.op.name in ("cholesky", "eigh") else wide + 3 * unit
+    return a.copy_(good)  # which keeps the layout
 
 
 def _solve(d: Drawer) -> list[torch.Tensor]:
@@ -179,17 +176,18 @@ SPECIAL: dict[tuple[str, str], Special] = {
     ("pad", ""): _pad,
     ("where", "condition"): _broadcast_condition,
     ("copy", "b"): _copied,
+    ("to", "dtype"): lambda d: torch.float64 if d.smooth else d.one(None, *ALL),
     ("gelu", "approximate"): lambda d: d.one(None, "none", "tanh"),
     ("norm", "p"): lambda d: d.one(None, *map(_real, (0.5, 1.0, 2.0, 3.0))),
     ("std", "correction"): lambda d: d.one(None, *map(_real, (0.0, 1.0))),
     ("var", "correction"): lambda d: d.one(None, *map(_real, (0.0, 1.0))),
-    ("arange", ""): lambda d: [d.number(), _real(float(d.integer(2, 9))), d.one(None, _real(0.5)), d.one(None, *ALL_REAL), 0],
+    ("arange", ""): lambda d: [d.number(), _real(float(d.integer(2, 9))), d.one(None, _real(0.5)), d.one(None, d.dtype), 0],
     ("linspace", "steps"): lambda d: d.integer(0, 5),
     ("eye", "n"): lambda d: d.integer(0, 4),
     ("randperm", "n"): lambda d: d.integer(0, 9),
     **{(name, "shape"): lambda d: d.shape() for name in ("zeros", "ones", "full", "rand", "randn", "randint")},
-    **{(name, low): lambda d: d.integer(-3, 0) for name in ("randint", "randint_like") for low in ("low",)},
-    **{(name, high): lambda d: d.integer(1, 5) for name in ("randint", "randint_like") for high in ("high",)},
+    **{(name, "low"): lambda d: 0 if d.dtype in UNSIGNED else d.integer(-3, 0) for name in ("randint", "randint_like")},
+    **{(name, "high"): lambda d: d.integer(1, 2 if d.dtype == torch.bool else 5) for name in ("randint", "randint_like")},
     ("softplus", "beta"): lambda d: d.one(None, _real(2.0)),
     ("leaky_relu", "negative_slope"): lambda d: d.one(None, _real(0.3)),
     ("elu", "alpha"): lambda d: d.one(None, _real(0.7)),
