@@ -11,6 +11,9 @@ module optimizers_kit
   type(torch_model) :: network
   type(torch_optim) :: optim
   type(torch_tensor) :: input(1), expected
+  type(torch_tensor), allocatable :: weights(:)
+  logical :: pulled = .false.
+    !! Whether squares of the weights are part of the loss
 
 contains
 
@@ -19,10 +22,10 @@ contains
     logical, intent(in) :: resumed
       !! Whether another optimizer takes over in the middle, with what the first one saved
     real(real64), target :: x(samples, 3), y(samples, 2)
-    type(torch_tensor) :: loss, weights(4)
+    type(torch_tensor) :: loss
     type(torch_ema) :: ema
     real(real64), pointer :: first(:, :)
-    integer :: i, j, k, n, stat
+    integer :: i, j, k, stat
     character(len=200) :: errmsg
     do i = 1, samples
       do j = 1, 3
@@ -31,17 +34,23 @@ contains
       y(i, 1) = x(i, 1) * x(i, 2)
       y(i, 2) = x(i, 3)
     end do
-    call torch_model_load(network, 'perceptron64.pt', requires_grad=.true., is_training=.true.)
+    if (index(name, 'lbfgs') == 1) then
+      call torch_model_load(network, 'regression64.pt', requires_grad=.true., is_training=.true.)
+      allocate (weights(2))
+    else
+      call torch_model_load(network, 'perceptron64.pt', requires_grad=.true., is_training=.true.)
+      allocate (weights(4))
+    end if
+    pulled = name == 'rmsprop'
     call torch_tensor_from_array(input(1), x)
     call torch_tensor_from_array(expected, y)
     call torch_model_parameters(network, weights)
-    call make(name, weights)
+    call make(name)
     if (name == 'ema') call torch_ema_create(ema, network, decay=0.95_real64)
-    n = merge(10, steps, index(name, 'lbfgs') == 1)
-    do k = 1, n
-      if (resumed .and. k == n / 2) then
+    do k = 1, steps
+      if (resumed .and. k == steps / 2) then
         call optim%save(name // '.optim')
-        call make(name, weights)
+        call make(name)
         call optim%load(name // '.optim')
       end if
       if (index(name, 'lbfgs') == 1 .or. name == 'adam_closure') then
@@ -52,7 +61,7 @@ contains
         call evaluate(loss, stat, errmsg)
         if (name == 'accumulated' .and. mod(k, 4) /= 0) cycle
         if (name == 'sgd_partial' .and. k < 4) call weights(1)%zero_grad()
-        call clip(name, weights)
+        call clip(name)
         call optim%step()
         if (name == 'ema') call torch_ema_update(ema, weights)
       end if
@@ -65,6 +74,7 @@ contains
     call torch_delete(optim)
     call torch_delete(input)
     call torch_delete(expected)
+    deallocate (weights)
 
   contains
 
@@ -80,10 +90,9 @@ contains
 
   end subroutine train
 
-  subroutine clip(name, weights)
+  subroutine clip(name)
     !! The norm that is returned is printed: it is that before clipping.
     character(len=*), intent(in) :: name
-    type(torch_tensor), intent(in) :: weights(:)
     real(real64) :: norm
     norm = 0
     select case (name)
@@ -121,14 +130,19 @@ contains
     integer, intent(inout) :: stat
     character(len=*), intent(inout) :: errmsg
     type(torch_tensor) :: output(1)
+    integer :: i
     call network%forward(input, output, requires_grad=.true., stat=stat, errmsg=errmsg)
     if (stat == 0) loss = torch_mean((output(1) - expected)**2)
+    if (pulled) then
+      do i = 1, size(weights)
+        loss = loss + 0.01_real64 * torch_sum(weights(i)**2)
+      end do
+    end if
     if (stat == 0) call torch_tensor_backward(loss, stat=stat, errmsg=errmsg)
   end subroutine evaluate
 
-  subroutine make(name, weights)
+  subroutine make(name)
     character(len=*), intent(in) :: name
-    type(torch_tensor), intent(in) :: weights(:)
     real(real64), parameter :: rate = 0.01_real64
     select case (name)
     case ('sgd', 'accumulated', 'clip_norm', 'clip_norm_1', 'clip_value', 'ema')
@@ -158,7 +172,7 @@ contains
     case ('rmsprop')
       call torch_optim_RMSprop(optim, weights)
     case ('rmsprop_momentum')
-      call torch_optim_RMSprop(optim, weights, 1e-3_real64, 0.9_real64, 1e-5_real64, 0.1_real64, 0.7_real64)
+      call torch_optim_RMSprop(optim, weights, 1e-3_real64, 0.9_real64, 1e-2_real64, 0.1_real64, 0.7_real64)
     case ('rmsprop_centered')
       call torch_optim_RMSprop(optim, weights, 1e-3_real64, momentum=0.5_real64, centered=.true.)
     case ('lbfgs')
@@ -175,6 +189,15 @@ contains
       if (optim%group_count() /= 3) error stop 'not three groups'
       if (abs(optim%get_learning_rate(3) - 0.02_real64) > 0) error stop 'learning rate of group 3'
       if (abs(optim%get_learning_rate() - rate) > 0) error stop 'learning rate of group 1'
+    case ('own_options')
+      call torch_optim_Adam(optim, weights(1:2), rate)
+      call optim%add_group(weights(3:3), beta_1=0.5_real64, eps=1e-3_real64)
+      call optim%add_group(weights(4:4), learning_rate=0.02_real64, beta_2=0.8_real64)
+      if (abs(optim%get_option('beta_1', group=2) - 0.5_real64) > 0) error stop 'beta_1 of group 2'
+    case ('own_momenta')
+      call torch_optim_SGD(optim, weights(1:1), rate)
+      call optim%add_group(weights(2:3), momentum=0.9_real64, dampening=0.1_real64)
+      call optim%add_group(weights(4:4), momentum=0.5_real64)
     case default
       error stop 'no such optimizer'
     end select

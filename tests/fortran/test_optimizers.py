@@ -30,6 +30,24 @@ def groups(p: Parameters) -> optim.Optimizer:
     return optim.AdamW(listed, lr=0.01)
 
 
+def own_options(p: Parameters) -> optim.Optimizer:
+    listed: list[dict[str, Any]] = [
+        {"params": p[:2]},
+        {"params": p[2:3], "betas": (0.5, 0.999), "eps": 1e-3},
+        {"params": p[3:4], "betas": (0.9, 0.8), "lr": 0.02},
+    ]
+    return optim.Adam(listed, lr=0.01)
+
+
+def own_momenta(p: Parameters) -> optim.Optimizer:
+    listed: list[dict[str, Any]] = [
+        {"params": p[:1]},
+        {"params": p[1:3], "momentum": 0.9, "dampening": 0.1},
+        {"params": p[3:4], "momentum": 0.5},
+    ]
+    return optim.SGD(listed, lr=0.01)
+
+
 def clip(name: str, parameters: Parameters) -> Iterator[float]:
     """Clip if the name says so; the norm before, where there is one."""
     if name == "clip_norm":
@@ -60,12 +78,14 @@ MAKERS: dict[str, Callable[[Parameters], optim.Optimizer]] = {
     "adagrad": lambda p: optim.Adagrad(p),
     "adagrad_options": lambda p: optim.Adagrad(p, 0.1, 0.05, 0.02, 0.3, 1e-3),
     "rmsprop": lambda p: optim.RMSprop(p),
-    "rmsprop_momentum": lambda p: optim.RMSprop(p, 1e-3, 0.9, 1e-5, 0.1, 0.7),
+    "rmsprop_momentum": lambda p: optim.RMSprop(p, 1e-3, 0.9, 1e-2, 0.1, 0.7),
     "rmsprop_centered": lambda p: optim.RMSprop(p, 1e-3, momentum=0.5, centered=True),
     "lbfgs": lambda p: optim.LBFGS(p),
     "lbfgs_options": lambda p: optim.LBFGS(p, 0.5, 8, 20, 1e-9, 1e-11, 4),
     "lbfgs_wolfe": lambda p: optim.LBFGS(p, line_search_fn="strong_wolfe"),
     "groups": groups,
+    "own_options": own_options,
+    "own_momenta": own_momenta,
 }
 
 
@@ -73,6 +93,12 @@ def data() -> tuple[Tensor, Tensor]:
     i, j = np.meshgrid(np.arange(1, SAMPLES + 1), np.arange(1, 4), indexing="ij")
     x = torch.from_numpy(np.sin((i * j).astype(np.float64)))
     return x, torch.stack([x[:, 0] * x[:, 1], x[:, 2]], 1)
+
+
+def regression() -> nn.Module:
+    """A linear network: L-BFGS on the perceptron amplifies the last bit of a number to any size, in Python as in Fortran."""
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(3, 2)).double()
 
 
 def network() -> nn.Module:
@@ -85,12 +111,15 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
     """Losses of all steps, then the first weights in Fortran's order."""
 
     def losses() -> Iterator[float]:
-        for k in range(1, (10 if name.startswith("lbfgs") else STEPS) + 1):
+        for k in range(1, STEPS + 1):
 
             def closure() -> float:
                 if name != "accumulated" or k % 4 == 1:  # noqa: B023
                     optimizer.zero_grad()
                 loss = ((module(x) - y) ** 2).mean()
+                if name == "rmsprop":  # the pull keeps its steps, which have a size of their own, from dithering at the end
+                    for weight in parameters:
+                        loss = loss + 0.01 * (weight**2).sum()
                 loss.backward()
                 return float(loss.detach())
 
@@ -107,7 +136,7 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
             averages[:] = [average.lerp(p.detach(), 0.05) for average, p in zip(averages, parameters, strict=True)]
             yield loss
 
-    module = network()
+    module = regression() if name.startswith("lbfgs") else network()
     parameters: Parameters = list(module.parameters())
     averages: Parameters = [p.detach().clone() for p in parameters]
     optimizer = MAKERS[name](parameters)
@@ -119,8 +148,9 @@ def trained_in_python(name: str) -> NDArray[np.float64]:
 
 @pytest.fixture(scope="module")
 def perceptron(models: Path) -> None:
-    """Write the network where the program looks for it."""
+    """Write the networks where the program looks for them."""
     torch.jit.script(network()).save(str(models / "perceptron64.pt"))  # type: ignore[no-untyped-call]
+    torch.jit.script(regression()).save(str(models / "regression64.pt"))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.usefixtures("perceptron")
@@ -131,12 +161,13 @@ def test_same_numbers_as_python(build: Build, run: Run, name: str) -> None:
     found = np.array(done.stdout.split(), np.float64)
     expected = trained_in_python(name)
     np.testing.assert_allclose(found, expected, rtol=AGREEMENT, atol=0)
-    losses = expected[: -3 * 8]
-    assert losses[-1] < 0.99 * losses[1], "the network has learnt, so the numbers say something"
+    first = 0 if name.startswith("lbfgs") else 1  # a step of L-BFGS is twenty
+    losses = expected[: -3 * (2 if name.startswith("lbfgs") else 8)]
+    assert losses[-1] < 0.99 * losses[first], "the network has learnt, so the numbers say something"
 
 
 @pytest.mark.usefixtures("perceptron")
-@pytest.mark.parametrize("name", sorted(set(MAKERS) - {"groups"}))
+@pytest.mark.parametrize("name", MAKERS)
 def test_resumed_is_identical(build: Build, run: Run, name: str) -> None:
     whole, resumed = (run(build("optimizers.f90"), name, how) for how in ("whole", "resumed"))
     assert resumed.returncode == 0, resumed.stderr
