@@ -33,7 +33,8 @@ contains
       print '(2a)', 'optimizer ', trim(config%optimizer)
       print '(2a)', 'schedule ', trim(config%schedule)
       print '(a, i0)', 'batch_size ', config%batch_size, 'epochs ', config%epochs, 'seed ', config%seed, &
-        'report_every ', config%report_every
+        'report_every ', config%report_every, 'accumulation_steps ', config%accumulation_steps
+      if (allocated(config%ema_decay)) print '(a, es12.5)', 'ema_decay ', config%ema_decay
       if (allocated(config%learning_rate)) print '(a, es12.5)', 'learning_rate ', config%learning_rate
       if (allocated(config%momentum)) print '(a, es12.5)', 'momentum ', config%momentum
       if (allocated(config%nesterov)) print '(a, l1)', 'nesterov ', config%nesterov

@@ -44,12 +44,12 @@ contains
     call torch_tensor_from_array(input(1), x)
     call torch_tensor_from_array(expected, y)
     call torch_model_parameters(network, weights)
-    call make(name, weights)
+    call make(name)
     if (name == 'ema') call torch_ema_create(ema, network, decay=0.95_real64)
     do k = 1, steps
       if (resumed .and. k == steps / 2) then
         call optim%save(name // '.optim')
-        call make(name, weights)
+        call make(name)
         call optim%load(name // '.optim')
       end if
       if (index(name, 'lbfgs') == 1 .or. name == 'adam_closure') then
@@ -60,7 +60,7 @@ contains
         call evaluate(loss, stat, errmsg)
         if (name == 'accumulated' .and. mod(k, 4) /= 0) cycle
         if (name == 'sgd_partial' .and. k < 4) call weights(1)%zero_grad()
-        call clip(name, weights)
+        call clip(name)
         call optim%step()
         if (name == 'ema') call torch_ema_update(ema, weights)
       end if
@@ -74,6 +74,7 @@ contains
     call torch_delete(optim)
     call torch_delete(input)
     call torch_delete(expected)
+    deallocate (weights)
 
   contains
 
@@ -89,10 +90,9 @@ contains
 
   end subroutine train
 
-  subroutine clip(name, weights)
+  subroutine clip(name)
     !! The norm that is returned is printed: it is that before clipping.
     character(len=*), intent(in) :: name
-    type(torch_tensor), intent(in) :: weights(:)
     real(real64) :: norm
     norm = 0
     select case (name)
@@ -141,9 +141,8 @@ contains
     if (stat == 0) call torch_tensor_backward(loss, stat=stat, errmsg=errmsg)
   end subroutine evaluate
 
-  subroutine make(name, weights)
+  subroutine make(name)
     character(len=*), intent(in) :: name
-    type(torch_tensor), intent(in) :: weights(:)
     real(real64), parameter :: rate = 0.01_real64
     select case (name)
     case ('sgd', 'accumulated', 'clip_norm', 'clip_norm_1', 'clip_value', 'ema')
@@ -190,6 +189,15 @@ contains
       if (optim%group_count() /= 3) error stop 'not three groups'
       if (abs(optim%get_learning_rate(3) - 0.02_real64) > 0) error stop 'learning rate of group 3'
       if (abs(optim%get_learning_rate() - rate) > 0) error stop 'learning rate of group 1'
+    case ('own_options')
+      call torch_optim_Adam(optim, weights(1:2), rate)
+      call optim%add_group(weights(3:3), beta_1=0.5_real64, eps=1e-3_real64)
+      call optim%add_group(weights(4:4), learning_rate=0.02_real64, beta_2=0.8_real64)
+      if (abs(optim%get_option('beta_1', group=2) - 0.5_real64) > 0) error stop 'beta_1 of group 2'
+    case ('own_momenta')
+      call torch_optim_SGD(optim, weights(1:1), rate)
+      call optim%add_group(weights(2:3), momentum=0.9_real64, dampening=0.1_real64)
+      call optim%add_group(weights(4:4), momentum=0.5_real64)
     case default
       error stop 'no such optimizer'
     end select

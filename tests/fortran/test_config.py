@@ -25,7 +25,7 @@ FULL = """\
   schedule = 'multistep', milestones = 10, 20,
      40
   clip_norm = 1  ! a comment with = and / and '
-  batch_size = 16, epochs = 3 /
+  batch_size = 16, epochs = 3, accumulation_steps = 4 ema_decay = 0.99 /
 &outputs n = 1 /
 """
 
@@ -60,6 +60,8 @@ def test_everything_is_read(configure: Configure) -> None:
         "epochs": 3,
         "seed": 0,
         "report_every": 100,
+        "accumulation_steps": 4,
+        "ema_decay": 0.99,
     }
     assert {name: float(value) for name, value in said.items()} == pytest.approx(expected)
 
@@ -67,7 +69,7 @@ def test_everything_is_read(configure: Configure) -> None:
 @pytest.mark.parametrize("text", ["&training /", "&training\n/\n", "  &TRAINING /", "&training ! nothing\n ! at all\n/"])
 def test_defaults(configure: Configure, text: str) -> None:
     said = configure(text)
-    assert said == "optimizer adam\nschedule constant\nbatch_size 32\nepochs 1\nseed 0\nreport_every 100\n"
+    assert said == "optimizer adam\nschedule constant\nbatch_size 32\nepochs 1\nseed 0\nreport_every 100\naccumulation_steps 1\n"
 
 
 def test_another_group(configure: Configure) -> None:
@@ -99,6 +101,9 @@ REFUSED = {
     "schedule = 'one_cycle' warmup_steps = 3": "warmup_steps: the schedule 'one_cycle' has no such option",
     "schedule = 'cosine'": ": the schedule 'cosine' needs schedule_steps",
     "seed = 1, seed = 2": "seed: is given twice",
+    "mode = 'max'": "mode: the schedule 'constant' has no such option",
+    "schedule = 'plateau' mode = 'most'": "mode: expected min, max, got 'most'",
+    "schedule = 'plateau' cooldown = -1": "cooldown: expected a whole number, 0 or more, got -1",
     "seed 1": "expected key = value, got 'seed 1'",
     "= 1": "expected key = value",
 }
@@ -147,6 +152,12 @@ def optimizer(name: str, weight: torch.Tensor) -> torch.optim.Optimizer:
             [weight], lr=1e-3, momentum=0.5, weight_decay=0.01, nesterov=True
         ),
         "optimizer = 'adagrad' eps = 1e-5": lambda: torch.optim.Adagrad([weight], eps=1e-5),
+        "optimizer = 'adagrad' lr_decay = .1 initial_accumulator_value = .5": lambda: torch.optim.Adagrad(
+            [weight], lr_decay=0.1, initial_accumulator_value=0.5
+        ),
+        "optimizer = 'sgd' learning_rate = 1e-3 momentum = .5 dampening = .25": lambda: torch.optim.SGD(
+            [weight], lr=1e-3, momentum=0.5, dampening=0.25
+        ),
         "optimizer = 'rmsprop' alpha = .9 momentum = .3 centered = .true.": lambda: torch.optim.RMSprop(
             [weight], alpha=0.9, momentum=0.3, centered=True
         ),
@@ -159,6 +170,8 @@ OPTIMIZERS = (
     "optimizer = 'adamw' beta_1 = .8 beta_2 = .9 eps = 1e-6 weight_decay = .1 amsgrad = .true.",
     "optimizer = 'sgd' learning_rate = 1e-3 momentum = .5 weight_decay = .01 nesterov = t",
     "optimizer = 'adagrad' eps = 1e-5",
+    "optimizer = 'adagrad' lr_decay = .1 initial_accumulator_value = .5",
+    "optimizer = 'sgd' learning_rate = 1e-3 momentum = .5 dampening = .25",
     "optimizer = 'rmsprop' alpha = .9 momentum = .3 centered = .true.",
 )
 SCHEDULES: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
@@ -170,8 +183,27 @@ SCHEDULES: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
     "schedule = 'polynomial' schedule_steps = 9 power = 2": lambda o: lr_scheduler.PolynomialLR(o, 9, 2),
     "schedule = 'cosine' schedule_steps = 9 min_learning_rate = 1e-4": lambda o: lr_scheduler.CosineAnnealingLR(o, 9, 1e-4),
     "schedule = 'cosine_restarts' schedule_steps = 4": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 4),
-    "schedule = 'one_cycle' schedule_steps = 12 max_learning_rate = .1": lambda o: lr_scheduler.OneCycleLR(
+    "schedule = 'one_cycle' schedule_steps = 12 max_learning_rate = .1": lambda o: lr_scheduler.OneCycleLR(o, 0.1, 12),
+    "schedule = 'one_cycle' schedule_steps = 12 max_learning_rate = .1 cycle_momentum = f": lambda o: lr_scheduler.OneCycleLR(
         o, 0.1, 12, cycle_momentum=False
+    ),
+    "schedule = 'one_cycle' schedule_steps = 12 max_learning_rate = .1 pct_start = .5 anneal_strategy = 'linear' div_factor = 5 "
+    "final_div_factor = 10 three_phase = t base_momentum = .6 max_momentum = .7": lambda o: lr_scheduler.OneCycleLR(
+        o,
+        0.1,
+        12,
+        pct_start=0.5,
+        anneal_strategy="linear",
+        div_factor=5,
+        final_div_factor=10,
+        three_phase=True,
+        base_momentum=0.6,
+        max_momentum=0.7,
+    ),
+    "schedule = 'linear' schedule_steps = 5 start_factor = .2 end_factor = .9": lambda o: lr_scheduler.LinearLR(o, 0.2, 0.9, 5),
+    "schedule = 'cosine_restarts' schedule_steps = 3 t_mult = 2": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 3, 2),
+    "schedule = 'plateau' schedule_steps = 1 gamma = .5 mode = 'max' threshold = 5 threshold_mode = 'abs' cooldown = 1": (
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, "max", 0.5, 1, 5, "abs", 1)
     ),
     "schedule = 'plateau' schedule_steps = 1 gamma = .5": lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=1),
     "schedule = 'cosine' schedule_steps = 6 warmup_steps = 4": lambda o: lr_scheduler.SequentialLR(

@@ -14,6 +14,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from .conftest import Build, Run
+from .test_optimizers import data, network
 
 REDUCTIONS = ("none", "mean", "sum")
 DTYPES = {torch.float32: 6, torch.float64: 7, torch.int64: 4}
@@ -164,3 +165,32 @@ def test_loss_and_gradients(case: Case, computed: dict[str, list[NDArray[np.floa
 def test_the_numbers_matter() -> None:
     """No case is all zeros, where every mistake would pass."""
     assert all(float(tensor.abs().sum()) > 0 for case in CASES for tensor in case.eager())
+
+
+class OwnLoss(torch.nn.Module):
+    """A loss that PyTorch does not have: large errors count more, and both columns must have the right sum."""
+
+    def forward(self, prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        error = prediction - truth
+        return (error**4).mean() + 0.1 * error.sum(1).square().mean()
+
+
+def test_loss_from_a_module(build: Build, run: Run, models: Path) -> None:
+    """A loss written in Python and exported trains in Fortran as it does in Python."""
+    torch.jit.script(network()).save(str(models / "perceptron64.pt"))  # type: ignore[no-untyped-call]
+    torch.jit.script(OwnLoss()).save(str(models / "own_loss.pt"))  # type: ignore[no-untyped-call]
+    done = run(build("own_loss.f90"))
+    assert done.returncode == 0, done.stderr
+    module, measure = network(), OwnLoss()
+    optimizer = torch.optim.Adam(module.parameters(), 0.01)
+    x, y = data()
+    expected = []
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = measure(module(x), y)
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.item())
+    assert expected[-1] < 0.9 * expected[0], "the network has learnt, so the numbers say something"
+    weight = next(module.parameters()).detach().numpy()
+    np.testing.assert_allclose(np.array(done.stdout.split(), np.float64), [*expected, *weight.ravel(order="F")], rtol=1e-6)

@@ -30,6 +30,24 @@ def groups(p: Parameters) -> optim.Optimizer:
     return optim.AdamW(listed, lr=0.01)
 
 
+def own_options(p: Parameters) -> optim.Optimizer:
+    listed: list[dict[str, Any]] = [
+        {"params": p[:2]},
+        {"params": p[2:3], "betas": (0.5, 0.999), "eps": 1e-3},
+        {"params": p[3:4], "betas": (0.9, 0.8), "lr": 0.02},
+    ]
+    return optim.Adam(listed, lr=0.01)
+
+
+def own_momenta(p: Parameters) -> optim.Optimizer:
+    listed: list[dict[str, Any]] = [
+        {"params": p[:1]},
+        {"params": p[1:3], "momentum": 0.9, "dampening": 0.1},
+        {"params": p[3:4], "momentum": 0.5},
+    ]
+    return optim.SGD(listed, lr=0.01)
+
+
 def clip(name: str, parameters: Parameters) -> Iterator[float]:
     """Clip if the name says so; the norm before, where there is one."""
     if name == "clip_norm":
@@ -66,6 +84,8 @@ MAKERS: dict[str, Callable[[Parameters], optim.Optimizer]] = {
     "lbfgs_options": lambda p: optim.LBFGS(p, 0.5, 8, 20, 1e-9, 1e-11, 4),
     "lbfgs_wolfe": lambda p: optim.LBFGS(p, line_search_fn="strong_wolfe"),
     "groups": groups,
+    "own_options": own_options,
+    "own_momenta": own_momenta,
 }
 
 
@@ -154,7 +174,7 @@ def test_problems_forgive_rounding(name: str) -> None:
 
 
 @pytest.mark.usefixtures("networks")
-@pytest.mark.parametrize("name", sorted(set(MAKERS) - {"groups"}))
+@pytest.mark.parametrize("name", MAKERS)
 def test_resumed_is_identical(build: Build, run: Run, name: str) -> None:
     whole, resumed = (run(build("optimizers.f90"), name, how) for how in ("whole", "resumed"))
     assert resumed.returncode == 0, resumed.stderr
