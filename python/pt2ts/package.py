@@ -137,6 +137,14 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     return members
 
 
+def read_spec_of(path: str | os.PathLike[str]) -> Spec:
+    """Return the contract of a package."""
+    text = read_member(path, SPEC)
+    if text is None:
+        raise SpecError(f"{path} carries no spec")
+    return Spec.from_json(text)
+
+
 def read_member(path: str | os.PathLike[str], name: str) -> bytes | None:
     """Return one member, or None where there is none."""
     try:
