@@ -87,16 +87,17 @@ def export(
         ``torchscript``, ``pt2`` (compiled) or ``both``, side by side; by the name of the file by default: ``.pt2`` is compiled, all
         others are TorchScript.
     layout
-        For packages: the memory order in which the caller has its inputs. ``fortran`` (first index fastest) is for a Fortran array
-        ``x(n, nlev)`` of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with ``permute_dims=[2, 1]``.
+        For packages: the memory order in which the caller has its inputs. ``fortran`` (first index fastest) is for a Fortran
+        array ``x(n, nlev)`` of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with
+        ``permute_dims=[2, 1]``.
     isa
-        For packages: what the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512) or
-        ``native`` (all that this one can do).
+        For packages: what the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512)
+        or ``native`` (all that this one can do).
     threads
         For packages: 0 as many as the host program allows, otherwise that many.
     dtype
-        ``float64`` or ``float32`` converts the module and all its floating-point inputs and outputs. ``bfloat16`` (packages only) is
-        for the inside: inputs and outputs stay as they are.
+        ``float64`` or ``float32`` converts the module and all its floating-point inputs and outputs. ``bfloat16`` (packages only)
+        is for the inside: inputs and outputs stay as they are.
     batch
         For packages: batch sizes that get a variant of their own, kept where it is faster than the one for any size. 1, 32 and 1024
         by default, as far as the bounds admit them; ``()`` for none.

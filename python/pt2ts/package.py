@@ -1,7 +1,7 @@
 """Packages: the archive that holds the compiled variants of a model, its weights and its contract.
 
-What the members are is in ``docs/package-format.md``. The archive is written here and not by PyTorch, so that the contract can be the
-last member, with a digest of all others, and equal content gives equal bytes.
+What the members are is in ``docs/package-format.md``. The archive is written here and not by PyTorch, so that the contract can be
+the last member, with a digest of all others, and equal content gives equal bytes.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch.export import ExportedProgram
 
 from . import golden as golden_sample
 from . import torchscript
@@ -16,17 +17,17 @@ from .build import Built, Recipe, build_aoti, build_kernel_variant
 from .check import Trial, compare, trial_at
 from .convert import Method, convert
 from .draft import Draft
-from .errors import UnexportableError
-from .examples import Sizes
+from .forms import Forms
 from .fuse import can_fuse
+from .golden import Golden
 from .measure import measure
-from .options import PackageOptions, Progress, batch_sizes, batch_symbol
+from .options import PackageOptions, Progress, batch_sizes
 from .package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
 from .prepare import evaluation_copy
-from .program import example_for, export_program, flat_module, to_bytes, weights_of, with_layout
+from .program import flat_module, to_bytes, weights_of
 from .runner import PackageRunner
-from .spec import GOLDEN_FILE, Spec, Symbol, TensorSpec
-from .variants import UNBOUNDED, Variant
+from .spec import GOLDEN_FILE, Spec, TensorSpec
+from .variants import Variant
 
 #: Name of the variant whose sizes are free.
 GENERAL = "model"
@@ -65,57 +66,51 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     """Compile everything that belongs into the package of a model."""
     inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
-    symbol = batch_symbol(inputs, symbols)
-    sizes = batch_sizes(options, symbol, symbols)
     flat = flat_module(evaluation_copy(draft.module), options.precision)
+    forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols)
+    sizes = batch_sizes(options, forms.batch, symbols)
     precision = "bfloat16" if options.precision == "bfloat16" else None
 
     progress("reading the module")
-    program, general_sizes = _general_program(flat, inputs, draft, symbols, symbol)
-    if general_sizes and symbol is not None and 1 not in sizes:
+    program, limits = forms.general()
+    if limits and 1 not in sizes:
         sizes = (1, *sizes)  # the general variant begins at 2
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
+    found = [_with_weights(flat, trial, {}) for trial in draft.found] if precision else list(draft.found)
     names = [spec.name for spec in draft.spec.outputs]
-    found = [_again(flat, trial) if precision else trial for trial in draft.found]
+    found += [trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}) for size in sizes]
 
-    progress(f"compiling the variant '{GENERAL}'" + (" for any size" if symbols else ""))
-    general = build_aoti(GENERAL, program, options.isa, options.threads, Recipe(), general_sizes)
-    fixed: list[Built] = []
-    for size in sizes:
-        assert symbol is not None
-        progress(f"compiling the variant 'b{size}' for {symbol}={size}")
-        fixed.append(_fixed_variant(flat, inputs, draft, symbols, symbol, size, options, tensors))
-        found.append(trial_at(flat, inputs, draft.examples, names, {**draft.sizes, symbol: size}))
-
-    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
+    progress(f"compiling '{GENERAL}'" + (", for any size" if symbols else ""))
+    general = build_aoti(GENERAL, program, options.isa, options.threads, Recipe(), limits)
+    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program), **general.members}
     if draft.golden is not None:
-        sample = draft.golden
-        if precision:
-            sample = golden_sample.Golden(sample.inputs, [tensor.clone() for tensor in flat(*sample.inputs)])
-        members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(sample)
+        members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(_golden(draft.golden, flat) if precision else draft.golden)
     spec = replace(
-        draft.spec, inputs=inputs, kind="inference", isa=options.isa.name, precision=precision, weights=weights,
-        variants=(general.variant,),
+        draft.spec, inputs=inputs, kind="inference", isa=options.isa.name, precision=precision, weights=weights
     )  # fmt: skip
-    progress("measuring the variants")
-    everything = spec, {**members, **general.members}
-    kept = [built for built in fixed if _is_worth_it(built, general, everything, inputs, draft, symbol)]
-    built = [*kept, general]
-    for item in built:
-        members |= item.members
-    variants = [item.variant for item in built]
+    variants = []
+    for size in sizes:
+        progress(f"compiling 'b{size}', for {forms.batch}={size}")
+        built = _fixed_variant(forms, size, options, tensors)
+        if _is_worth_it(built, general.variant, {**members, **built.members}, spec, forms, size):
+            members |= built.members
+            variants.append(built.variant)
+    variants.append(general.variant)
     if options.fallback:
-        progress("writing the fallback")
         variants.append(Variant("fallback", "torchscript", weights="own"))
-        members[FALLBACK] = script_bytes(draft, method)
+        members[FALLBACK] = _script_bytes(draft, method)
     return Package(members, replace(spec, variants=tuple(variants)), found, flat)
 
 
-def script_bytes(draft: Draft, method: Method) -> bytes:
-    """Return the model as the bytes of a TorchScript file."""
-    import io
+def _golden(sample: Golden, flat: torch.nn.Module) -> Golden:
+    """Return the sample with the results of what is compiled, where that is less precise than the module."""
+    with torch.no_grad():
+        return Golden(sample.inputs, [tensor.clone() for tensor in flat(*sample.inputs)])
 
+
+def _script_bytes(draft: Draft, method: Method) -> bytes:
+    """Return the model as the bytes of a TorchScript file."""
     buffer = io.BytesIO()
     torchscript.save(convert(evaluation_copy(draft.module), draft.examples, method).script, buffer)
     return buffer.getvalue()
@@ -161,80 +156,34 @@ def _with_weights(flat: torch.nn.Module, trial: Trial, weights: Mapping[str, tor
     return Trial(trial.sizes, trial.inputs, [(name, t.clone()) for (name, _), t in zip(trial.outputs, outputs, strict=True)])
 
 
-def _again(flat: torch.nn.Module, trial: Trial) -> Trial:
-    return _with_weights(flat, trial, {})
-
-
 def _laid(spec: TensorSpec, layout: str) -> TensorSpec:
     """Return the spec with its memory order; of one dimension there is only one."""
     return replace(spec, layout=layout) if len(spec.shape) > 1 else spec
 
 
-def _general_program(
-    flat: torch.nn.Module, inputs: Sequence[TensorSpec], draft: Draft, symbols: Mapping[str, Symbol], symbol: str | None
-) -> tuple[ExportedProgram, dict[str, tuple[int, int]]]:
-    """Return the program with free sizes, and to which sizes it is limited."""
-    examples = example_for(inputs, draft.examples, draft.sizes, symbols, {})
-    try:
-        return export_program(flat, inputs, examples, symbols), {}
-    except UnexportableError:
-        # Code that treats a batch of one as something else (squeeze, broadcasting) is often right from two on.
-        if symbol is None or symbols[symbol].min != 1 or symbols[symbol].max == 1:
-            raise
-        narrowed = {**symbols, symbol: Symbol(2, symbols[symbol].max)}
-        try:
-            program = export_program(flat, inputs, examples, narrowed)
-        except UnexportableError:
-            pass
-        else:
-            return program, {symbol: (2, symbols[symbol].max or UNBOUNDED)}
-        raise
-
-
-def _fixed_variant(
-    flat: torch.nn.Module,
-    inputs: Sequence[TensorSpec],
-    draft: Draft,
-    symbols: Mapping[str, Symbol],
-    symbol: str,
-    size: int,
-    options: PackageOptions,
-    tensors: Sequence[tuple[str, torch.Tensor]],
-) -> Built:
-    fixed: Sizes = {symbol: size}
-    free = {name: bounds for name, bounds in symbols.items() if name != symbol}
-    program = export_program(flat, inputs, example_for(inputs, draft.examples, draft.sizes, symbols, fixed), free)
-    name, limits = f"b{size}", {symbol: (size, size)}
-    if not free:
-        kernel = build_kernel_variant(name, program, tensors, fixed, options.isa)
+def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
+    program, batch = forms.fixed(size), str(forms.batch)
+    if list(forms.symbols) == [batch]:
+        kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa)
         if kernel is not None:
             return kernel
-    fuse = can_fuse(program.module(check_guards=False))
+    fuse = can_fuse(program.graph_module)
     # What is small enough to be fused is too small for several threads.
-    return build_aoti(name, program, options.isa, 1 if fuse else options.threads, Recipe(fuse=fuse), limits)
+    threads = 1 if fuse else options.threads
+    return build_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=fuse), {batch: (size, size)})
 
 
-def _is_worth_it(
-    built: Built,
-    general: Built,
-    rest: tuple[Spec, Mapping[str, bytes]],
-    inputs: Sequence[TensorSpec],
-    draft: Draft,
-    symbol: str | None,
-) -> bool:
+def _is_worth_it(built: Built, general: Variant, members: Mapping[str, bytes], spec: Spec, forms: Forms, size: int) -> bool:
     """Return whether a variant for one size is faster there than the general one, or the only one for it."""
-    assert symbol is not None
-    sizes = {**draft.sizes, symbol: built.variant.sizes[symbol][0]}
-    if not general.variant.admits(sizes):
+    batch = str(forms.batch)
+    if not general.admits({**forms.sizes, batch: size}):
         return True
-    spec, members = rest
-    arguments = example_for(inputs, draft.examples, draft.sizes, {name: spec.symbols[name] for name in draft.sizes}, sizes)
-    laid = [with_layout(tensor, item.layout) for tensor, item in zip(arguments, inputs, strict=True)]
+    arguments = forms.arguments({batch: size})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt2"
         with path.open("wb") as file:
-            save(file, {**members, **built.members}, replace(spec, variants=(built.variant, general.variant)))
+            save(file, members, replace(spec, variants=(built.variant, general)))
         runner = PackageRunner(path)
-        runs = {item.variant.name: runner.load(item.variant) for item in (built, general)}
-        taken = measure({name: lambda run=run: run(laid) for name, run in runs.items()}, _ROUNDS)
-    return taken[built.variant.name] <= _WORTH * taken[general.variant.name]
+        runs = [runner.load(variant) for variant in (built.variant, general)]
+        mine, others = measure([partial(run, arguments) for run in runs], _ROUNDS)
+    return mine <= _WORTH * others
