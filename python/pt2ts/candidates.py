@@ -28,6 +28,9 @@ _RECIPES = (
     (Recipe("freezing", freeze=True), False),
     (Recipe("max-autotune", autotune=True), False),
 )
+#: Name of the variant that is tuned for a model without a batch.
+TUNED = "tuned"
+
 _FUSED = Recipe("fused", fuse=True)
 
 
@@ -55,7 +58,7 @@ def candidates(
     A form that PyTorch's compiler fails on is left out: the others remain.
     """
     batch = forms.batch
-    name = f"b{size}" if size is not None else "tuned"
+    name = f"b{size}" if size is not None else TUNED
     where = f"{batch}={size}" if size is not None else "its sizes"
     limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
     if set(limits) == set(forms.symbols):

@@ -14,7 +14,7 @@ import torch
 from . import golden as golden_sample
 from .archive import Job, StrPath, replace_files
 from .build import Built
-from .candidates import Candidate, candidates, members_of, renamed, script_of
+from .candidates import TUNED, Candidate, candidates, members_of, renamed, script_of
 from .check import Trial, compare
 from .errors import CheckError, DeclarationError, LoadError
 from .examples import Sizes, make_from_specs, symbol_sizes
@@ -27,7 +27,7 @@ from .package import FALLBACK, PROGRAM, SPEC, WEIGHTS, read_members, save, unpac
 from .program import from_bytes
 from .runner import PackageRunner
 from .spec import GOLDEN_FILE, Spec, Symbol
-from .variants import Variant
+from .variants import Variant, choose
 
 _ROUNDS = 25
 
@@ -35,6 +35,7 @@ _ROUNDS = 25
 _MARGIN = 1.03
 
 _CANDIDATE = "candidate"
+_ANY_SIZE = "any size"
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,14 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
     """Return everything that may run one size: what the file has, what can be compiled, TorchScript."""
     forms, symbol = opened.forms, str(opened.forms.batch)
     at = {**forms.sizes} if size is None else {**forms.sizes, symbol: size}
-    present = next((item for item in opened.spec.variants if item.kind != "torchscript" and item.admits(at)), None)
-    general = [item for item in opened.spec.variants if item.kind == "aoti" and size is not None and _is_general(item, symbol)]
-    found = [Candidate("any size", Built(item, members_of(item, opened.members))) for item in general if item.admits(at)]
-    if present is not None and present not in general:
-        found.append(Candidate("as in the file", Built(present, members_of(present, opened.members))))
+    compiled = [item for item in opened.spec.variants if item.kind != "torchscript"]
+    fixed = [item for item in compiled if size is None or item.sizes.get(symbol) == (size, size)]
+    found = []
+    for label, group in ((_ANY_SIZE, [item for item in compiled if item not in fixed]), ("as in the file", fixed)):
+        chosen = choose(group, at)
+        # A fixed size that was not asked for is no variant for any size, but it does not admit this one either.
+        if chosen is not None:
+            found.append(Candidate(label, Built(chosen, members_of(chosen, opened.members))))
     if size is None or forms.symbols[symbol].admits(size):
         program = forms.general()[0] if size is None else forms.fixed(size)
         found += candidates(forms, size, program, opened.weights, isa, tell)
@@ -191,11 +195,6 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
         name = "torchscript" if size is None else f"torchscript_b{size}"
         found.append(Candidate("TorchScript", Built(Variant(name, "torchscript", limits, weights="own"), {FALLBACK: script})))
     return found
-
-
-def _is_general(variant: Variant, symbol: str) -> bool:
-    low, high = variant.sizes.get(symbol, (0, 1))
-    return low != high
 
 
 def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate], tell: Progress) -> tuple[list[Row], Built | None]:
@@ -225,7 +224,7 @@ def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate],
     best = _best(entrants, seconds)
     rows = [Row(label, item.label, seconds.get(number), number == best) for number, item in enumerate(entrants)]
     winner = entrants[best]
-    return rows, None if winner.label == "any size" else winner.built
+    return rows, None if winner.label == _ANY_SIZE else winner.built
 
 
 def _best(entrants: Sequence[Candidate], seconds: Mapping[int, float]) -> int:
@@ -251,9 +250,8 @@ def _rewritten(
     """Return the members and the contract of the tuned file."""
     symbol = str(opened.forms.batch)
     measured = [(size, size) for size in sizes]
-    kept = [item for item in opened.spec.variants if item.kind == "torchscript" or item.sizes.get(symbol) not in measured]
-    kept = [item for item in kept if not (None in sizes and item.name == "tuned")]
-    kept = [item for item in kept if item.kind != "torchscript" or not item.sizes]
+    taken = {item.variant.name for item in winners} | ({TUNED} if None in sizes else set())
+    kept = [item for item in opened.spec.variants if item.sizes.get(symbol) not in measured and item.name not in taken]
     members = {name: content for name, content in opened.members.items() if name in (WEIGHTS, PROGRAM, f"extra/{GOLDEN_FILE}")}
     variants = [item.variant for item in winners] + kept
     for item in winners:
