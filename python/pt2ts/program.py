@@ -103,6 +103,7 @@ def export_program(
     shapes = tuple({at: dims[s] for at, s in enumerate(spec.shape) if isinstance(s, str) and s in dims} for spec in inputs)
     try:
         with quiet(), torch.no_grad():
+            warnings.filterwarnings("error", message=".*was assigned during export")  # what it forgets to carry out
             return torch.export.export(module, tuple(examples), dynamic_shapes=shapes if flat else (shapes,), strict=False)
     except Exception as error:  # torch.export raises many kinds, and so does the user's code under it
         why = explain_export(error)

@@ -17,8 +17,8 @@ from pt2ts import packager, torchscript
 from pt2ts.check import Trial
 from pt2ts.fuse import can_fuse, fuse_linear
 from pt2ts.options import choose_files
-from pt2ts.package import PROGRAM, read_members
-from pt2ts.program import from_bytes, with_layout
+from pt2ts.package import PROGRAM, read_members, save
+from pt2ts.program import flat_module, from_bytes, with_layout
 from pt2ts.runner import PackageRunner
 from pt2ts.work import largest_loop, serial_limit
 
@@ -294,7 +294,7 @@ def test_layouts_keep_the_values(shape: tuple[int, ...]) -> None:
     x = torch.rand(shape)
     for layout in ("torch", "fortran"):
         assert torch.equal(with_layout(x, layout), x)
-    strides = with_layout(x, "fortran").permute(*reversed(range(x.dim()))).stride()
+    strides = with_layout(x, "fortran").permute(list(reversed(range(x.dim())))).stride()
     assert strides == torch.empty(tuple(reversed(shape))).stride()
 
 
