@@ -88,6 +88,9 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     general = list(_general_variants(forms, program, limits, options, progress))
     for built in general:
         members |= built.members
+    if SMALL in (built.variant.name for built in general):
+        limit = general[0].variant.sizes[str(forms.batch)][1]
+        found.append(trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): limit}))
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(_golden(draft.golden, flat) if precision else draft.golden)
     spec = replace(

@@ -239,7 +239,7 @@ def _best(entrants: Sequence[Candidate], seconds: Mapping[int, float]) -> int:
 def _agrees(runner: PackageRunner, variant: Variant, trial: Trial, precision: str | None) -> bool:
     try:
         compare(runner.call(variant), [trial], "candidate", precision=precision)
-    except CheckError:
+    except (CheckError, LoadError):
         return False
     return True
 

@@ -65,8 +65,33 @@ class SizeFromValues(nn.Module):
         return x.new_zeros(int(x.abs().sum().item()) + 1)
 
 
-class HalfBatch(nn.Module):
-    """Works for batches of 4 only, and says so in a reshape."""
+class CountsInBuffer(nn.Module):
+    """Adds to a buffer."""
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(2, -1, 5).sum(0) if x.shape[0] % 2 == 0 else x[: x.shape[0] // 2 + 1]
+        self.calls.add_(1)
+        return x * 2
+
+
+class Halves(nn.Module):
+    """Goes one way for even batches and another for odd ones."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] % 2 == 0:
+            return x + 1
+        return x + 2
+
+
+class FixedReshape(nn.Module):
+    """Has a number where a size should be, and goes around it for other sizes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] == 33:
+            return x.reshape(33, 5) + 1
+        return x + 1

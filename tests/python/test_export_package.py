@@ -217,9 +217,21 @@ def test_the_reason_and_the_line_are_named(tmp_path: Path, module: torch.nn.Modu
     assert not list(tmp_path.iterdir())
 
 
-def test_a_module_that_changes_itself(tmp_path: Path) -> None:
-    with pytest.raises(pt2ts.Pt2tsError, match="changes the module while it runs"):
-        pt2ts.export(modules.Counts(), X, tmp_path / "m.pt2", batch=())
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (modules.Counts(), "changes the module while it runs"),
+        (modules.CountsInBuffer(), "changes the buffer 'calls'"),
+        (modules.Halves(), "does not treat all sizes alike"),
+        (modules.Halves(), "(size 1 of input 1 % 2) == 0"),
+        (modules.FixedReshape(), "size 1 of input 1 != 33"),
+    ],
+)
+def test_what_has_no_line(tmp_path: Path, module: torch.nn.Module, words: str) -> None:
+    with pytest.raises(pt2ts.UnexportableError) as caught:
+        pt2ts.export(module, X, tmp_path / "m.pt2", batch=())
+    assert words in str(caught.value)
+    assert str(caught.value).count("\n") == 1
 
 
 def test_torchscript_cannot_be_compiled(tmp_path: Path) -> None:
