@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .exporter import export
     from .inspector import inspect
     from .spec import Spec, Symbol, TensorSpec
+    from .tuner import tune
     from .verifier import verify
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "inspect",
     "read_golden",
     "read_spec",
+    "tune",
     "verify",
 ]
 
@@ -58,6 +60,7 @@ _HOMES = {
     "inspect": "inspector",
     "read_golden": "archive",
     "read_spec": "archive",
+    "tune": "tuner",
     "verify": "verifier",
 }
 

@@ -6,52 +6,70 @@ import contextlib
 import os
 import secrets
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import torch
 
 from . import torchscript
 from .errors import ExportError, LoadError, SpecError
-from .filetype import DAMAGES, require_checksums, require_torchscript
+from .filetype import DAMAGES, Kind, require_checksums, require_runnable, require_torchscript
 from .golden import Golden, from_bytes
 from .spec import GOLDEN_FILE, SPEC_FILE, Spec
 
 StrPath = str | os.PathLike[str]
 
 
-def write(script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]) -> None:
-    """Write a TorchScript file atomically.
+class Job(NamedTuple):
+    """One file to write.
 
-    The file gets a temporary name in the same folder, is checked there, and takes its final name in one step at the end. If
-    anything fails, or the process is killed, an older file at ``path`` is untouched.
-
-    Parameters
+    Attributes
     ----------
-    script
-        What to write.
     path
         Where to.
-    extra
-        Extra files by name.
+    fill
+        Writes the content into an open file.
     check
         Called with the path of the finished temporary file; what it raises stops the replacement.
     """
-    target = Path(path)
-    # A short name of its own: the target's may already be as long as the file system allows.
-    temporary = target.parent / f".pt2ts-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+    path: StrPath
+    fill: Callable[[IO[bytes]], object]
+    check: Callable[[Path], None]
+
+
+def replace_files(jobs: Sequence[Job]) -> None:
+    """Write files atomically.
+
+    Each file gets a temporary name in its folder and is checked there. When all of them are good they take their final names. If
+    anything fails, or the process is killed, older files are untouched.
+    """
+    # Short names of their own: the target's may already be as long as the file system allows.
+    drafts = [Path(job.path).parent / f".pt2ts-{os.getpid()}-{secrets.token_hex(4)}.tmp" for job in jobs]
+    target = Path(jobs[0].path)
     try:
-        with temporary.open("xb") as file:
-            torchscript.save(script, file, extra)
-            file.flush()
-            os.fsync(file.fileno())
-        check(temporary)
-        temporary.replace(target)
+        for job, draft in zip(jobs, drafts, strict=True):
+            target = Path(job.path)
+            with draft.open("xb") as file:
+                job.fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            job.check(draft)
+        for job, draft in zip(jobs, drafts, strict=True):
+            target = Path(job.path)
+            draft.replace(target)
     except OSError as error:
         raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        for draft in drafts:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
+def write(script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]) -> None:
+    """Write a TorchScript file with extra files by name; see `Job` for ``check``."""
+    replace_files([Job(path, lambda file: torchscript.save(script, file, extra), check)])
 
 
 def load_script(path: StrPath) -> torchscript.ScriptModule:
@@ -77,9 +95,14 @@ def read_spec(path: StrPath) -> Spec:
     SpecError
         When the file has none; any plain ``torch.jit.save`` file is like that.
     LoadError
-        When it is no TorchScript file: weights, a pickled module, a damaged file.
+        When it is no model file: weights, a pickled module, a damaged file.
     """
     spec = find_spec(path)
+    if spec is None and require_runnable(Path(path)) is Kind.PACKAGE:
+        raise SpecError(
+            f"{path} carries no spec (a package that PyTorch wrote, and not pt2ts)",
+            "the Fortran library runs it unchecked where it is told to trust it; a spec comes from exporting the module by pt2ts",
+        )
     if spec is None:
         raise SpecError(
             f"{path} carries no spec (a plain TorchScript file)",
@@ -103,7 +126,7 @@ def read_golden(path: StrPath) -> Golden | None:
 def _read_extra(path: StrPath, name: str) -> bytes | None:
     """Read one extra file out of the archive; a zip reader needs no torch and runs no code."""
     file = _existing(path)
-    require_torchscript(file)
+    require_runnable(file)
     try:
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.namelist() if member.endswith(f"/extra/{name}")]
