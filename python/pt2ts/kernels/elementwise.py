@@ -113,7 +113,10 @@ def _clamp(b: Builder, x: Expr, low: Any = None, high: Any = None) -> Expr:
 
 
 def _leaky(b: Builder, x: Expr, slope: float = 0.01) -> Expr:
-    return b.combine("where", b.combine("gt", x, 0.0), x, b.combine("mul", x, slope))
+    scaled = b.combine("mul", x, slope)
+    if 0 < slope <= 1:
+        return b.combine("at_least", x, scaled)
+    return b.combine("where", b.combine("gt", x, 0.0), x, scaled)
 
 
 def _prelu(b: Builder, x: Expr, weight: Expr) -> Expr:

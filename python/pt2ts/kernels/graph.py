@@ -139,10 +139,12 @@ class Reader:
         b = Lowering(machine, rows)
         b.network.block = self.block[1] if self.block else None
         env: dict[torch.fx.Node, Any] = {}
+        targets = self._outputs(b)
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
                 env[node] = self._placeholder(node, b)
             elif node.op == "call_function":
+                b.target = targets.get(node)
                 try:
                     env[node] = self._call(node, env, b)
                 except UnsupportedError as error:
@@ -246,19 +248,32 @@ class Reader:
                 raise UnsupportedError(f"its argument '{argument.name}' is unknown to kernels")
         return values
 
-    def _output(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], b: Lowering) -> None:
+    def _outputs(self, b: Lowering) -> dict[torch.fx.Node, View]:
+        """Find out where the results go, and return that of each node."""
         specs = self.program.graph_signature.output_specs
+        node = next(iter(reversed(self.program.graph.nodes)))
+        found: dict[torch.fx.Node, View] = {}
         for spec, value in zip(specs, node.args[0], strict=True):  # type: ignore[arg-type]
             if spec.kind is not OutputKind.USER_OUTPUT:
                 raise UnsupportedError(f"the network changes its buffer '{spec.target}'")
-            if not isinstance(value, torch.fx.Node) or not isinstance(env.get(value), Expr):
+            if not isinstance(value, torch.fx.Node) or not isinstance(value.meta.get("val"), torch.Tensor):
                 raise UnsupportedError("an output that is no tensor")
-            out = self.argument(value.meta["val"], Place.OUTPUT, len(b.network.outputs), "torch", b.network)
+            index = len(b.network.outputs)
+            out = self.argument(value.meta["val"], Place.OUTPUT, index, "torch", b.network)
+            b.network.outputs.append(out)
+            found.setdefault(value, out)
+            while value.target is operator.getitem and value.args[1] == 0:
+                value = value.args[0]
+                found.setdefault(value, out)
+        return found
+
+    def _output(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], b: Lowering) -> None:
+        for value, out in zip(node.args[0], b.network.outputs, strict=True):  # type: ignore[arg-type]
             result: Expr = env[value]
             if result.sample is not None and result.sample != out.sample:
                 raise EntangledError("the samples are elsewhere in the output")
-            b.network.outputs.append(out)
-            b.store(result, out)
+            if result.view is None or result.view.buffer is not out.buffer or result.view.strides != out.strides:
+                b.store(result, out)
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -83,8 +83,7 @@ def cat(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
     sample = samples.pop() if samples else None
     shape = list(first.shape)
     shape[dim] = sum(t.shape[dim] for t in tensors)
-    place = Place.PACKED if all(t.fixed for t in tensors) else Place.WORK
-    out = b.network.allocate(place, tuple(shape), sample)
+    out = b.allocate(all(t.fixed for t in tensors), tuple(shape), sample)
     start = 0
     for t in tensors:
         b.store(t, views.cut(out, dim, start, start + t.shape[dim]))
@@ -100,9 +99,8 @@ def stack(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
     if len(samples) > 1:
         raise EntangledError("samples are put beside other samples")
     sample = samples.pop() if samples else None
-    place = Place.PACKED if all(t.fixed for t in tensors) else Place.WORK
     shape = (*first.shape[:dim], len(tensors), *first.shape[dim:])
-    out = b.network.allocate(place, shape, None if sample is None else sample + (sample >= dim))
+    out = b.allocate(all(t.fixed for t in tensors), shape, None if sample is None else sample + (sample >= dim))
     for i, t in enumerate(tensors):
         b.store(t, views.select(out, dim, i))
     return load(out)
@@ -202,12 +200,16 @@ def _recurrent(cell: str) -> Handler:
             if layer.sample == 0:
                 raise EntangledError("a recurrent layer over the batch")
             # Samples first where that is the order of the result, so that nothing needs to be turned.
+            if depth < num_layers - 1:
+                target, b.target = b.target, None
             if batch_first:
                 place = None if layer.sample is None else 0
-                out = b.network.allocate(Place.WORK, (samples, times, hidden * directions), place)
+                out = b.allocate(False, (samples, times, hidden * directions), place)
                 out = views.permute(out, [1, 0, 2])
             else:
-                out = b.network.allocate(Place.WORK, (times, samples, hidden * directions), layer.sample)
+                out = b.allocate(False, (times, samples, hidden * directions), layer.sample)
+            if depth < num_layers - 1:
+                b.target = target
             for direction in range(directions):
                 index = depth * directions + direction
                 w = [b.view(p) for p in params[index * per : (index + 1) * per]]
@@ -220,6 +222,7 @@ def _recurrent(cell: str) -> Handler:
             layer = out
         result = views.permute(layer, [1, 0, 2]) if batch_first and batched else layer
         result = result if batched else views.select(result, 1, 0)
+        b.target = None
         finals = [_gather(b, end, batched) for end in ends]
         return [load(result), *finals]
 
@@ -229,7 +232,7 @@ def _recurrent(cell: str) -> Handler:
 def _state(b: Lowering, state: Expr, index: int, batched: bool) -> View | None:
     if state.op == "constant" and state.value == 0:
         return None
-    view = views.select(b.view(state), 0, index)
+    view = views.select(b.packed(state) if state.fixed else b.view(state), 0, index)
     return view if batched else views.unsqueeze(view, 0)
 
 

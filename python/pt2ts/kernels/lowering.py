@@ -9,6 +9,7 @@ from dataclasses import replace
 from . import views
 from .elementwise import CONDITIONS
 from .ir import (
+    Buffer,
     DenseOp,
     EntangledError,
     Expr,
@@ -71,6 +72,9 @@ class Lowering:
         self.machine = machine
         self.rows = rows
         self.network = Network()
+        #: Where the result of the operation at hand is wanted, if that is known.
+        self.target: View | None = None
+        self._copies: dict[tuple[Buffer, int, Shape, Shape], View] = {}
 
     def combine(self, op: str, *args: Expr | float) -> Expr:
         """Return an elementwise operation, not computed yet."""
@@ -83,13 +87,32 @@ class Lowering:
             raise UnsupportedError("where with a condition that is no comparison")
         if not all(arg.fixed for arg in given):
             # What depends on weights only is computed when they are packed.
-            given = [load(self.view(arg)) if arg.fixed and not (arg.is_leaf or arg.boolean) else arg for arg in given]
+            given = [load(self.packed(arg)) if arg.fixed and arg.op != "constant" and not arg.boolean else arg for arg in given]
         shape = broadcast_shapes(*(arg.shape for arg in given))
         return Expr(op, tuple(given), shape, common_sample(given, shape), op in CONDITIONS)
 
     def view(self, expr: Expr) -> View:
         """Return an expression as numbers in memory."""
         return expr.view if expr.view is not None else self.store(expr)
+
+    def packed(self, expr: Expr) -> View:
+        """Return something that depends on weights only as numbers that are there when the network runs."""
+        view = self.view(expr)
+        if view.buffer.place is not Place.WEIGHT:
+            return view
+        key = (view.buffer, view.offset, view.shape, view.strides)
+        if key not in self._copies:
+            out = self.network.allocate(Place.PACKED, view.shape)
+            self.append(MapOp(load(view), out))
+            self._copies[key] = out
+        return self._copies[key]
+
+    def allocate(self, fixed: bool, shape: Shape, sample: int | None) -> View:
+        """Return memory for the result of the operation at hand: where it is wanted, if that is known."""
+        target, self.target = self.target, None
+        if not fixed and target is not None and target.shape == shape and target.sample == sample:
+            return target
+        return self.network.allocate(Place.PACKED if fixed else Place.WORK, shape, sample)
 
     def settle(self, expr: Expr) -> Expr:
         """Return an expression that may be used more than once without being computed more than once."""
@@ -99,6 +122,8 @@ class Lowering:
         """Compute an expression into memory."""
         if expr.boolean:
             raise UnsupportedError("a condition as a tensor of its own")
+        if out is not None and out.buffer.place is not Place.PACKED and expr.fixed and expr.op != "constant":
+            expr = load(self.packed(expr))
         products = expr.products
         # One linear layer can take the expression as what follows its sums; others are computed before.
         keep = products[-1] if products and products[-1].shape == expr.shape else None

@@ -52,8 +52,7 @@ class Program:
 def plan(network: Network, machine: Machine, rows: int) -> Program:
     """Put a network into order and memory."""
     packing, running = _needed(network)
-    pack = [emit(op, machine, rows) for op in _ordered(packing)]
-    run = [emit(op, machine, rows) for op in _ordered(running)]
+    pack, run = _ordered(packing, machine, rows), _ordered(running, machine, rows)
     line = _LINE // machine.itemsize
     end = 0
     for buffer in _in_order(pack, Place.PACKED):
@@ -79,16 +78,18 @@ def _needed(network: Network) -> tuple[list[Op], list[Op]]:
     return [op for op in kept if op.out.buffer.place is Place.PACKED], [op for op in kept if op.out.buffer.place is not Place.PACKED]
 
 
-def _ordered(ops: Sequence[Op]) -> list[Op]:
-    """Sort by depth, so that what many branches do alike comes together."""
+def _ordered(ops: Sequence[Op], machine: Machine, rows: int) -> list[Call]:
+    """Sort by depth and by what is done, so that what many branches do alike comes together."""
     depth: dict[Buffer, int] = {}
-    keyed: list[tuple[int, int, Op]] = []
+    first: dict[str, int] = {}
+    keyed: list[tuple[int, int, int, Call]] = []
     for number, op in enumerate(ops):
         level = 1 + max((depth.get(buffer, 0) for buffer in op.reads), default=0)
         for view in _writes(op):
             depth[view.buffer] = max(level, depth.get(view.buffer, 0))
-        keyed.append((level, number, op))
-    return [op for _, _, op in sorted(keyed, key=lambda key: key[:2])]
+        call = emit(op, machine, rows)
+        keyed.append((level, first.setdefault(call.body, number), number, call))
+    return [call for *_, call in sorted(keyed, key=lambda key: key[:3])]
 
 
 def _in_order(calls: Sequence[Call], place: Place) -> list[Buffer]:
