@@ -14,7 +14,7 @@ struct Gru {
   static constexpr int gates = 3;  // reset, update, new
   static constexpr int state_sum(int gate) { return gate == 2 ? 3 : gate; }
   static vec step(const vec (&sum)[4], vec h, vec&) {
-    const vec reset = sigmoid(sum[0]), update = sigmoid(sum[1]);
+    const vec reset = gate(sum[0]), update = gate(sum[1]);
     const vec fresh = tangent_h(sum[2] + reset * sum[3]);
     return fresh + update * (h - fresh);
   }
@@ -24,8 +24,8 @@ struct Lstm {
   static constexpr int gates = 4;  // input, forget, cell, output
   static constexpr int state_sum(int gate) { return gate; }
   static vec step(const vec (&sum)[4], vec, vec& memory) {
-    memory = sigmoid(sum[1]) * memory + sigmoid(sum[0]) * tangent_h(sum[2]);
-    return sigmoid(sum[3]) * tangent_h(memory);
+    memory = gate(sum[1]) * memory + gate(sum[0]) * tangent_h(sum[2]);
+    return gate(sum[3]) * tangent_h(memory);
   }
 };
 

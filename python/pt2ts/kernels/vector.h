@@ -7,8 +7,8 @@
 #include <cstring>
 #include <type_traits>
 
-#if defined(__AVX__)
-#include <immintrin.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>  // half of the time that a small kernel takes to compile, so only where it must be
 #endif
 
 namespace {
@@ -28,6 +28,10 @@ constexpr int kRegisters = kVectorBytes == 64 ? 32 : 16;
 
 typedef real vec __attribute__((vector_size(kVectorBytes)));
 typedef integer mask __attribute__((vector_size(kVectorBytes)));
+typedef float vec_float __attribute__((vector_size(kVectorBytes)));
+typedef double vec_double __attribute__((vector_size(kVectorBytes)));
+typedef int32_t mask_float __attribute__((vector_size(kVectorBytes)));
+typedef long long mask_double __attribute__((vector_size(kVectorBytes)));
 typedef real vec_in_memory __attribute__((vector_size(kVectorBytes), aligned(sizeof(real)), may_alias));
 
 // Which lanes of a vector are meant: all of them, or the first Count.
@@ -59,9 +63,9 @@ inline vec load(Lanes<Count>, const real* from) {
     if constexpr (sizeof(real) == 4) return reinterpret_cast<vec>(_mm512_maskz_loadu_ps((1 << Count) - 1, from));
     if constexpr (sizeof(real) == 8) return reinterpret_cast<vec>(_mm512_maskz_loadu_pd((1 << Count) - 1, from));
 #elif defined(__AVX__)
-    const __m256i lanes = reinterpret_cast<__m256i>(first_lanes<Count>());
-    if constexpr (sizeof(real) == 4) return reinterpret_cast<vec>(_mm256_maskload_ps((const float*)from, lanes));
-    if constexpr (sizeof(real) == 8) return reinterpret_cast<vec>(_mm256_maskload_pd((const double*)from, lanes));
+    const mask lanes = first_lanes<Count>();
+    if constexpr (sizeof(real) == 4) return (vec)__builtin_ia32_maskloadps256((vec_float*)from, (mask_float)lanes);
+    if constexpr (sizeof(real) == 8) return (vec)__builtin_ia32_maskloadpd256((vec_double*)from, (mask_double)lanes);
 #else
     vec value{};
     for (int i = 0; i < Count; ++i) value[i] = from[i];
@@ -81,9 +85,9 @@ inline void store(Lanes<Count>, real* to, vec value) {
     if constexpr (sizeof(real) == 4) _mm512_mask_storeu_ps(to, (1 << Count) - 1, reinterpret_cast<__m512>(value));
     if constexpr (sizeof(real) == 8) _mm512_mask_storeu_pd(to, (1 << Count) - 1, reinterpret_cast<__m512d>(value));
 #elif defined(__AVX__)
-    const __m256i lanes = reinterpret_cast<__m256i>(first_lanes<Count>());
-    if constexpr (sizeof(real) == 4) _mm256_maskstore_ps((float*)to, lanes, reinterpret_cast<__m256>(value));
-    if constexpr (sizeof(real) == 8) _mm256_maskstore_pd((double*)to, lanes, reinterpret_cast<__m256d>(value));
+    const mask lanes = first_lanes<Count>();
+    if constexpr (sizeof(real) == 4) __builtin_ia32_maskstoreps256((vec_float*)to, (mask_float)lanes, (vec_float)value);
+    if constexpr (sizeof(real) == 8) __builtin_ia32_maskstorepd256((vec_double*)to, (mask_double)lanes, (vec_double)value);
 #else
     for (int i = 0; i < Count; ++i) to[i] = value[i];
 #endif
@@ -119,8 +123,8 @@ inline vec larger(vec a, vec b) {
   if constexpr (sizeof(real) == 4) return reinterpret_cast<vec>(_mm512_max_ps((__m512)a, (__m512)b));
   if constexpr (sizeof(real) == 8) return reinterpret_cast<vec>(_mm512_max_pd((__m512d)a, (__m512d)b));
 #elif defined(__AVX__)
-  if constexpr (sizeof(real) == 4) return reinterpret_cast<vec>(_mm256_max_ps((__m256)a, (__m256)b));
-  if constexpr (sizeof(real) == 8) return reinterpret_cast<vec>(_mm256_max_pd((__m256d)a, (__m256d)b));
+  if constexpr (sizeof(real) == 4) return (vec)__builtin_ia32_maxps256((vec_float)a, (vec_float)b);
+  if constexpr (sizeof(real) == 8) return (vec)__builtin_ia32_maxpd256((vec_double)a, (vec_double)b);
 #else
   return a > b ? a : b;
 #endif
@@ -131,8 +135,8 @@ inline vec smaller(vec a, vec b) {
   if constexpr (sizeof(real) == 4) return reinterpret_cast<vec>(_mm512_min_ps((__m512)a, (__m512)b));
   if constexpr (sizeof(real) == 8) return reinterpret_cast<vec>(_mm512_min_pd((__m512d)a, (__m512d)b));
 #elif defined(__AVX__)
-  if constexpr (sizeof(real) == 4) return reinterpret_cast<vec>(_mm256_min_ps((__m256)a, (__m256)b));
-  if constexpr (sizeof(real) == 8) return reinterpret_cast<vec>(_mm256_min_pd((__m256d)a, (__m256d)b));
+  if constexpr (sizeof(real) == 4) return (vec)__builtin_ia32_minps256((vec_float)a, (vec_float)b);
+  if constexpr (sizeof(real) == 8) return (vec)__builtin_ia32_minpd256((vec_double)a, (vec_double)b);
 #else
   return a < b ? a : b;
 #endif
