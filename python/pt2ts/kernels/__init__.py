@@ -1,0 +1,11 @@
+"""Kernels: small networks as plain C++ that needs no PyTorch at run time.
+
+A call of a compiled PyTorch model costs half a microsecond before it computes anything. A network with few weights is done by then.
+For graphs of operations that this package knows, it writes one C++ file with everything known at compile time, and compiles it.
+"""
+
+from __future__ import annotations
+
+from .build import Kernel, build_kernel, explain_kernel, kernel_source
+
+__all__ = ["Kernel", "build_kernel", "explain_kernel", "kernel_source"]

@@ -1,0 +1,284 @@
+"""From a graph of PyTorch to the operations of a kernel, node by node."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
+
+from .elementwise import ELEMENTWISE
+from .ir import EntangledError, Expr, Network, Place, Shape, UnsupportedError, View, contiguous, load
+from .layers import LAYERS
+from .lowering import Lowering
+from .machine import Machine
+
+HANDLERS = {**ELEMENTWISE, **LAYERS}
+_MOST_CONSTANTS = 20_000
+
+#: Arguments that change no numbers; a dtype is seen in the result, and refused there if it is another one.
+_IRRELEVANT = frozenset({
+    "dtype", "layout", "device", "pin_memory", "memory_format", "copy", "non_blocking", "implicit", "cudnn_enabled", "cudnn_enable",
+    "half_to_float", "generator", "other",
+})  # fmt: skip
+
+
+def name_of(target: Any) -> str:
+    """Return PyTorch's name of an operation, without its variant."""
+    schema = getattr(target, "_schema", None)
+    return schema.name.removeprefix("aten::") if schema is not None else str(target)
+
+
+def is_supported(node: torch.fx.Node) -> bool:
+    """Return whether there is a function for an operation, or it only computes sizes."""
+    if node.op != "call_function" or node.target is operator.getitem or is_size(node):
+        return True
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and not schema.is_mutable and name_of(node.target) in HANDLERS
+
+
+def is_size(node: torch.fx.Node) -> bool:
+    """Return whether a node is a number of the shapes, or checks one."""
+    value = node.meta.get("val")
+    return isinstance(value, torch.SymInt | torch.SymBool | int | bool) or (value is None and not node.users)
+
+
+def prepared(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Return the program in operations that have a function, as far as PyTorch can rewrite the others."""
+    if all(is_supported(node) for node in program.graph.nodes):
+        return program
+    table = torch.export.default_decompositions()
+    for target in [target for target in table if name_of(target) in HANDLERS]:
+        del table[target]
+    return program.run_decompositions(table)
+
+
+class Reader:
+    """Reads a program for given sizes of its symbols.
+
+    Parameters
+    ----------
+    program
+        The program, prepared.
+    weights
+        Names in the order in which they are handed to the kernel.
+    sizes
+        Symbol of the program -> its size.
+    block
+        The symbol that counts samples, and how many of them are computed at once; None for all.
+    layouts
+        ``torch`` or ``fortran`` for each input.
+    """
+
+    def __init__(
+        self,
+        program: torch.export.ExportedProgram,
+        weights: Mapping[str, int],
+        sizes: Mapping[Any, int],
+        block: tuple[Any, int] | None,
+        layouts: Sequence[str],
+    ) -> None:
+        self.program = program
+        self.weights = weights
+        self.full = dict(sizes)
+        self.sizes = {**sizes, **({block[0]: block[1]} if block else {})}
+        self.block = block
+        self.layouts = layouts
+        self.dtype = self._dtype()
+
+    def _dtype(self) -> torch.dtype:
+        found = {
+            value.dtype
+            for node in self.program.graph.nodes
+            for value in _tensors(node.meta.get("val"))
+            if value.dtype.is_floating_point and (node.users or node.op == "output")
+        }
+        if len(found) != 1 or not found <= {torch.float32, torch.float64}:
+            names = ", ".join(sorted(str(d).removeprefix("torch.") for d in found)) or "no floating-point numbers"
+            raise UnsupportedError(f"kernels compute in float32 or float64; here is {names}")
+        return found.pop()
+
+    def number(self, value: Any, sizes: Mapping[Any, int] | None = None) -> int:
+        """Return a size as a number."""
+        if isinstance(value, int):
+            return value
+        expression = value.node.expr.subs(self.sizes if sizes is None else sizes)
+        if expression.free_symbols:
+            raise UnsupportedError(f"the size {expression} is not known; fixed sizes are needed for all symbols")
+        return int(expression)
+
+    def shape(self, tensor: torch.Tensor, sizes: Mapping[Any, int] | None = None) -> Shape:
+        """Return a shape in numbers."""
+        return tuple(self.number(size, sizes) for size in tensor.shape)
+
+    def _sample(self, tensor: torch.Tensor) -> int | None:
+        if self.block is None:
+            return None
+        at = [dim for dim, size in enumerate(tensor.shape) if not isinstance(size, int) and size.node.expr.free_symbols]
+        mixed = [d for d in at if self.block[0] in tensor.shape[d].node.expr.free_symbols]
+        if not mixed:
+            return None
+        if len(mixed) > 1 or tensor.shape[mixed[0]].node.expr != self.block[0]:
+            raise EntangledError("an array whose size is computed from the number of samples")
+        return mixed[0]
+
+    def argument(self, tensor: torch.Tensor, place: Place, index: int, layout: str, network: Network) -> View:
+        """Return the caller's array; its strides belong to the whole batch."""
+        shape, whole = self.shape(tensor), self.shape(tensor, self.full)
+        if math.prod(shape) == 0:
+            raise UnsupportedError("an array without elements")
+        strides = contiguous(whole) if layout == "torch" else tuple(contiguous(whole[::-1])[::-1])
+        view = network.allocate(place, shape, index=index)
+        return View(view.buffer, shape, strides, sample=self._sample(tensor))
+
+    def read(self, machine: Machine, rows: int) -> Network:
+        """Return what the program computes."""
+        b = Lowering(machine, rows)
+        b.network.block = self.block[1] if self.block else None
+        env: dict[torch.fx.Node, Any] = {}
+        targets = self._outputs(b)
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                env[node] = self._placeholder(node, b)
+            elif node.op == "call_function":
+                b.target = targets.get(node)
+                try:
+                    env[node] = self._call(node, env, b)
+                except UnsupportedError as error:
+                    raise UnsupportedError(f"{name_of(node.target)}: {error}") from None
+            elif node.op == "output":
+                self._output(node, env, b)
+            else:
+                raise UnsupportedError(f"a node of kind {node.op}")
+        return b.network
+
+    def _placeholder(self, node: torch.fx.Node, b: Lowering) -> Any:
+        spec = next(s for s in self.program.graph_signature.input_specs if s.arg.name == node.name)
+        if spec.kind is InputKind.USER_INPUT:
+            index = len(b.network.inputs)
+            if not isinstance(spec.arg, TensorArgument):
+                if isinstance(spec.arg, ConstantArgument):
+                    return spec.arg.value
+                raise UnsupportedError(f"the input '{node.name}' is no tensor")
+            layout = self.layouts[index] if index < len(self.layouts) else "torch"
+            view = self.argument(node.meta["val"], Place.INPUT, index, layout, b.network)
+            b.network.inputs.append(view)
+            if node.users and node.meta["val"].dtype != self.dtype:
+                raise UnsupportedError(f"the input '{node.name}' is {str(node.meta['val'].dtype).removeprefix('torch.')}")
+            return load(view)
+        if not node.users:
+            return None
+        value = node.meta["val"]
+        if isinstance(value, torch.Tensor) and value.dtype != self.dtype:
+            raise UnsupportedError(f"'{spec.target}' is {str(value.dtype).removeprefix('torch.')}")
+        if spec.target in self.weights:
+            shape = tuple(int(size) for size in value.shape)
+            return load(b.network.allocate(Place.WEIGHT, shape, index=self.weights[spec.target]))
+        held = self.program.constants.get(spec.target)
+        if not isinstance(held, torch.Tensor):
+            raise UnsupportedError(f"'{spec.target}' is no weight and no constant")
+        numbers = held.detach().reshape(-1).tolist()
+        if len(b.network.constants) + len(numbers) > _MOST_CONSTANTS:
+            raise UnsupportedError(f"the constant '{spec.target}' has {len(numbers)} elements; register large ones as buffers")
+        view = b.network.allocate(Place.CONSTANT, tuple(held.shape))
+        view.buffer.offset = len(b.network.constants)
+        b.network.constants += numbers
+        return load(view)
+
+    def _argument(self, value: Any, env: dict[torch.fx.Node, Any], scalar: bool) -> Any:
+        if isinstance(value, torch.fx.Node):
+            if value in env and env[value] is not None:
+                return env[value]
+            held = value.meta.get("val")
+            if isinstance(held, torch.SymInt | int):
+                if scalar and self.block and not isinstance(held, int):
+                    raise EntangledError("arithmetic with the number of samples")
+                return self.number(held)
+            raise UnsupportedError(f"the value of '{value.name}' cannot be used")
+        if isinstance(value, list | tuple):
+            return [self._argument(v, env, scalar) for v in value]
+        return value
+
+    def _call(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], b: Lowering) -> Any:
+        if is_size(node):
+            return None
+        if node.target is operator.getitem:
+            source, index = node.args
+            return env[source][index]  # type: ignore[index]
+        name = name_of(node.target)
+        if not is_supported(node):
+            raise UnsupportedError("this operation is unknown to kernels")
+        for value in _tensors(node.meta.get("val")):
+            if value.dtype not in (self.dtype, torch.bool):
+                raise UnsupportedError(f"a result in {str(value.dtype).removeprefix('torch.')}")
+        count, handler = HANDLERS[name]
+        scalar = name in ELEMENTWISE
+        given = self._bound(node, env, scalar, count)
+        if name in ("sum", "mean", "prod") and len(given) > 1 and not isinstance(given[1], int | list):
+            given = given[:1]  # the variant without dimensions
+        if name == "squeeze":
+            given = [g for g in given if g is not None]
+        if name == "slice" and given[4] != 1 and given[4] is None:
+            given[4] = 1
+        result = handler(b, *given)
+        if isinstance(result, Expr):
+            expected = node.meta["val"]
+            if result.boolean != (expected.dtype is torch.bool):
+                raise UnsupportedError("a conversion between numbers and conditions")
+            if result.shape != self.shape(expected):
+                raise UnsupportedError(f"a result of shape {result.shape} where PyTorch has {self.shape(expected)}")
+            if len(node.users) > 1:
+                result = b.settle(result)
+        return result
+
+    def _bound(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], scalar: bool, count: int) -> list[Any]:
+        """Return the arguments in the order of the schema, those left out with their defaults, as many as the function takes."""
+        values = []
+        for i, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+            if i < len(node.args):
+                value = node.args[i]
+            else:
+                value = node.kwargs.get(argument.name, argument.default_value if argument.has_default_value() else None)
+            if i < count:
+                values.append(self._argument(value, env, scalar))
+            elif argument.name not in _IRRELEVANT and not (argument.has_default_value() and value == argument.default_value):
+                raise UnsupportedError(f"its argument '{argument.name}' is unknown to kernels")
+        return values
+
+    def _outputs(self, b: Lowering) -> dict[torch.fx.Node, View]:
+        """Find out where the results go, and return that of each node."""
+        specs = self.program.graph_signature.output_specs
+        node = next(iter(reversed(self.program.graph.nodes)))
+        found: dict[torch.fx.Node, View] = {}
+        for spec, value in zip(specs, node.args[0], strict=True):  # type: ignore[arg-type]
+            if spec.kind is not OutputKind.USER_OUTPUT:
+                raise UnsupportedError(f"the network changes its buffer '{spec.target}'")
+            if not isinstance(value, torch.fx.Node) or not isinstance(value.meta.get("val"), torch.Tensor):
+                raise UnsupportedError("an output that is no tensor")
+            index = len(b.network.outputs)
+            out = self.argument(value.meta["val"], Place.OUTPUT, index, "torch", b.network)
+            b.network.outputs.append(out)
+            found.setdefault(value, out)
+            while value.target is operator.getitem and value.args[1] == 0:
+                value = value.args[0]
+                found.setdefault(value, out)
+        return found
+
+    def _output(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], b: Lowering) -> None:
+        for value, out in zip(node.args[0], b.network.outputs, strict=True):  # type: ignore[arg-type]
+            result: Expr = env[value]
+            if result.sample is not None and result.sample != out.sample:
+                raise EntangledError("the samples are elsewhere in the output")
+            if result.view is None or result.view.buffer is not out.buffer or result.view.strides != out.strides:
+                b.store(result, out)
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [v for item in value for v in _tensors(item)]
+    return []

@@ -1,0 +1,217 @@
+"""The tools with which operations of PyTorch are turned into those of a kernel: expressions, and putting them into memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from . import views
+from .elementwise import CONDITIONS
+from .ir import (
+    Buffer,
+    DenseOp,
+    EntangledError,
+    Expr,
+    MapOp,
+    Network,
+    Op,
+    PackDenseOp,
+    Place,
+    Product,
+    ReduceOp,
+    Shape,
+    UnsupportedError,
+    View,
+    broadcast_shapes,
+    constant,
+    contiguous,
+    load,
+)
+from .machine import Machine
+
+
+def _varies(expr: Expr, dim: int) -> bool:
+    """Return whether an expression may have other values at another index of a dimension."""
+    if expr.view is not None:
+        return expr.view.shape[dim] != 1 and expr.view.strides[dim] != 0
+    if expr.product is not None:
+        return True
+    return any(
+        _varies(arg, dim - len(expr.shape) + len(arg.shape)) for arg in expr.args if dim - len(expr.shape) + len(arg.shape) >= 0
+    )
+
+
+def common_sample(args: Sequence[Expr], shape: Shape) -> int | None:
+    """Return where the samples of an elementwise result are."""
+    at = {arg.sample + len(shape) - len(arg.shape) for arg in args if arg.sample is not None}
+    if not at:
+        return None
+    if len(at) > 1:
+        raise EntangledError("samples meet samples of another index")
+    dim = at.pop()
+    for arg in args:
+        mine = dim - len(shape) + len(arg.shape)
+        if arg.sample is None and mine >= 0 and arg.shape[mine] != 1 and _varies(arg, mine):
+            raise EntangledError("samples meet something that has a value for each place in the batch")
+    return dim
+
+
+class Lowering:
+    """Builds a network.
+
+    Parameters
+    ----------
+    machine
+        What it is compiled for.
+    rows
+        Samples of a block, or all: for these the layout of packed weights is chosen.
+    """
+
+    def __init__(self, machine: Machine, rows: int) -> None:
+        self.machine = machine
+        self.rows = rows
+        self.network = Network()
+        #: Where the result of the operation at hand is wanted, if that is known.
+        self.target: View | None = None
+        self._copies: dict[tuple[Buffer, int, Shape, Shape], View] = {}
+
+    def combine(self, op: str, *args: Expr | float) -> Expr:
+        """Return an elementwise operation, not computed yet."""
+        given = [arg if isinstance(arg, Expr) else constant(float(arg)) for arg in args]
+        if any(arg.boolean for arg in (given[1:] if op == "where" else given)) and op not in ("and", "or", "xor", "not"):
+            raise UnsupportedError("arithmetic with conditions")
+        if op in ("and", "or", "xor", "not") and not all(arg.boolean for arg in given):
+            raise UnsupportedError("logic with numbers")
+        if op == "where" and not given[0].boolean:
+            raise UnsupportedError("where with a condition that is no comparison")
+        if not all(arg.fixed for arg in given):
+            # What depends on weights only is computed when they are packed.
+            given = [load(self.packed(arg)) if arg.fixed and arg.op != "constant" and not arg.boolean else arg for arg in given]
+        shape = broadcast_shapes(*(arg.shape for arg in given))
+        return Expr(op, tuple(given), shape, common_sample(given, shape), op in CONDITIONS)
+
+    def view(self, expr: Expr) -> View:
+        """Return an expression as numbers in memory."""
+        return expr.view if expr.view is not None else self.store(expr)
+
+    def packed(self, expr: Expr) -> View:
+        """Return something that depends on weights only as numbers that are there when the network runs."""
+        view = self.view(expr)
+        if view.buffer.place is not Place.WEIGHT:
+            return view
+        key = (view.buffer, view.offset, view.shape, view.strides)
+        if key not in self._copies:
+            out = self.network.allocate(Place.PACKED, view.shape)
+            self.append(MapOp(load(view), out))
+            self._copies[key] = out
+        return self._copies[key]
+
+    def allocate(self, fixed: bool, shape: Shape, sample: int | None) -> View:
+        """Return memory for the result of the operation at hand: where it is wanted, if that is known."""
+        target, self.target = self.target, None
+        if not fixed and target is not None and target.shape == shape and target.sample == sample:
+            return target
+        return self.network.allocate(Place.PACKED if fixed else Place.WORK, shape, sample)
+
+    def settle(self, expr: Expr) -> Expr:
+        """Return an expression that may be used more than once without being computed more than once."""
+        return expr if expr.is_leaf or expr.boolean else load(self.view(expr))
+
+    def store(self, expr: Expr, out: View | None = None) -> View:
+        """Compute an expression into memory."""
+        if expr.boolean:
+            raise UnsupportedError("a condition as a tensor of its own")
+        if out is not None and out.buffer.place is not Place.PACKED and expr.fixed and expr.op != "constant":
+            expr = load(self.packed(expr))
+        products = expr.products
+        # One linear layer can take the expression as what follows its sums; others are computed before.
+        keep = products[-1] if products and products[-1].shape == expr.shape else None
+        swaps = {id(p): load(self._dense(p, p, None)) for p in products if p is not keep}
+        if swaps:
+            expr = _substitute(expr, swaps)
+        if keep is not None:
+            return self._dense(keep, expr, out)
+        out = out or self.network.allocate(Place.PACKED if expr.fixed else Place.WORK, expr.shape, expr.sample)
+        self.append(MapOp(expr, out))
+        return out
+
+    def append(self, op: Op) -> None:
+        """Add an operation, to the packing if it computes with weights only."""
+        (self.network.packing if op.out.buffer.place is Place.PACKED else self.network.ops).append(op)
+
+    def contiguous(self, view: View) -> View:
+        """Return the same numbers as neighbours in memory."""
+        return view if view.is_contiguous else self.store(load(view))
+
+    def reshape(self, expr: Expr, shape: Shape) -> Expr:
+        """Return an expression in another shape."""
+        if expr.op == "constant":
+            return expr.reshaped(shape, None)
+        view = self.view(expr)
+        seen = views.reshape(view, shape)
+        if seen is None:
+            view = self.store(load(view))
+            seen = replace(
+                view, shape=shape, strides=contiguous(shape), sample=views.sample_after(view.shape, view.sample, shape)
+            )
+        return load(seen)
+
+    def reduce(self, kind: str, expr: Expr, dims: Sequence[int], keepdim: bool, scale: float = 1.0) -> Expr:
+        """Return the reduction over some dimensions."""
+        rank = len(expr.shape)
+        reduced = sorted({views.normal(d, rank) for d in dims}) or list(range(rank))
+        if expr.sample in reduced:
+            raise EntangledError("a reduction over the batch")
+        kept = [d for d in range(rank) if d not in reduced]
+        if kept + reduced != list(range(rank)) or expr.products:
+            expr = load(views.permute(self.view(expr), kept + reduced))
+        shape = expr.shape[: len(kept)]
+        place = Place.PACKED if expr.fixed else Place.WORK
+        out = self.network.allocate(place, shape, expr.sample)
+        self.append(ReduceOp(kind, expr, len(reduced), out, scale))
+        for dim in reduced if keepdim else []:
+            out = views.unsqueeze(out, dim)
+        return load(out)
+
+    def linear(self, x: Expr, weight: View, bias: View | None) -> Expr:
+        """Return a linear layer of weights [out, in], not computed yet."""
+        if not weight.buffer.place.fixed or (bias is not None and not bias.buffer.place.fixed):
+            raise UnsupportedError("a linear layer with weights that are computed from inputs")
+        seen = self.view(x)
+        if not seen.shape or seen.shape[-1] != weight.shape[1]:
+            raise UnsupportedError(f"a linear layer of {weight.shape} for an array {seen.shape}")
+        if seen.sample == len(seen.shape) - 1:
+            raise EntangledError("a linear layer over the batch")
+        return Expr("product", (), (*seen.shape[:-1], weight.shape[0]), seen.sample, product=Product(seen, weight, bias))
+
+    def row_count(self, shape: Shape, sample: int | None) -> int:
+        """Return how many rows there are for the block that the layout of weights is made for."""
+        rows = math.prod(shape)
+        return rows if sample is None else rows // shape[sample] * self.rows
+
+    def _dense(self, product: Expr, expr: Expr, out: View | None) -> View:
+        assert product.product is not None  # noqa: S101
+        x, weight, bias = product.product.x, product.product.weight, product.product.bias
+        n_out, n_in = weight.shape
+        fixed = expr.fixed
+        out = out or self.network.allocate(Place.PACKED if fixed else Place.WORK, expr.shape, expr.sample)
+        if n_out > 1 and out.strides[-1] != 1:
+            result = self._dense(product, expr, None)
+            self.append(MapOp(load(result), out))
+            return out
+        tile = self.machine.tile(n_in, n_out, self.row_count(x.shape[:-1], x.sample), x.strides[-1] == 1 or n_in == 1)
+        packed = self.network.allocate(Place.PACKED, (self.machine.packed_dense(n_in, n_out, tile),))
+        self.network.packing.append(PackDenseOp(weight, bias, packed, tile))
+        self.append(DenseOp(x, packed, product, expr, out, tile))
+        return out
+
+
+def _substitute(expr: Expr, swaps: dict[int, Expr]) -> Expr:
+    if id(expr) in swaps:
+        return swaps[id(expr)]
+    if not expr.args:
+        return expr
+    swapped = replace(expr, args=tuple(_substitute(arg, swaps) for arg in expr.args))
+    swaps[id(expr)] = swapped  # what is used twice stays one thing
+    return swapped

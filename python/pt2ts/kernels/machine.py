@@ -1,0 +1,124 @@
+"""What the compiler makes for: sizes of vectors, and how linear layers are cut into registers."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..isa import Isa
+from .ir import UnsupportedError
+
+HERE = Path(__file__).resolve().parent
+
+#: No option that assumes there is no NaN, and none that reorders sums.
+OPTIONS = ("-std=c++20", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fno-trapping-math", "-Wno-psabi", "-w")
+#: A library without the C++ runtime, with nothing visible but the three entries.
+LIBRARY = ("-shared", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-plt", "-fvisibility=hidden", "-nodefaultlibs", "-s")
+LINKED = ("-lm", "-lc", "-lgcc", "-Wl,--no-undefined", "-Wl,-z,noexecstack")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An instruction set and the size of its numbers.
+
+    Attributes
+    ----------
+    lanes
+        Numbers in a vector.
+    registers
+        Vectors that the CPU holds.
+    """
+
+    isa: Isa
+    itemsize: int
+    lanes: int
+    registers: int
+
+    def vectors(self, size: int) -> int:
+        """Return how many vectors hold that many numbers."""
+        return -(-size // self.lanes)
+
+    def tile(self, n_in: int, n_out: int, rows: int, neighbours: bool) -> int:
+        """Return how many vectors of outputs a linear layer computes at once; 0 if its lanes are better inputs.
+
+        Parameters
+        ----------
+        n_in, n_out
+            Its size.
+        rows
+            To how many vectors it is applied.
+        neighbours
+            Whether the inputs are neighbours in memory.
+        """
+        vectors = self.vectors(n_out)
+        across = int(math.log2(self.lanes)) + 2
+        if neighbours and n_out * (self.vectors(n_in) + across) < n_in * vectors:
+            return 0
+        if rows == 1:
+            tiles = -(-vectors // (self.registers // 2))
+            return -(-vectors // tiles)
+        return 3 if vectors % 3 == 0 and vectors % 2 else min(vectors, 2)
+
+    def row_tile(self, tile: int, rows: int) -> int:
+        """Return to how many rows a tile is applied at once."""
+        scale = self.registers // 16
+        fitting = {1: (8, 7, 6, 5), 2: (6, 5, 4), 3: (4,)}.get(tile, (max(1, 12 // tile),))
+        most = max(fitting) * scale
+        if rows <= most:
+            return rows
+        return max((size for size in range(min(fitting) * scale, most + 1) if rows % size == 0), default=most)
+
+    def packed_dense(self, n_in: int, n_out: int, tile: int) -> int:
+        """Return the size of a packed linear layer; see dense.h."""
+        if tile == 0:
+            return n_out * (self.vectors(n_in) * self.lanes + 1)
+        return self.vectors(n_out) * self.lanes * (n_in + 1)
+
+    def recurrent_tile(self, hidden: int, rows: int) -> tuple[int, int]:
+        """Return how many vectors of hidden units, and how many rows, a recurrent layer computes at once."""
+        if rows == 1:
+            return min(2, self.vectors(hidden)), 1
+        return 1, min(rows, 4 * (self.registers // 16))
+
+    def packed_recurrent(self, gates: int, n_in: int, hidden: int) -> int:
+        """Return the size of a packed recurrent layer; see recurrent.h."""
+        return self.vectors(hidden) * self.lanes * (4 + gates * (n_in + hidden))
+
+
+def compiler() -> str:
+    """Return the C++ compiler: the variable CXX, or else g++."""
+    found = shutil.which(os.environ.get("CXX", "g++"))
+    if found is None:
+        raise UnsupportedError(f"there is no C++ compiler '{os.environ.get('CXX', 'g++')}' on the PATH")
+    return found
+
+
+@lru_cache
+def machine_of(isa: Isa, itemsize: int) -> Machine:
+    """Ask the compiler what an instruction set has."""
+    asked = subprocess.run(
+        [compiler(), f"-march={isa.march}", "-dM", "-E", "-x", "c++", "/dev/null"], capture_output=True, text=True, check=False
+    )
+    if asked.returncode:
+        raise UnsupportedError(f"the compiler does not know -march={isa.march}: {asked.stderr.strip()}")
+    size = 64 if "__AVX512F__" in asked.stdout else 32 if "__AVX__" in asked.stdout else 16
+    registers = 32 if size == 64 or "__aarch64__" in asked.stdout else 16
+    return Machine(isa, itemsize, size // itemsize, registers)
+
+
+def compile_source(source: str, isa: Isa) -> bytes:
+    """Return the shared library made of a kernel's text."""
+    with tempfile.TemporaryDirectory(prefix="pt2ts_kernel_") as folder:
+        text, library = Path(folder, "kernel.cpp"), Path(folder, "kernel.so")
+        text.write_text(source)
+        command = [compiler(), *OPTIONS, f"-march={isa.march}", *LIBRARY, f"-I{HERE}", str(text), "-o", str(library), *LINKED]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise UnsupportedError(f"the compiler failed: {made.stderr.strip()[:2000]}")
+        return library.read_bytes()
