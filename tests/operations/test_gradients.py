@@ -84,6 +84,7 @@ def differences(runner: Runner, entry: str, values: list[Any], weights: list[tor
     return derivatives
 
 
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")  # of kl_div, that its mean is over elements
 @pytest.mark.parametrize("entry", [entry for entry, op in TABLE.items() if op.name not in FLAT])
 def test_gradient(runner: Runner, entry: str) -> None:
     compared = several = checked = 0
