@@ -107,8 +107,10 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   const ctorch_operand nothing = {.kind = CTORCH_OPERAND_NONE}, unknown = {.kind = 77};
   FAILS(ctorch_op_add(&operand, NULL, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_op_add(&operand, &operand, 0, NULL), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_op_add(&operand, &nothing, 0, &none), ARGUMENT, "argument 'b': expected a tensor, or an integer, real, complex or logical number");
-  FAILS(ctorch_op_add(&unknown, &operand, 0, &none), ARGUMENT, "argument 'a': expected a tensor, or an integer, real, complex or logical number");
+  FAILS(ctorch_op_add(&operand, &nothing, 0, &none), ARGUMENT,
+        "argument 'b': expected a tensor, or an integer, real, complex or logical number");
+  FAILS(ctorch_op_add(&unknown, &operand, 0, &none), ARGUMENT,
+        "argument 'a': expected a tensor, or an integer, real, complex or logical number");
   FAILS(ctorch_op_add(&number, &number, 0, &none), ARGUMENT, "expected at least one tensor");
   FAILS(ctorch_op_sum(t, NULL, 1, 0, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_op_reshape(t, NULL, 1, 0, &none), ARGUMENT, NULL_POINTER);
@@ -117,7 +119,8 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_op_cat(t, 0, 1, 0, &none), ARGUMENT, "expected at least one tensor, got none");
   FAILS(ctorch_op_einsum(NULL, 3, t, 1, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_op_full(NULL, 0, NULL, -1, -1, -1, 0, &none), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_op_full(NULL, 0, &operand, -1, -1, -1, 0, &none), ARGUMENT, "argument 'value': expected an integer, real, complex or logical number");
+  FAILS(ctorch_op_full(NULL, 0, &operand, -1, -1, -1, 0, &none), ARGUMENT,
+        "argument 'value': expected an integer, real, complex or logical number");
   FAILS(ctorch_op_fill_in_place(t, &nothing), ARGUMENT, "argument 'value': expected a number");
   FAILS(ctorch_model_load(NULL, 5, 0, -1, 0, 0, m), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, NULL), ARGUMENT, NULL_POINTER);
@@ -224,7 +227,8 @@ static void huge_shapes(const ctorch_model *m) {
   float data[4] = {1, 2, 3, 4};
   ctorch_tensor none = {0};
   ctorch_array a = array_of(data, 2, INT64_MAX, 4), y = array_of(data, 2, 2, 2);
-  FAILS(ctorch_tensor_from_blob(data, 2, huge, strides, 6, 0, -1, 0, 0, &none), ARGUMENT, "'tensor_shape': [9223372036854775807, 4]");
+  FAILS(ctorch_tensor_from_blob(data, 2, huge, strides, 6, 0, -1, 0, 0, &none), ARGUMENT,
+        "'tensor_shape': [9223372036854775807, 4]");
   FAILS(ctorch_tensor_from_blob(NULL, 2, huge, strides, 6, 0, -1, 0, 0, &none), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_from_blob(data, 1, one, far, 6, 0, -1, 0, 0, &none), ARGUMENT, "does not fit into memory");
   FAILS(ctorch_tensor_from_blob(data, 2, square, still, 6, 0, -1, 0, 0, &none), ARGUMENT, "does not fit into memory");

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from ftorch import Installation, find_compiler
+from ftorch.compilers import present_compilers
 
 from ..support import BUILD, ROOT, BuildFortran, run
 
@@ -52,16 +54,76 @@ def test_find_package_compiles_the_interface_for_a_compiler_without_one(fc: str,
     assert str(tmp_path) in run("ldd", tmp_path / "downstream")
 
 
-def test_add_subdirectory(fc: str) -> None:
+@pytest.fixture(scope="module")
+def with_everything(fc: str) -> Path:
+    """Build folder of a project that contains this one."""
     # Compiles everything, so the folder is kept between runs; unoptimized, because that is what takes the time.
     build = BUILD / find_compiler(fc).tag / "add_subdirectory"
     build.mkdir(parents=True, exist_ok=True)
     with FileLock(build.with_suffix(".lock")):
-        options = (f"-DFTORCH={ROOT}", f"-DPython_EXECUTABLE={sys.executable}", "-DCMAKE_BUILD_TYPE=None")
+        options = (
+            f"-DFTORCH={ROOT}",
+            f"-DPython_EXECUTABLE={sys.executable}",
+            "-DCMAKE_BUILD_TYPE=None",
+            "-DFTORCH_INSTALL=ON",
+            "-DCMAKE_INSTALL_LIBDIR=lib",
+        )
         configure("add_subdirectory", build, fc, *options)
         run("cmake", "--build", build)
-    assert run(build / "downstream") == EXPECTED
-    assert run(build / "downstream1") == EXPECTED
+    return build
+
+
+def test_add_subdirectory(with_everything: Path) -> None:
+    assert run(with_everything / "downstream") == EXPECTED
+    assert run(with_everything / "downstream1") == EXPECTED
+
+
+@pytest.fixture(scope="module")
+def installed(fc: str, with_everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder into which ``cmake --install`` has put what people without pip use."""
+    folder = tmp_path_factory.mktemp(f"installed-{find_compiler(fc).tag}")
+    run("cmake", "--install", with_everything, "--prefix", folder)
+    return folder
+
+
+def files(root: Path, tag: str) -> set[str]:
+    """Files of an installation, but for what belongs to Python or to another Fortran compiler."""
+    found = {path.relative_to(root) for part in ("lib", "include", "share") for path in (root / part).rglob("*") if path.is_file()}
+    others = {compiler.tag for compiler in present_compilers()} - {tag}
+    return {str(path) for path in found if not others & set(path.parts)}
+
+
+def test_cmake_installs_what_the_wheel_has(fc: str, installed: Path) -> None:
+    tag = find_compiler(fc).tag
+    assert files(installed, tag) == files(Installation().prefix, tag)
+    run_paths = {
+        library: run("readelf", "-d", installed / "lib" / library)
+        for library in ("libctorch_torch.so", "libctorch.so", f"{tag}/libftorch.so")
+    }
+    torch_folder = str(Path(torch.__file__).parent / "lib")
+    assert [library for library, said in run_paths.items() if torch_folder in said] == ["libctorch_torch.so"]
+    assert not [library for library, said in run_paths.items() if str(BUILD) in said]
+
+
+@apis
+def test_the_installed_cmake_package(fc: str, api: str, installed: Path, tmp_path: Path) -> None:
+    component = "" if api == "ftorch" else api
+    said = configure(
+        "find_package", tmp_path, fc, f"-DCMAKE_PREFIX_PATH={installed}", f"-DSOURCE={SOURCES[api]}", f"-DCOMPONENTS={component}"
+    )
+    assert "compiling the Fortran interface" not in said
+    run("cmake", "--build", tmp_path)
+    assert run(tmp_path / "downstream") == EXPECTED
+    assert str(installed) in run("ldd", tmp_path / "downstream")
+
+
+@apis
+def test_the_installed_pkg_config_file(fc: str, api: str, installed: Path, tmp_path: Path) -> None:
+    words = (f"FC={fc}", f"OUT={tmp_path}", f"SOURCE={SOURCES[api]}", f"PACKAGE={api}")  # it is made for this compiler
+    where = {**os.environ, "PKG_CONFIG_PATH": str(installed / "lib" / "pkgconfig")}
+    run("make", "-C", PROJECTS / "pkgconfig", *words, env=where)
+    assert run(tmp_path / "downstream") == EXPECTED
+    assert str(installed) in run("ldd", tmp_path / "downstream")
 
 
 @apis
