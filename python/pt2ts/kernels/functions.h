@@ -108,8 +108,8 @@ inline vec exponential_minus_one(vec x) {
   const vec floor_at = splat(static_cast<real>(kSingle ? -18.0 : -38.0));
   const Reduced e = reduce_exponent(smaller(splat(kHighest), larger(floor_at, x)));
   const mask half = e.exponent >> 1;
-  const vec a = power_of_two(half), b = power_of_two(e.exponent - half);
-  return e.fraction * a * b + (a * b - 1);
+  const vec a = power_of_two(half), b = power_of_two(e.exponent - half), inverse = power_of_two(half - e.exponent);
+  return (e.fraction * a + (a - inverse)) * b;
 }
 
 inline vec sigmoid(vec x) {
@@ -126,7 +126,9 @@ inline vec tangent_h(vec x) {
                                              1.3317613104684988e-08});
     const vec q =
         polynomial(z, Coefficients{1.0, 0.46712981684950766, 0.025870838825061908, 0.0003282990018978106, 7.761423427827879e-07});
-    return u * p / q;
+    // Never beyond 1, where an inverse function would find no number, and exactly 1 where nothing else is near.
+    const vec one = splat(1);
+    return select(absolute(x) < bound, smaller(one, larger(-one, u * p / q)), select(x != x, x, with_sign_of(one, x)));
   } else {
     const vec magnitude = absolute(x);
     const Reduced e = reduce_exponent(2 * smaller(splat(20), magnitude));
