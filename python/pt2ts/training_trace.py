@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._decomp import get_decompositions
+from torch._inductor.package import load_package
 from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
@@ -145,7 +146,8 @@ def compile_entry(
 def run_package(path: Path, name: str, state: Mapping[str, Tensor]) -> Callable[..., Any]:
     """Return one variant of a package as a function that works on the tensors of ``state`` themselves."""
     with quiet():
-        loaded: Any = torch._inductor.aoti_load_package(str(path), name)
+        # Not aoti_load_package, which knows packages of one model only.
+        loaded: Any = load_package(str(path), name)
     known = set(loaded.get_constant_fqns())
     loaded.load_constants({key: value for key, value in state.items() if key in known}, check_full_update=True, user_managed=True)
 
