@@ -6,8 +6,9 @@ import contextlib
 import os
 import secrets
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import torch
 
@@ -20,38 +21,55 @@ from .spec import GOLDEN_FILE, SPEC_FILE, Spec
 StrPath = str | os.PathLike[str]
 
 
-def write(script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]) -> None:
-    """Write a TorchScript file atomically.
+class Job(NamedTuple):
+    """One file to write.
 
-    The file gets a temporary name in the same folder, is checked there, and takes its final name in one step at the end. If
-    anything fails, or the process is killed, an older file at ``path`` is untouched.
-
-    Parameters
+    Attributes
     ----------
-    script
-        What to write.
     path
         Where to.
-    extra
-        Extra files by name.
+    fill
+        Writes the content into an open file.
     check
         Called with the path of the finished temporary file; what it raises stops the replacement.
     """
-    target = Path(path)
-    # A short name of its own: the target's may already be as long as the file system allows.
-    temporary = target.parent / f".pt2ts-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+    path: StrPath
+    fill: Callable[[IO[bytes]], object]
+    check: Callable[[Path], None]
+
+
+def replace_files(jobs: Sequence[Job]) -> None:
+    """Write files atomically.
+
+    Each file gets a temporary name in its folder and is checked there. When all of them are good they take their final names. If
+    anything fails, or the process is killed, older files are untouched.
+    """
+    # Short names of their own: the target's may already be as long as the file system allows.
+    drafts = [Path(job.path).parent / f".pt2ts-{os.getpid()}-{secrets.token_hex(4)}.tmp" for job in jobs]
+    target = Path(jobs[0].path)
     try:
-        with temporary.open("xb") as file:
-            torchscript.save(script, file, extra)
-            file.flush()
-            os.fsync(file.fileno())
-        check(temporary)
-        temporary.replace(target)
+        for job, draft in zip(jobs, drafts, strict=True):
+            target = Path(job.path)
+            with draft.open("xb") as file:
+                job.fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+            job.check(draft)
+        for job, draft in zip(jobs, drafts, strict=True):
+            target = Path(job.path)
+            draft.replace(target)
     except OSError as error:
         raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        for draft in drafts:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
+def write(script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]) -> None:
+    """Write a TorchScript file with extra files by name; see `Job` for ``check``."""
+    replace_files([Job(path, lambda file: torchscript.save(script, file, extra), check)])
 
 
 def load_script(path: StrPath) -> torchscript.ScriptModule:

@@ -70,14 +70,16 @@ def difference(a: torch.Tensor, b: torch.Tensor) -> float:
     return math.inf if bool(gap.isnan().any()) else float(gap.max())
 
 
-def worst(reference: torch.Tensor, result: torch.Tensor) -> tuple[float, float]:
+def worst(reference: torch.Tensor, result: torch.Tensor, precision: str | None = None) -> tuple[float, float]:
     """Return the difference of the element that is furthest outside its tolerance, and that tolerance.
 
     An element may differ in proportion to its own size or to the typical size of the output, whichever is larger. The largest
     value would be no measure: a single fill value of 1e20 would allow everything else to be anything. Integers and logicals
-    may not differ.
+    may not differ. ``precision`` is what the network computes in, where that is coarser than the output's dtype.
     """
     relative = TOLERANCE.get(name_of(reference), 0.0)
+    if precision is not None and relative > 0.0:
+        relative = max(relative, TOLERANCE[precision])
     gap = difference(reference, result)
     if relative == 0.0 or reference.numel() == 0 or math.isinf(gap):
         return gap, 0.0
@@ -94,9 +96,9 @@ def worst(reference: torch.Tensor, result: torch.Tensor) -> tuple[float, float]:
     return float(gaps.flatten()[place]), float(allowed.flatten()[place])
 
 
-def exceeds(reference: torch.Tensor, result: torch.Tensor) -> bool:
+def exceeds(reference: torch.Tensor, result: torch.Tensor, precision: str | None = None) -> bool:
     """Return whether a result lies further from ``reference`` than rounding explains."""
-    gap, allowed = worst(reference, result)
+    gap, allowed = worst(reference, result, precision)
     return gap > allowed
 
 
@@ -132,6 +134,16 @@ def trials(
         )
         found.append(Trial(other, resized, _run_module(module, resized, trial.text(), hint)))
     return found
+
+
+def trial_at(
+    module: torch.nn.Module, inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor], names: Sequence[str], sizes: Sizes
+) -> Trial:
+    """Return what a module does with the examples brought to ``sizes``; its results get the names given."""
+    resized = resize(inputs, examples, sizes)
+    trial = Trial(sizes, resized, [])
+    outputs = _run_module(module, resized, trial.text())
+    return Trial(sizes, resized, [(name, tensor) for name, (_, tensor) in zip(names, outputs, strict=True)])
 
 
 def _run_module(module: torch.nn.Module, inputs: Sequence[torch.Tensor], label: str, hint: str = "") -> Named:
@@ -193,7 +205,7 @@ def _dimension(found: Sequence[Trial], output: int, dim: int, name: str) -> int 
     return f"{name}_dim{dim + 1}"
 
 
-def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why: str = "") -> None:
+def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why: str = "", precision: str | None = None) -> None:
     """Insist that the reloaded model agrees with the module in every trial.
 
     Parameters
@@ -206,10 +218,12 @@ def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why:
         How the model was made, for messages.
     why
         Why it was made that way; may be empty.
+    precision
+        What the network computes in; as the outputs by default.
     """
     for number, trial in enumerate(found):
         for _ in range(_CALLS):
-            problem = _disagreement(call, trial)
+            problem = _disagreement(call, trial, precision)
             if problem and number == 0:
                 raise CheckError(f"the exported file disagrees with the module on {trial.text()}: {problem}", why)
             if problem:
@@ -229,7 +243,7 @@ def _baked_hint(made_by: str, why: str) -> str:
     return "a size is stored in the module: take it from the tensors, or pass dynamic_batch=False"
 
 
-def _disagreement(call: Callable[..., Any], trial: Trial) -> str:
+def _disagreement(call: Callable[..., Any], trial: Trial, precision: str | None) -> str:
     try:
         outputs = run(call, trial.inputs)
     except RuntimeError as error:
@@ -240,6 +254,6 @@ def _disagreement(call: Callable[..., Any], trial: Trial) -> str:
         if want.shape != have.shape or want.dtype != have.dtype:
             wanted, got = f"{name_of(want)} {list(want.shape)}", f"{name_of(have)} {list(have.shape)}"
             return f"output '{name}' is {got}, not {wanted}"
-        if exceeds(want, have):
-            return f"output '{name}' differs by {worst(want, have)[0]:.3g}"
+        if exceeds(want, have, precision):
+            return f"output '{name}' differs by {worst(want, have, precision)[0]:.3g}"
     return ""

@@ -13,6 +13,7 @@ from typing import Any
 
 from .dtypes import DTYPES
 from .errors import SpecError
+from .variants import Variant, Weight
 
 #: Version of the format. A reader refuses what it does not know.
 FORMAT = 1
@@ -111,7 +112,23 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Spec:
-    """The whole contract of one model file; see `TensorSpec` for its parts."""
+    """The whole contract of one model file; see `TensorSpec` for its parts.
+
+    Only packages have the attributes from ``kind`` on.
+
+    Attributes
+    ----------
+    kind
+        ``inference`` or ``training``; empty for TorchScript files.
+    digest
+        SHA-256 over all other members of the package.
+    precision
+        Element type that the network computes in, where it is another one than that of inputs and outputs.
+    weights, variants
+        What the package holds.
+    tuning
+        What ``pt2ts tune`` measured, one object per candidate and size.
+    """
 
     torch: str
     producer: str
@@ -123,10 +140,16 @@ class Spec:
     normalization: str = "inside"
     isa: str | None = None
     golden: bool = False
+    kind: str = ""
+    digest: str = ""
+    precision: str | None = None
+    weights: tuple[Weight, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    tuning: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the spec."""
-        return {
+        common: dict[str, Any] = {
             "format": FORMAT,
             "torch": self.torch,
             "producer": self.producer,
@@ -138,6 +161,16 @@ class Spec:
             "normalization": self.normalization,
             "isa": self.isa,
             "golden": self.golden,
+        }
+        if not self.kind:
+            return common
+        return common | {
+            "digest": self.digest,
+            "kind": self.kind,
+            "precision": self.precision,
+            "weights": [weight.to_dict() for weight in self.weights],
+            "variants": [variant.to_dict() for variant in self.variants],
+            "tuning": [dict(row) for row in self.tuning],
         }
 
     def to_json(self) -> str:
@@ -162,6 +195,12 @@ class Spec:
                 normalization=str(data.get("normalization", "inside")),
                 isa=data.get("isa"),
                 golden=bool(data.get("golden", False)),
+                kind=str(data.get("kind", "")),
+                digest=str(data.get("digest", "")),
+                precision=data.get("precision"),
+                weights=tuple(Weight.from_dict(item) for item in data.get("weights", [])),
+                variants=tuple(Variant.from_dict(item) for item in data.get("variants", [])),
+                tuning=tuple(data.get("tuning", [])),
             )
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise SpecError(f"the spec cannot be read ({type(error).__name__}: {error})") from error
