@@ -26,6 +26,8 @@ _COMMON: dict[str, Any] = {
     "aot_inductor.package": True,
     # The compiler would write short vectors into the code as numbers, where weights that are replaced later do not arrive.
     "always_keep_tensor_constants": True,
+    # The same for tensors of a single element, such as the bias of a network with one output, or the counter of a training.
+    "joint_graph_constant_folding": False,
 }
 
 #: Generated sources and notes about them, which nobody needs who runs the code.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from .dtypes import name_of
 from .errors import ExportError
 
 #: The child of a network under whose name our own tensors stand beside its weights; a network may not have such a child.
@@ -19,9 +17,6 @@ STEP = f"{OWN}.step"
 RATE = f"{OWN}.learning_rate"
 LAST_RATE = f"{OWN}.last_learning_rate"
 SEED = f"{OWN}.seed"
-
-#: Every tensor begins at a multiple of this many bytes in the file.
-ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,8 @@ class StateTensor:
     name
         As in ``state_dict`` for weights and buffers; ours begin with ``trainer.``.
     role
-        ``parameter``, ``buffer``, ``moment``, ``counter`` or ``setting``.
+        ``parameter`` or ``buffer`` of the network, ``moment`` of the optimizer, ``counter``, ``setting`` of the user's, or ``constant``:
+        a tensor that the network has in its code.
     value
         The value, contiguous.
     """
@@ -41,16 +37,6 @@ class StateTensor:
     name: str
     role: str
     value: Tensor
-
-    def to_dict(self, offset: int) -> dict[str, Any]:
-        """Return the JSON object of the contract."""
-        return {
-            "name": self.name,
-            "dtype": name_of(self.value),
-            "shape": list(self.value.shape),
-            "offset": offset,
-            "role": self.role,
-        }
 
 
 def initial_state(
@@ -94,47 +80,45 @@ def _plain(value: Tensor) -> Tensor:
     return value.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
-def offsets(state: Sequence[StateTensor]) -> list[int]:
-    """Return where each tensor begins in the member with all values."""
-    found, end = [], 0
-    for item in state:
-        begin = -(-end // ALIGNMENT) * ALIGNMENT
-        found.append(begin)
-        end = begin + item.value.numel() * item.value.element_size()
-    return found
-
-
-def to_bytes(state: Sequence[StateTensor]) -> bytes:
-    """Return the member with all values, one after the other."""
-    content = bytearray()
-    for item, begin in zip(state, offsets(state), strict=True):
-        content += bytes(begin - len(content))
-        content += item.value.reshape(-1).view(torch.uint8).numpy().tobytes()
-    return bytes(content)
-
-
 class Entry(torch.nn.Module):
     """A traced function as a module whose state tensors are buffers with the names of the contract.
 
     Its forward takes the inputs, runs the graph on state and inputs, puts the new values of the state into their places, and
     returns what is left.
+
+    Parameters
+    ----------
+    name
+        What the entry is called. Constants of its graph get names from it.
+    graph
+        Takes the tensors of ``reads`` and then the inputs; returns results and then the new values of ``writes``.
+    state
+        Values by name.
+    reads, writes
+        Names.
     """
 
     def __init__(
-        self, graph: Callable[..., Any], state: Mapping[str, Tensor], reads: Sequence[str], writes: Sequence[str]
+        self, name: str, graph: torch.fx.GraphModule, state: Mapping[str, Tensor], reads: Sequence[str], writes: Sequence[str]
     ) -> None:
         super().__init__()
-        self.graph, self.reads, self.writes = graph, tuple(reads), tuple(writes)
-        for name in reads:
-            _register(self, name, state[name].clone())
+        self.child, self.reads, self.writes = constants_of(name), tuple(reads), tuple(writes)
+        self.add_module(self.child, graph)
+        for item in reads:
+            _register(self, item, state[item].clone())
 
-    def forward(self, *tensors: Tensor) -> Any:
-        """Run on the inputs; results of the graph are first what is returned, then the new values of ``writes``."""
-        results = self.graph(*(self.get_buffer(name) for name in self.reads), *tensors)
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Run on the inputs."""
+        results = self.get_submodule(self.child)(*(self.get_buffer(name) for name in self.reads), *tensors)
         first_new = len(results) - len(self.writes)
         for name, value in zip(self.writes, results[first_new:], strict=True):
             self.get_buffer(name).copy_(value)
-        return results[:first_new]
+        return tuple(results[:first_new])
+
+
+def constants_of(entry: str) -> str:
+    """Return the first part of the names of tensors that stand in the code of the network."""
+    return f"{OWN}_{entry}"
 
 
 def _register(root: torch.nn.Module, name: str, value: Tensor) -> None:
