@@ -106,7 +106,7 @@ def _compile(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, *
         fuse_linear(module)
     try:
         with quiet(), torch.no_grad():
-            made = aot_compile(module, tuple(arguments), options=options)
+            made: Any = aot_compile(module, tuple(arguments), options=options)
     except Exception as error:  # the compiler raises many kinds, and g++ its own
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ExportError(

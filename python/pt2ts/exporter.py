@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from ._version import __version__
-from .archive import StrPath, load_script, write
-from .check import Trial, compare, output_shapes, trials
+from . import torchscript
+from .archive import Job, StrPath, load_script, replace_files
+from .check import Trial, compare
 from .convert import Converted, Method, convert
-from .declare import Declaration, arrange, as_declaration
-from .dtypes import name_of
+from .declare import Declaration, as_declaration
+from .draft import Draft, prepare
 from .errors import DeclarationError, ExportError
-from .examples import collect, input_specs, make, symbol_sizes
-from .golden import sample, to_bytes
-from .prepare import evaluation_copy
-from .remarks import remarks
-from .spec import GOLDEN_FILE, MAX_SYMBOLS, SPEC_FILE, Spec, Symbol, TensorSpec
+from .golden import to_bytes
+from .options import Format, Layout, Precision, Progress, choose_files, package_options, require_precision
+from .spec import GOLDEN_FILE, SPEC_FILE, Spec, Symbol, TensorSpec
 
 Declared = Sequence[str | Declaration | TensorSpec]
 Bounds = Symbol | tuple[int, int | None]
@@ -40,8 +37,16 @@ def export(
     normalization: Literal["inside", "host"] = "inside",
     method: Method = "auto",
     golden: bool = True,
+    format: Format | None = None,  # noqa: A002 - the word that users look for
+    layout: Layout = "torch",
+    isa: str | None = None,
+    threads: int = 0,
+    dtype: Precision | None = None,
+    batch: Sequence[int] | None = None,
+    fallback: bool = False,
+    progress: Progress | None = None,
 ) -> Spec:
-    """Write ``module`` as a TorchScript file with its contract and a golden sample.
+    """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
     The file is the module in evaluation mode on the CPU (a copy; yours keeps its mode and device). Before it takes its final
     name it is loaded again and compared with the module on the example inputs and on other sizes of every symbolic dimension.
@@ -78,11 +83,33 @@ def export(
         traces where scripting fails and nothing in forward depends on values.
     golden
         Store a golden sample: the example inputs (a smaller batch of them above 1 MB) with the module's outputs.
+    format
+        ``torchscript``, ``pt2`` (compiled) or ``both``, side by side; by the name of the file by default: ``.pt2`` is compiled, all
+        others are TorchScript.
+    layout
+        For packages: the memory order in which the caller has its inputs. ``fortran`` (first index fastest) is for a Fortran
+        array ``x(n, nlev)`` of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with
+        ``permute_dims=[2, 1]``.
+    isa
+        For packages: what the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512)
+        or ``native`` (all that this one can do).
+    threads
+        For packages: 0 as many as the host program allows, otherwise that many.
+    dtype
+        ``float64`` or ``float32`` converts the module and all its floating-point inputs and outputs. ``bfloat16`` (packages only)
+        is for the inside: inputs and outputs stay as they are.
+    batch
+        For packages: batch sizes that get a variant of their own, kept where it is faster than the one for any size. 1, 32 and 1024
+        by default, as far as the bounds admit them; ``()`` for none.
+    fallback
+        For packages: put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for.
+    progress
+        Called with a line of text before each step that takes long.
 
     Returns
     -------
     Spec
-        The contract that was written.
+        The contract that was written; with ``both`` that of the package.
 
     Warns
     -----
@@ -92,7 +119,7 @@ def export(
     Raises
     ------
     UnexportableError
-        TorchScript cannot express the module; says why, where, and what to do.
+        The module cannot be expressed in the format; says why, where, and what to do.
     CheckError
         The file does not do what the module does, for instance because a trace froze the batch size.
     ExportError
@@ -108,47 +135,63 @@ def export(
         raise DeclarationError(f"normalization is '{normalization}'", "either 'inside' or 'host'")
     if method not in ("auto", "script", "trace"):
         raise DeclarationError(f"method is '{method}'", "one of 'auto', 'script', 'trace'")
+    script_file, package_file = choose_files(Path(path), format)
     _check_folder(Path(path))
-    eager = evaluation_copy(module)
-    declared = None if inputs is None else [as_declaration(item) for item in inputs]
-    bounds = {key: item if isinstance(item, Symbol) else Symbol(*item) for key, item in (symbols or {}).items()}
-    if example_inputs is not None:
-        examples = collect(eager, example_inputs, [item.name for item in declared or ()])
-    elif declared is not None:
-        examples = make(declared, bounds)
-    else:
-        raise DeclarationError("neither example inputs nor declarations are given", "pass one of them")
-
-    input_spec = input_specs(eager, examples, declared, dynamic_batch=dynamic_batch)
-    sizes = symbol_sizes(input_spec, examples)
-    bounds = _bounds(bounds, sizes)
-    found = trials(eager, input_spec, examples, sizes, bounds)
-    converted = convert(eager, examples, method)
-    kept = sample(eager, input_spec, found[0], bounds) if golden else None
-    if golden and kept is None:
-        warnings.warn("the example inputs are too large to store: the file gets no golden sample", stacklevel=2)
-
-    output_spec = _output_specs(found, None if outputs is None else [as_declaration(item) for item in outputs])
-    for remark in remarks(input_spec, output_spec, found[0]):
-        warnings.warn(remark, stacklevel=2)
-    free = {size for tensor in output_spec for size in tensor.shape if isinstance(size, str)} - set(bounds)
-    _check_symbols(len(bounds) + len(free))
-    spec = Spec(
-        torch=torch.__version__.split("+")[0],
-        producer=f"pt2ts {__version__}",
+    require_precision(dtype)
+    options = package_options(layout, isa, threads, dtype, batch, fallback=fallback)
+    if package_file is None:
+        _refuse_package_options(layout=layout, isa=isa, threads=threads, batch=batch, fallback=fallback)
+    if script_file is not None and dtype == "bfloat16":
+        raise DeclarationError("dtype 'bfloat16' is for compiled packages", "write one with format 'pt2', or convert the module")
+    draft = prepare(
+        module,
+        example_inputs,
+        None if inputs is None else [as_declaration(item) for item in inputs],
+        None if outputs is None else [as_declaration(item) for item in outputs],
+        {key: item if isinstance(item, Symbol) else Symbol(*item) for key, item in (symbols or {}).items()},
+        dynamic_batch=dynamic_batch,
+        dtype=dtype,
+        golden=golden,
         name=name or Path(path).stem,
         description=description,
-        inputs=_unique(input_spec, "inputs"),
-        outputs=_unique(output_spec, "outputs"),
-        symbols=bounds | {size: Symbol(min=0) for size in sorted(free)},
         normalization=normalization,
-        golden=kept is not None,
     )
-    extra: dict[str, str | bytes] = {SPEC_FILE: spec.to_json()}
-    if kept is not None:
-        extra[GOLDEN_FILE] = to_bytes(kept)
-    write(converted.script, path, extra, lambda file: _compare(file, found, converted))
-    return spec
+    jobs = [] if script_file is None else [_script_job(script_file, draft, method)]
+    if package_file is None:
+        replace_files(jobs)
+        return draft.spec
+    from .package import read_spec_of, save  # the compiler takes seconds to import, which TorchScript files need not wait for
+    from .packager import check_package, make_package
+
+    tell = progress or (lambda _: None)
+    package = make_package(draft, options, method, tell)
+    tell("checking the package")
+    job = Job(package_file, lambda file: save(file, package.members, package.spec), lambda file: check_package(file, package))
+    replace_files([*jobs, job])
+    return read_spec_of(package_file)
+
+
+def _script_job(path: Path, draft: Draft, method: Method) -> Job:
+    converted = convert(draft.module, draft.examples, method)
+    extra: dict[str, str | bytes] = {SPEC_FILE: draft.spec.to_json()}
+    if draft.golden is not None:
+        extra[GOLDEN_FILE] = to_bytes(draft.golden)
+    return Job(
+        path,
+        lambda file: torchscript.save(converted.script, file, extra),
+        lambda file: _compare(file, draft.found, converted),
+    )
+
+
+def _refuse_package_options(**given: object) -> None:
+    """Refuse options that mean nothing for a TorchScript file, rather than ignore them."""
+    plain = {"layout": "torch", "isa": None, "threads": 0, "batch": None, "fallback": False}
+    for name, value in given.items():
+        if value != plain[name]:
+            raise DeclarationError(
+                f"{name} is given, which means nothing for a TorchScript file",
+                "leave it out; or write a compiled package: a file name with .pt2, or format 'pt2'",
+            )
 
 
 def _check_folder(path: Path) -> None:
@@ -159,52 +202,7 @@ def _check_folder(path: Path) -> None:
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}")
 
 
-def _bounds(given: Mapping[str, Symbol], sizes: Mapping[str, int]) -> dict[str, Symbol]:
-    for name, symbol in given.items():
-        if name not in sizes:
-            known = f"the symbols are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
-            raise DeclarationError(f"bounds are given for '{name}', which is in no input", known)
-        if not symbol.admits(sizes[name]):
-            raise DeclarationError(f"the example has {name}={sizes[name]}, outside its bounds {symbol.min}..{symbol.max}")
-    return {name: given.get(name, Symbol()) for name in sizes}
-
-
-def _check_symbols(count: int) -> None:
-    """Refuse what the library that reads the file has no room for."""
-    if count > MAX_SYMBOLS:
-        raise DeclarationError(f"{count} symbolic sizes are more than the {MAX_SYMBOLS} a model may have", "fix some of them")
-
-
 def _compare(file: Path, found: Sequence[Trial], converted: Converted) -> None:
     why = converted.why_traced
     reason = "" if why is None else f"{why.reason}{f' at {why.where}' if why.where else ''}"
     compare(load_script(file), found, converted.method, reason)
-
-
-def _output_specs(found: Sequence[Trial], declared: Sequence[Declaration] | None) -> tuple[TensorSpec, ...]:
-    seen = found[0].outputs
-    if not seen:
-        raise ExportError("forward returns no tensor")
-    names = [name for name, _ in seen]
-    items = [Declaration(name) for name in names] if declared is None else arrange(declared, names)
-    shapes = output_shapes(found)
-    made = []
-    for number, (item, (_, tensor), shape) in enumerate(zip(items, seen, shapes, strict=True), 1):
-        spec = TensorSpec(item.name, name_of(tensor), shape, item.units, item.range, item.description)
-        wrong_shape = item.shape is not None and item.shape != shape
-        if wrong_shape or item.dtype not in (None, spec.dtype):
-            want = TensorSpec(item.name, item.dtype or spec.dtype, shape if item.shape is None else item.shape)
-            raise DeclarationError(
-                f"output {number} '{item.name}': declared {want.dtype} {want.shape_text()}, but forward gives "
-                f"{spec.dtype} {spec.shape_text()}"
-            )
-        made.append(spec)
-    return tuple(made)
-
-
-def _unique(specs: tuple[TensorSpec, ...], kind: str) -> tuple[TensorSpec, ...]:
-    names = [spec.name for spec in specs]
-    for name in names:
-        if names.count(name) > 1:
-            raise DeclarationError(f"two {kind} are called '{name}'", f"name them by {kind}=[...]")
-    return specs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 Call = Callable[[], object]
 
@@ -13,25 +13,18 @@ _ROUND = 2e-3
 _WARM_UP = 3
 
 
-def measure(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
+def measure(calls: Sequence[Call], rounds: int) -> list[float]:
     """Return the seconds that one call of each candidate takes.
 
     The candidates take turns in every round, so that what else the machine does meets all of them; the median leaves out the rounds
     that were disturbed.
-
-    Parameters
-    ----------
-    calls
-        What to measure, by name.
-    rounds
-        How often each has its turn.
     """
-    repeats = {name: _repeats(call) for name, call in calls.items()}
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    repeats = [_repeats(call) for call in calls]
+    taken: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
-        for name, call in calls.items():
-            taken[name].append(_time(call, repeats[name]))
-    return {name: statistics.median(values) for name, values in taken.items()}
+        for call, count, times in zip(calls, repeats, taken, strict=True):
+            times.append(_time(call, count))
+    return [statistics.median(times) for times in taken]
 
 
 def _repeats(call: Call) -> int:

@@ -1,7 +1,7 @@
 """Packages: the archive that holds the compiled variants of a model, its weights and its contract.
 
-What the members are is in ``docs/package-format.md``. The archive is written here and not by PyTorch, so that the contract can be the
-last member, with a digest of all others, and equal content gives equal bytes.
+What the members are is in ``docs/package-format.md``. The archive is written here and not by PyTorch, so that the contract can be
+the last member, with a digest of all others, and equal content gives equal bytes.
 """
 
 from __future__ import annotations
@@ -135,6 +135,14 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     if digest(members) != Spec.from_json(members[SPEC]).digest:
         raise LoadError(f"{path} is corrupt: its content is not what its digest says", "copy or export it again")
     return members
+
+
+def read_spec_of(path: str | os.PathLike[str]) -> Spec:
+    """Return the contract of a package."""
+    text = read_member(path, SPEC)
+    if text is None:
+        raise SpecError(f"{path} carries no spec")
+    return Spec.from_json(text)
 
 
 def read_member(path: str | os.PathLike[str], name: str) -> bytes | None:

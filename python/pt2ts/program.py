@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,13 +14,9 @@ from torch.export import Dim, ExportedProgram
 
 from . import torchscript
 from .errors import LoadError, UnexportableError
-from .examples import Sizes, resize
 from .explain_export import explain_export
 from .spec import Symbol, TensorSpec
 from .structure import flatten
-
-#: torch.export takes a size of 1 in an example for a fixed one.
-_SMALLEST_EXAMPLE = 2
 
 
 @contextmanager
@@ -43,7 +38,7 @@ def quiet() -> Iterator[None]:
 
 def with_layout(tensor: torch.Tensor, layout: str) -> torch.Tensor:
     """Return the same values in the memory order of ``layout``; a copy where they lie otherwise."""
-    if layout == "torch" or tensor.dim() < 2:  # noqa: PLR2004 - the order of one dimension is no question
+    if layout == "torch" or tensor.dim() < 2:
         return tensor.contiguous()
     order = list(reversed(range(tensor.dim())))
     return tensor.permute(order).contiguous().permute(order)
@@ -75,21 +70,6 @@ def flat_module(module: torch.nn.Module, precision: str | None = None) -> torch.
     return module
 
 
-def example_for(
-    inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor], sizes: Sizes, symbols: Mapping[str, Symbol], fixed: Sizes
-) -> list[torch.Tensor]:
-    """Return examples whose free sizes are all different and at least 2, in the memory order of each input."""
-    taken = {size for spec in inputs for size in spec.shape if isinstance(size, int)}
-    chosen: Sizes = {}
-    for name, size in sizes.items():
-        bounds = symbols[name]
-        candidates = itertools.count(max(_SMALLEST_EXAMPLE, bounds.min, min(size, bounds.max or size)))
-        free = next(number for number in candidates if number not in taken)
-        chosen[name] = fixed.get(name, free if bounds.admits(free) else bounds.max or free)
-        taken.add(chosen[name])
-    return [with_layout(tensor, spec.layout) for spec, tensor in zip(inputs, resize(inputs, examples, chosen), strict=True)]
-
-
 def export_program(
     module: torch.nn.Module,
     inputs: Sequence[TensorSpec],
@@ -107,7 +87,7 @@ def export_program(
     inputs
         Their specs.
     examples
-        Made by `example_for`.
+        Inputs in their memory order.
     symbols
         Bounds of those symbols whose size may vary; the others get the size of the examples.
     flat
@@ -130,23 +110,44 @@ def export_program(
 
 
 def to_bytes(program: ExportedProgram) -> bytes:
-    """Return a program as the bytes of a file of torch.export."""
+    """Return a program as the bytes of a file of torch.export; its weights lie elsewhere in the package."""
     buffer = io.BytesIO()
-    with quiet():
-        torch.export.save(program, buffer)
+    tables = (program.state_dict, program.constants)
+    kept = [dict(table) for table in tables]
+    try:
+        for table in tables:
+            table.update({name: _hollow(value) for name, value in table.items() if isinstance(value, torch.Tensor)})
+        with quiet():
+            torch.export.save(program, buffer)
+    finally:
+        for table, values in zip(tables, kept, strict=True):
+            table.update(values)
     return buffer.getvalue()
 
 
-def from_bytes(data: bytes) -> ExportedProgram:
-    """Read a program."""
+def _hollow(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of the same kind without values."""
+    hollow = tensor.detach().to("meta")
+    return torch.nn.Parameter(hollow, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else hollow
+
+
+def from_bytes(data: bytes, weights: Mapping[str, torch.Tensor]) -> ExportedProgram:
+    """Read a program and give it its weights."""
     try:
         with quiet():
-            return torch.export.load(io.BytesIO(data))
+            program = torch.export.load(io.BytesIO(data))
+        for table in (program.state_dict, program.constants):
+            table.update({name: _filled(value, weights[name]) for name, value in table.items() if name in weights})
+        return program
     except Exception as error:  # torch reports damage and other versions in many ways
         raise LoadError(
             f"the program in the package cannot be read by PyTorch {torch.__version__} ({type(error).__name__})",
             "export the module again by this version",
         ) from error
+
+
+def _filled(hollow: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    return torch.nn.Parameter(value, hollow.requires_grad) if isinstance(hollow, torch.nn.Parameter) else value
 
 
 def weights_of(program: ExportedProgram) -> list[tuple[str, torch.Tensor]]:

@@ -1,0 +1,60 @@
+"""One variant of a package: the members that belong to it, and its line in the contract."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from .compile import Recipe, compile_program
+from .isa import Isa
+from .package import CODE, kernel_member
+from .variants import Variant
+
+__all__ = ["Built", "Recipe", "build_aoti", "build_kernel_variant"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled variant."""
+
+    variant: Variant
+    members: Mapping[str, bytes]
+
+
+def build_aoti(
+    name: str, program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, sizes: Mapping[str, tuple[int, int]]
+) -> Built:
+    """Compile a program by AOTInductor."""
+    compiled = compile_program(program, isa, threads, recipe)
+    variant = Variant(name, "aoti", dict(sizes), isa.to_dict(), compiled.weights, threads)
+    return Built(variant, {f"{CODE}{name}/{file}": content for file, content in compiled.files.items()})
+
+
+def build_kernel_variant(
+    name: str, program: ExportedProgram, weights: Sequence[tuple[str, torch.Tensor]], sizes: Mapping[str, int], isa: Isa
+) -> Built | None:
+    """Compile a program of fixed sizes to a kernel; None where it has something that kernels do not know."""
+    builder = kernel_builder()
+    kernel = None if builder is None else builder(program, weights, sizes, isa)
+    if kernel is None:
+        return None
+    limits = {symbol: (size, size) for symbol, size in sizes.items()}
+    variant = Variant(
+        name, "kernel", limits, kernel.isa.to_dict(), "shared", kernel.threads, kernel.workspace, kernel.packed
+    )  # fmt: skip
+    return Built(variant, {kernel_member(name): kernel.library})
+
+
+def kernel_builder() -> Callable[..., Any] | None:
+    """Return the function that makes kernels, or None in an installation without it."""
+    try:
+        module = importlib.import_module(".kernels", __package__)
+    except ModuleNotFoundError:
+        return None
+    found: Callable[..., Any] = module.build_kernel
+    return found

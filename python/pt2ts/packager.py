@@ -1,0 +1,189 @@
+"""Packages: compile the variants of a model, put them together, and check every one of them before the file takes its name."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from . import golden as golden_sample
+from . import torchscript
+from .build import Built, Recipe, build_aoti, build_kernel_variant
+from .check import Trial, compare, trial_at
+from .convert import Method, convert
+from .draft import Draft
+from .forms import Forms
+from .fuse import can_fuse
+from .golden import Golden
+from .measure import measure
+from .options import PackageOptions, Progress, batch_sizes
+from .package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
+from .prepare import evaluation_copy
+from .program import flat_module, to_bytes, weights_of
+from .runner import PackageRunner
+from .spec import GOLDEN_FILE, Spec, TensorSpec
+from .variants import Variant
+
+#: Name of the variant whose sizes are free.
+GENERAL = "model"
+
+#: A variant for one size stays in the file when its time is at most this part of the general one's.
+_WORTH = 0.97
+_ROUNDS = 15
+
+#: Weights are multiplied by numbers between these to see that a variant computes with those it is given.
+_CHANGE = (0.5, 1.5)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that is not written yet.
+
+    Attributes
+    ----------
+    members
+        Content by name, without the contract.
+    spec
+        The contract, without the digest.
+    found
+        What the module does with the sizes that are to be checked.
+    flat
+        The module with flat outputs that was compiled.
+    """
+
+    members: Mapping[str, bytes]
+    spec: Spec
+    found: Sequence[Trial]
+    flat: torch.nn.Module
+
+
+def make_package(draft: Draft, options: PackageOptions, method: Method, progress: Progress) -> Package:
+    """Compile everything that belongs into the package of a model."""
+    inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
+    symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
+    flat = flat_module(evaluation_copy(draft.module), options.precision)
+    forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols)
+    sizes = batch_sizes(options, forms.batch, symbols)
+    precision = "bfloat16" if options.precision == "bfloat16" else None
+
+    progress("reading the module")
+    program, limits = forms.general()
+    if limits and 1 not in sizes:
+        sizes = (1, *sizes)  # the general variant begins at 2
+    tensors = weights_of(program)
+    blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
+    found = [_with_weights(flat, trial, {}) for trial in draft.found] if precision else list(draft.found)
+    names = [spec.name for spec in draft.spec.outputs]
+    found += [trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}) for size in sizes]
+
+    progress(f"compiling '{GENERAL}'" + (", for any size" if symbols else ""))
+    general = build_aoti(GENERAL, program, options.isa, options.threads, Recipe(), limits)
+    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program), **general.members}
+    if draft.golden is not None:
+        members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(_golden(draft.golden, flat) if precision else draft.golden)
+    spec = replace(
+        draft.spec, inputs=inputs, kind="inference", isa=options.isa.name, precision=precision, weights=weights
+    )  # fmt: skip
+    variants = []
+    for size in sizes:
+        progress(f"compiling 'b{size}', for {forms.batch}={size}")
+        built = _fixed_variant(forms, size, options, tensors)
+        if _is_worth_it(built, general.variant, {**members, **built.members}, spec, forms, size):
+            members |= built.members
+            variants.append(built.variant)
+    variants.append(general.variant)
+    if options.fallback:
+        variants.append(Variant("fallback", "torchscript", weights="own"))
+        members[FALLBACK] = _script_bytes(draft, method)
+    return Package(members, replace(spec, variants=tuple(variants)), found, flat)
+
+
+def _golden(sample: Golden, flat: torch.nn.Module) -> Golden:
+    """Return the sample with the results of what is compiled, where that is less precise than the module."""
+    with torch.no_grad():
+        return Golden(sample.inputs, [tensor.clone() for tensor in flat(*sample.inputs)])
+
+
+def _script_bytes(draft: Draft, method: Method) -> bytes:
+    """Return the model as the bytes of a TorchScript file."""
+    buffer = io.BytesIO()
+    torchscript.save(convert(evaluation_copy(draft.module), draft.examples, method).script, buffer)
+    return buffer.getvalue()
+
+
+def check_package(path: Path, package: Package) -> None:
+    """Compare every variant in a written file with the module, also after its weights were replaced."""
+    _check_variants(PackageRunner(path), package.found, package.spec.precision)
+    if not any(weight.parameter for weight in package.spec.weights):
+        return
+    changed = _changed_weights(package.flat, package.spec)
+    runner = PackageRunner(path, changed)
+    shared = [variant for variant in package.spec.variants if variant.weights == "shared"]
+    again = [_with_weights(package.flat, trial, changed) for trial in package.found]
+    for variant in shared:
+        trials = [trial for trial in again if variant.admits(trial.sizes)]
+        compare(runner.call(variant), trials, "replaced weights", precision=package.spec.precision)
+
+
+def _check_variants(runner: PackageRunner, found: Sequence[Trial], precision: str | None) -> None:
+    for variant in runner.spec.variants:
+        trials = [trial for trial in found if variant.admits(trial.sizes)]
+        compare(runner.call(variant), trials, f"variant {variant.name}", precision=precision)
+
+
+def _changed_weights(flat: torch.nn.Module, spec: Spec) -> dict[str, torch.Tensor]:
+    """Return other values for the parameters; their signs stay, as do all buffers (a variance must be positive)."""
+    source = torch.Generator().manual_seed(0)
+    low, high = _CHANGE
+    state = dict(flat.named_parameters(remove_duplicate=False))
+    changed = {}
+    for weight in spec.weights:
+        if weight.parameter and state[weight.name].is_floating_point():
+            value = state[weight.name].detach()
+            factor = low + (high - low) * torch.rand(value.shape, generator=source)
+            changed[weight.name] = value * factor.to(value.dtype)
+    return changed
+
+
+def _with_weights(flat: torch.nn.Module, trial: Trial, weights: Mapping[str, torch.Tensor]) -> Trial:
+    with torch.no_grad():
+        outputs = torch.func.functional_call(flat, dict(weights), tuple(tensor.clone() for tensor in trial.inputs))
+    return Trial(trial.sizes, trial.inputs, [(name, t.clone()) for (name, _), t in zip(trial.outputs, outputs, strict=True)])
+
+
+def _laid(spec: TensorSpec, layout: str) -> TensorSpec:
+    """Return the spec with its memory order; of one dimension there is only one."""
+    return replace(spec, layout=layout) if len(spec.shape) > 1 else spec
+
+
+def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
+    program, batch = forms.fixed(size), str(forms.batch)
+    if list(forms.symbols) == [batch]:
+        kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa)
+        if kernel is not None:
+            return kernel
+    fuse = can_fuse(program.graph_module)
+    # What is small enough to be fused is too small for several threads.
+    threads = 1 if fuse else options.threads
+    return build_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=fuse), {batch: (size, size)})
+
+
+def _is_worth_it(built: Built, general: Variant, members: Mapping[str, bytes], spec: Spec, forms: Forms, size: int) -> bool:
+    """Return whether a variant for one size is faster there than the general one, or the only one for it."""
+    batch = str(forms.batch)
+    if not general.admits({**forms.sizes, batch: size}):
+        return True
+    arguments = forms.arguments({batch: size})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt2"
+        with path.open("wb") as file:
+            save(file, members, replace(spec, variants=(built.variant, general)))
+        runner = PackageRunner(path)
+        runs = [runner.load(variant) for variant in (built.variant, general)]
+        mine, others = measure([partial(run, arguments) for run in runs], _ROUNDS)
+    return mine <= _WORTH * others
