@@ -113,8 +113,8 @@ double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) 
   return number_of(results.front());
 }
 
-at::Tensor& Trainer::find(const std::string& name) {
-  for (StateTensor& tensor : file_.state)
+const at::Tensor& Trainer::find(const std::string& name) const {
+  for (const StateTensor& tensor : file_.state)
     if (tensor.name == name) return tensor.value;
   std::string known = names();
   std::replace(known.begin(), known.end(), '\n', ' ');
@@ -123,7 +123,7 @@ at::Tensor& Trainer::find(const std::string& name) {
 
 double Trainer::learning_rate(bool last) const {
   std::lock_guard alone(turn_);
-  return *const_cast<Trainer*>(this)->find(last ? trainer_last_rate : trainer_rate).const_data_ptr<double>();
+  return *find(last ? trainer_last_rate : trainer_rate).const_data_ptr<double>();
 }
 
 void Trainer::set_learning_rate(double rate) {
@@ -140,7 +140,7 @@ void Trainer::set_seed(int64_t seed) {
 
 int64_t Trainer::count() const {
   std::lock_guard alone(turn_);
-  return *const_cast<Trainer*>(this)->find(trainer_step).const_data_ptr<int64_t>();
+  return *find(trainer_step).const_data_ptr<int64_t>();
 }
 
 std::string Trainer::names() const {
@@ -151,7 +151,7 @@ std::string Trainer::names() const {
 
 at::Tensor Trainer::tensor(const std::string& name) const {
   std::lock_guard alone(turn_);
-  return const_cast<Trainer*>(this)->find(name).clone();
+  return find(name).clone();
 }
 
 void Trainer::set_tensor(const std::string& name, const at::Tensor& values, bool convert) {

@@ -39,7 +39,7 @@ class Trainer {
 
  private:
   void check(const Spec& spec, Tensors& tensors, bool convert, Bindings& bindings) const;
-  at::Tensor& find(const std::string& name);
+  const at::Tensor& find(const std::string& name) const;
   std::unique_ptr<AotiModel> load(const Package& package, const char* name) const;
 
   TrainerFile file_;
