@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .exporter import export
     from .inspector import inspect
     from .spec import Spec, Symbol, TensorSpec
+    from .training import export_training
     from .verifier import verify
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "VerifyError",
     "__version__",
     "export",
+    "export_training",
     "inspect",
     "read_golden",
     "read_spec",
@@ -55,6 +57,7 @@ _HOMES = {
     "Symbol": "spec",
     "TensorSpec": "spec",
     "export": "exporter",
+    "export_training": "training",
     "inspect": "inspector",
     "read_golden": "archive",
     "read_spec": "archive",

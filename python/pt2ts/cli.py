@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``pt2ts inspect``, ``pt2ts verify``.
+"""The command line: ``pt2ts export``, ``pt2ts export-training``, ``pt2ts inspect``, ``pt2ts verify``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from . import show
+from . import show, training_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 
@@ -157,6 +157,9 @@ def verify(
     if not all(item.passed for item in found):
         raise Pt2tsError(f"{file} does not reproduce its golden sample", "the weights or the library changed: export it again")
     show.success(f"{file}: the Fortran interface reproduces the golden sample")
+
+
+app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,12 @@ from .compile import Recipe, compile_program
 from .declare import Declaration, as_declaration
 from .draft import Draft, prepare
 from .errors import DeclarationError, ExportError
-from .examples import Sizes, collect, input_specs, resize, symbol_sizes
+from .examples import Sizes, collect, input_specs, make, resize, symbol_sizes
 from .explain import explain_run
 from .exporter import Bounds, Declared
 from .options import PackageOptions, Progress, package_options
 from .package import CODE, WEIGHTS, pack_weights, save
-from .program import example_for, export_program, weights_of
+from .program import export_program, weights_of
 from .spec import Symbol, TensorSpec
 from .training_losses import Loss, make_loss
 from .training_options import Choice, check_option, choose, positive, whole
@@ -204,8 +205,6 @@ class _Job:
 
     def add_targets(self, given: Any, declared: Declared | None, *, dynamic_batch: bool) -> None:
         """Take the targets, declared or as they come."""
-        from .examples import make
-
         items = None if declared is None else [as_declaration(item) for item in declared]
         bounds = dict(self.draft.spec.symbols)
         if given is not None:
@@ -244,10 +243,21 @@ class _Job:
             found.append(tensors)
         return found
 
+    def _open_sizes(self) -> Sizes:
+        """Return sizes to compile with: all different and at least 2, since PyTorch takes 0 and 1 for fixed ones."""
+        taken = {size for spec in self.specs for size in spec.shape if isinstance(size, int)}
+        chosen: Sizes = {}
+        for name, size in self.sizes.items():
+            bounds = self.symbols[name]
+            free = next(n for n in itertools.count(max(2, bounds.min, min(size, bounds.max or size))) if n not in taken)
+            chosen[name] = free if bounds.admits(free) else bounds.max or free
+            taken.add(chosen[name])
+        return chosen
+
     def compile(self, step: Step, state: Sequence[StateTensor]) -> tuple[dict[str, bytes], TrainingSpec]:
         """Return the members of the package and its contract."""
         values = {item.name: item.value for item in state}
-        tensors = example_for(self.specs, self.tensors, self.sizes, self.symbols, {})
+        tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._open_sizes())]
         written = list(step.step(values, tensors)[1])
         network = [*step.parameters, *step.buffers]
         entries = {

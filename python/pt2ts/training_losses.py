@@ -72,8 +72,8 @@ class _NamedLoss:
             n_targets = 1 if isinstance(target, Tensor) else len(target)
             what = "mean and variance" if self.n_outputs == 2 else "one output"
             raise ExportError(
-                f"the loss '{self.choice.name}' compares {what} with one target; forward gives {len(tensors)} outputs and there are "
-                f"{n_targets} targets",
+                f"the loss '{self.choice.name}' compares {what} with one target; forward gives {len(tensors)} outputs and there "
+                f"are {n_targets} targets",
                 "write a function loss(outputs, targets) of your own and pass it",
             )
         self._check(tensors[0], target)

@@ -132,7 +132,8 @@ def _step(choice: Choice, base: Tensor, done: Tensor) -> Tensor:
 
 
 def _power(number: float, exponent: Tensor) -> Tensor:
-    return torch.exp(exponent * math.log(number))
+    power: Tensor = torch.exp(exponent * math.log(number))
+    return power
 
 
 def _part(choice: Choice, done: Tensor) -> Tensor:
@@ -141,7 +142,7 @@ def _part(choice: Choice, done: Tensor) -> Tensor:
 
 
 def _cosine(choice: Choice, base: Tensor, done: Tensor) -> Tensor:
-    lowest = choice["min_learning_rate"]
+    lowest = float(choice["min_learning_rate"])
     return lowest + (base - lowest) * (1 + torch.cos(math.pi * _part(choice, done))) / 2
 
 

@@ -86,7 +86,9 @@ def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -
         for number in range(1, _STEPS + 1):
             outputs = step.outputs(state, tensors[: step.n_inputs])
             pairs = [("the loss of evaluate", step.evaluate(state, tensors), trainer.evaluate(*tensors))]
-            pairs += [("an output", want, have) for want, have in zip(outputs, trainer.run_model(*tensors[: step.n_inputs]), strict=True)]
+            pairs += [
+                ("an output", want, have) for want, have in zip(outputs, trainer.run_model(*tensors[: step.n_inputs]), strict=True)
+            ]
             loss, new = step.step(state, tensors)
             pairs += [("the loss", loss, trainer.step(*tensors))]
             state |= {name: value.detach().clone() for name, value in new.items()}
@@ -115,9 +117,8 @@ def _compare_state(want: Mapping[str, Tensor], have: Mapping[str, Tensor], step:
             allowed = allowed + torch.where(small, 2.0, 1e-2 if value.dtype == torch.float32 else 1e-6) * reach
         gap = (value.double() - have[name].double()).abs()
         if not bool((gap <= allowed).all()) and not bool(value.isnan().any()):
-            raise CheckError(
-                f"the compiled step disagrees with the module on {sizes}: '{name}' differs by {float(gap.max()):.3g} after {_STEPS} steps"
-            )
+            found = f"'{name}' differs by {float(gap.max()):.3g} after {_STEPS} steps"
+            raise CheckError(f"the compiled step disagrees with the module on {sizes}: {found}")
 
 
 def _gradient_size(state: Mapping[str, Tensor], weight: str) -> Tensor | None:

@@ -28,8 +28,8 @@ class StateTensor:
     name
         As in ``state_dict`` for weights and buffers; ours begin with ``trainer.``.
     role
-        ``parameter`` or ``buffer`` of the network, ``moment`` of the optimizer, ``counter``, ``setting`` of the user's, or ``constant``:
-        a tensor that the network has in its code.
+        ``parameter`` or ``buffer`` of the network, ``moment`` of the optimizer, ``counter``, ``setting`` of the user's, or
+        ``constant``: a tensor that the network has in its code.
     value
         The value, contiguous.
     """

@@ -90,7 +90,9 @@ class Step:
             outputs = torch.func.functional_call(self.training, (weights, buffers), tuple(tensors[: self.n_inputs]))
             loss = self._loss(outputs, tensors)
             if not loss.requires_grad:
-                raise ExportError("the loss does not depend on any weight", "compute it from what forward returns, without detach()")
+                raise ExportError(
+                    "the loss does not depend on any weight", "compute it from what forward returns, without detach()"
+                )
             found = torch.autograd.grad(loss, [weights[name] for name in self.trained], allow_unused=True)
         return loss.detach(), dict(zip(self.trained, found, strict=True)), {key: value.detach() for key, value in buffers.items()}
 

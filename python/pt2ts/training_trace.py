@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,9 +52,10 @@ def trace(
 
     fakes = [fake(state[name], state[name].shape) for name in reads]
     fakes += [fake(tensor, spec.shape) for tensor, spec in zip(tensors, specs, strict=True)]
+    pieces: Any = get_decompositions(_IN_PIECES)
     try:
         with quiet(), _plain_attention():
-            graph = make_fx(function, tracing_mode="real", decomposition_table=get_decompositions(_IN_PIECES))(*fakes)
+            graph = make_fx(function, tracing_mode="real", decomposition_table=pieces)(*fakes)
     except ExportError:
         raise
     except Exception as error:  # torch reports what it cannot record in many ways

@@ -47,7 +47,9 @@ def batches(out: int = 1) -> list[tuple[Tensor, Tensor]]:
     return found
 
 
-def train(net: nn.Module, chosen: Rules, loss: Any, data: list[tuple[Tensor, Tensor]], steps: int) -> tuple[dict[str, Tensor], list[float]]:
+def train(
+    net: nn.Module, chosen: Rules, loss: Any, data: list[tuple[Tensor, Tensor]], steps: int
+) -> tuple[dict[str, Tensor], list[float]]:
     """Take steps by the functions that are compiled."""
     step = Step(net, make_loss(loss)[0], chosen, 1)
     state = {item.name: item.value for item in first_run(step, data[0], 0)}
@@ -154,7 +156,7 @@ def clip_by_value(parameters: Any) -> object:
 
 
 @pytest.mark.parametrize(("options", "clip"), [({"clip_norm": 0.2}, clip_by_norm), ({"clip_value": 0.01}, clip_by_value)])
-def test_clipping_is_that_of_torch(options: dict[str, float], clip: Callable[[Any], object]) -> None:
+def test_clipping_is_that_of_torch(options: dict[str, Any], clip: Callable[[Any], object]) -> None:
     ours, _ = train(network(), rules("sgd learning_rate=0.1", **options), "mse", batches(), 50)
     theirs, _ = train_eagerly(network(), lambda p: Optim.SGD(p, lr=0.1), functional.mse_loss, batches(), 50, before=clip)
     agree(ours, theirs)
@@ -173,6 +175,8 @@ def gaussian_of_torch(outputs: Tensor, target: Tensor) -> Tensor:
 
 
 class MeanAndVariance(nn.Module):
+    """Two outputs."""
+
     def __init__(self) -> None:
         super().__init__()
         self.net = network(out=2)
@@ -183,6 +187,8 @@ class MeanAndVariance(nn.Module):
 
 
 class LogShares(nn.Module):
+    """Probabilities or their logarithms."""
+
     def __init__(self, *, log: bool) -> None:
         super().__init__()
         self.net, self.log = network(out=3), log
@@ -262,7 +268,10 @@ def test_frozen_and_unused_weights_stay() -> None:
     ours, _ = train(net, rules("adam"), "mse", batches(), 3)
     for name, value in before.items():
         assert torch.equal(ours[name], value) is not name.startswith("used")
-    assert [name for name in ours if name.startswith("trainer.exp_avg.")] == ["trainer.exp_avg.used.weight", "trainer.exp_avg.used.bias"]
+    assert [name for name in ours if name.startswith("trainer.exp_avg.")] == [
+        "trainer.exp_avg.used.weight",
+        "trainer.exp_avg.used.bias",
+    ]
 
 
 # --------------------------------------------------------------------------------------------------------------- dropout
@@ -354,8 +363,8 @@ def test_two_layers_and_two_steps_have_other_masks() -> None:
 def test_a_seed_makes_another_run_and_the_same_seed_the_same() -> None:
     def losses(seed: int) -> list[float]:
         net = nn.Sequential(network(out=6), nn.Dropout(0.5), nn.Linear(6, 1).double())
-        torch.nn.init.constant_(net[2].weight, 0.3)
-        torch.nn.init.constant_(net[2].bias, 0.1)
+        for value in net[2].parameters():
+            torch.nn.init.constant_(value, 0.3)
         step = Step(net, make_loss("mse")[0], rules("adam"), 1)
         state = {item.name: item.value for item in first_run(step, batches()[0], 0)} | {SEED: torch.tensor(seed)}
         found = []
@@ -451,12 +460,13 @@ def test_shapes_that_would_be_broadcast_are_refused() -> None:
 
 def test_losses_that_are_none() -> None:
     x, y = batches()[0]
-    for loss, words in [
+    losses: list[tuple[Callable[..., Any], str]] = [
         (lambda out, target: out - target, r"\[16, 1\]"),
-        (lambda out, target: 1.0, "the loss is float"),
-        (lambda out, target: target.mean(), "does not depend on any weight"),
-        (lambda out, target: out.undefined, "AttributeError"),
-    ]:  # type: ignore[var-annotated]
+        (lambda *_: 1.0, "the loss is float"),
+        (lambda *both: both[1].mean(), "does not depend on any weight"),
+        (lambda *both: both[0].undefined, "AttributeError"),
+    ]
+    for loss, words in losses:
         with pytest.raises(ExportError, match=words):
             first_run(Step(network(), make_loss(loss)[0], rules("adam"), 1), (x, y), 0)
     with pytest.raises(DeclarationError, match="there is no loss 'mean_squared'"):
