@@ -138,7 +138,8 @@ def _power(number: float, exponent: Tensor) -> Tensor:
 
 def _part(choice: Choice, done: Tensor) -> Tensor:
     """Return which part of the schedule is over: from 0 to 1, and then it stays."""
-    return done.clamp(max=choice["schedule_steps"]).double() / choice["schedule_steps"]
+    length = int(choice["schedule_steps"])
+    return done.clamp(max=length).double() / length
 
 
 def _cosine(choice: Choice, base: Tensor, done: Tensor) -> Tensor:

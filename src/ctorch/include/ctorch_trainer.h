@@ -12,6 +12,9 @@
 
 CTORCH_BEGIN
 
+/** Kind of handle, for ctorch_live_handles. */
+enum { CTORCH_HANDLE_TRAINER = 4 };
+
 /** A trainer; zero means "no trainer". */
 typedef struct ctorch_trainer {
   uint64_t id;
