@@ -54,7 +54,8 @@ def trace(
     fakes += [fake(tensor, spec.shape) for tensor, spec in zip(tensors, specs, strict=True)]
     pieces: Any = get_decompositions(_IN_PIECES)
     try:
-        with quiet(), _plain_attention():
+        # Inside of the mode, tensors that are made on the way (a range of numbers) have symbolic sizes too.
+        with quiet(), _plain_attention(), mode:
             graph = make_fx(function, tracing_mode="real", decomposition_table=pieces)(*fakes)
     except ExportError:
         raise
