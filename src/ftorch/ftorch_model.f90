@@ -2,9 +2,10 @@ module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: output_unit, real64
+  use :: ftorch_capi, only: ctorch_model_take_weights
   use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
     ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
-    ctorch_model_set_training, ctorch_model_share, ctorch_model_take_weights, ctorch_model_to_string, ctorch_model_zero_grad
+    ctorch_model_set_training, ctorch_model_share, ctorch_model_to_string, ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
@@ -14,11 +15,10 @@ module ftorch_model
   implicit none (type, external)
   private
 
-  public :: torch_model_jacobian, torch_model_hessian
+  public :: torch_model_jacobian, torch_model_hessian, torch_model_take_weights
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
   public :: torch_model_contract, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
-  public :: torch_model_take_weights
 
   type :: torch_model
     !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
