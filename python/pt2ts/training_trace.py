@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch._decomp import get_decompositions
 from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
@@ -17,19 +15,10 @@ from .errors import ExportError, UnexportableError
 from .explain import explain_run
 from .program import quiet
 from .spec import TensorSpec
+from .training_pieces import table
 
 #: Takes state tensors and inputs, returns results and new values of state tensors.
 Function = Callable[..., Sequence[Tensor]]
-
-_ATEN = torch.ops.aten
-
-#: Batch normalization writes into its running means; in pieces that is plain arithmetic and a copy, which can be exported.
-_IN_PIECES = (
-    _ATEN.native_batch_norm,
-    _ATEN.native_batch_norm_backward,
-    _ATEN._native_batch_norm_legit,
-    _ATEN._batch_norm_with_update,
-)
 
 
 def trace(
@@ -52,11 +41,10 @@ def trace(
 
     fakes = [fake(state[name], state[name].shape) for name in reads]
     fakes += [fake(tensor, spec.shape) for tensor, spec in zip(tensors, specs, strict=True)]
-    pieces: Any = get_decompositions(_IN_PIECES)
     try:
         # Inside of the mode, tensors that are made on the way (a range of numbers) have symbolic sizes too.
         with quiet(), _plain_attention(), mode:
-            graph = make_fx(function, tracing_mode="real", decomposition_table=pieces)(*fakes)
+            graph = make_fx(function, tracing_mode="real", decomposition_table=table())(*fakes)
     except ExportError:
         raise
     except Exception as error:  # torch reports what it cannot record in many ways
