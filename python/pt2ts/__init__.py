@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .inspector import inspect
     from .spec import Spec, Symbol, TensorSpec
     from .training import export_training
+    from .tuner import tune
     from .verifier import verify
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "inspect",
     "read_golden",
     "read_spec",
+    "tune",
     "verify",
 ]
 
@@ -61,6 +63,7 @@ _HOMES = {
     "inspect": "inspector",
     "read_golden": "archive",
     "read_spec": "archive",
+    "tune": "tuner",
     "verify": "verifier",
 }
 

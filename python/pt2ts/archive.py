@@ -14,7 +14,7 @@ import torch
 
 from . import torchscript
 from .errors import ExportError, LoadError, SpecError
-from .filetype import DAMAGES, require_checksums, require_torchscript
+from .filetype import DAMAGES, Kind, require_checksums, require_runnable, require_torchscript
 from .golden import Golden, from_bytes
 from .spec import GOLDEN_FILE, SPEC_FILE, Spec
 
@@ -95,9 +95,14 @@ def read_spec(path: StrPath) -> Spec:
     SpecError
         When the file has none; any plain ``torch.jit.save`` file is like that.
     LoadError
-        When it is no TorchScript file: weights, a pickled module, a damaged file.
+        When it is no model file: weights, a pickled module, a damaged file.
     """
     spec = find_spec(path)
+    if spec is None and require_runnable(Path(path)) is Kind.PACKAGE:
+        raise SpecError(
+            f"{path} carries no spec (a package that PyTorch wrote, and not pt2ts)",
+            "the Fortran library runs it unchecked where it is told to trust it; a spec comes from exporting the module by pt2ts",
+        )
     if spec is None:
         raise SpecError(
             f"{path} carries no spec (a plain TorchScript file)",
@@ -121,7 +126,7 @@ def read_golden(path: StrPath) -> Golden | None:
 def _read_extra(path: StrPath, name: str) -> bytes | None:
     """Read one extra file out of the archive; a zip reader needs no torch and runs no code."""
     file = _existing(path)
-    require_torchscript(file)
+    require_runnable(file)
     try:
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.namelist() if member.endswith(f"/extra/{name}")]

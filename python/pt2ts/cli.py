@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``pt2ts export-training``, ``pt2ts inspect``, ``pt2ts verify``.
+"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -11,13 +11,16 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import show, training_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
+
+if TYPE_CHECKING:
+    from .inspector import Report
 
 app = typer.Typer(
     name="pt2ts",
@@ -44,6 +47,29 @@ class Normalization(StrEnum):
 
     INSIDE = "inside"
     HOST = "host"
+
+
+class Format(StrEnum):
+    """What kind of file to write."""
+
+    TORCHSCRIPT = "torchscript"
+    PT2 = "pt2"
+    BOTH = "both"
+
+
+class Layout(StrEnum):
+    """In which memory order the caller has its inputs."""
+
+    TORCH = "torch"
+    FORTRAN = "fortran"
+
+
+class Dtype(StrEnum):
+    """What the network computes in."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
 
 
 def _version(wanted: bool) -> None:
@@ -90,11 +116,25 @@ def export(
     fixed_batch: Annotated[bool, typer.Option("--fixed-batch", help="Undeclared inputs keep the batch of the example.")] = False,
     no_golden: Annotated[bool, typer.Option("--no-golden", help="Store no golden sample.")] = False,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Compiled package (pt2) or TorchScript; by the file's name otherwise.")
+    ] = None,
+    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = Layout.TORCH,
+    isa: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
+    dtype: Annotated[Dtype | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
+    ] = None,
+    with_fallback: Annotated[bool, typer.Option("--with-fallback", help="Package: TorchScript inside, for older CPUs.")] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
     from . import exporter, inspector
     from .declare import parse_symbol
     from .load import load_examples, load_module, load_weights, parse_arguments
+    from .options import choose_files, parse_batch
 
     module = load_module(source, parse_arguments(arg or []), trust_pickle=trust_pickle)
     if weights is not None:
@@ -102,22 +142,42 @@ def export(
     if example is None and not input_:
         hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
         raise DeclarationError("nothing says what the inputs are", hint)
-    exporter.export(
-        module,
-        None if example is None else load_examples(example),
-        output,
-        inputs=input_ or None,
-        outputs=output_ or None,
-        symbols=dict(parse_symbol(text) for text in symbol or []),
-        dynamic_batch=not fixed_batch,
-        name=name,
-        description=description,
-        normalization=normalization.value,
-        method=method.value,
-        golden=not no_golden,
-    )
-    show.success(f"wrote {output}: agrees with the module")
-    show.table(inspector.COLUMNS, inspector.inspect(output).tensors())
+    with show.progress() as progress:
+        exporter.export(
+            module,
+            None if example is None else load_examples(example),
+            output,
+            inputs=input_ or None,
+            outputs=output_ or None,
+            symbols=dict(parse_symbol(text) for text in symbol or []),
+            dynamic_batch=not fixed_batch,
+            name=name,
+            description=description,
+            normalization=normalization.value,
+            method=method.value,
+            golden=not no_golden,
+            format=None if format_ is None else format_.value,
+            layout=layout.value,
+            isa=isa,
+            threads=threads,
+            dtype=None if dtype is None else dtype.value,
+            batch=None if batch is None else parse_batch(batch),
+            fallback=with_fallback,
+            progress=progress,
+        )
+    written = [path for path in choose_files(output, None if format_ is None else format_.value) if path is not None]
+    for path in written:
+        show.success(f"wrote {path}: agrees with the module")
+    _tables(inspector.inspect(written[-1]))
+
+
+def _tables(report: Report) -> None:
+    from . import inspector
+
+    show.table(inspector.COLUMNS, report.tensors())
+    if report.variants():
+        print()
+        show.table(inspector.VARIANT_COLUMNS, report.variants())
 
 
 @app.command(short_help="Show what a model file says about itself.")
@@ -135,7 +195,7 @@ def inspect(
     show.facts(report.facts())
     if report.spec is not None:
         print()
-        show.table(inspector.COLUMNS, report.tensors())
+        _tables(report)
 
 
 @app.command(short_help="Replay the golden sample through Fortran.")
@@ -157,6 +217,22 @@ def verify(
     if not all(item.passed for item in found):
         raise Pt2tsError(f"{file} does not reproduce its golden sample", "the weights or the library changed: export it again")
     show.success(f"{file}: the Fortran interface reproduces the golden sample")
+
+
+@app.command(short_help="Measure what runs a package fastest here, and keep it.")
+def tune(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A compiled package; it is rewritten.")],
+    batch: Annotated[str | None, typer.Option(metavar="N,N,...", help="Batch sizes; 1,32,1024 otherwise.")] = None,
+    isa: Annotated[str | None, typer.Option(metavar="NAME", help="Instruction set; that of the file otherwise.")] = None,
+) -> None:
+    """Compile what may run a package fast, measure it on this machine, keep the fastest for each size."""
+    from . import tuner
+    from .options import parse_batch
+
+    with show.progress() as progress:
+        rows = tuner.tune(file, None if batch is None else parse_batch(batch), isa=isa, progress=progress)
+    show.table(tuner.COLUMNS, tuner.table(rows))
+    show.success(f"wrote {file}: the fastest of each size, checked")
 
 
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)

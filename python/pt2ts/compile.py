@@ -102,6 +102,7 @@ def _compile(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, *
     }
     module: Any = program.module(check_guards=False)
     arguments, _ = program.example_inputs or ((), {})
+    _name_constants(module, program)
     if recipe.fuse:
         fuse_linear(module)
     try:
@@ -115,6 +116,16 @@ def _compile(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, *
         ) from error
     files = [Path(item) for item in made if isinstance(item, str)]
     return {file.name: _content(file, inside=inside) for file in files if not file.name.endswith(_LEFT_OUT)}
+
+
+def _name_constants(module: torch.nn.Module, program: ExportedProgram) -> None:
+    """Make constants buffers: the compiler keeps their names then, under which the package has their values."""
+    for name, value in program.constants.items():
+        path, _, attribute = name.rpartition(".")
+        owner = module.get_submodule(path)
+        if isinstance(value, torch.Tensor) and attribute not in owner._buffers:
+            delattr(owner, attribute)
+            owner.register_buffer(attribute, value)
 
 
 def _content(file: Path, *, inside: bool) -> bytes:

@@ -99,6 +99,11 @@ def make(declarations: Sequence[Declaration], symbols: Mapping[str, Symbol]) -> 
     return made
 
 
+def make_from_specs(inputs: Sequence[TensorSpec], symbols: Mapping[str, Symbol]) -> list[torch.Tensor]:
+    """Make example inputs from a contract."""
+    return make([Declaration(item.name, item.shape, item.dtype, item.units, item.range) for item in inputs], symbols)
+
+
 def _made_size(symbol: Symbol) -> int:
     return max(symbol.min, min(_MADE_BATCH, symbol.max or _MADE_BATCH))
 

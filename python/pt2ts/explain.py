@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import torch
 
 _TORCH = str(Path(torch.__file__).parent)
 _OURS = str(Path(__file__).parent)
+_PYTHON = sysconfig.get_paths()["stdlib"]
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 
 #: What a message of the TorchScript compiler means, and what to do about it; the first match counts.
@@ -96,9 +98,16 @@ def _marked_code(text: str) -> str:
 
 def explain_run(error: Exception) -> Explanation:
     """Explain an exception out of the module's own forward."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((_TORCH, _OURS, "<"))]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     lines = str(error).strip().splitlines()
     reason = f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
     if not frames:
         return Explanation(reason, "", "", "")
     return Explanation(reason, "", f"{frames[-1].filename}:{frames[-1].lineno}", (frames[-1].line or "").strip())
+
+
+def _is_users(file: str) -> bool:
+    """Return whether a file is the user's code, and not Python's, torch's or ours."""
+    if file.startswith(_PYTHON) and "site-packages" not in file:
+        return False
+    return not file.startswith((_TORCH, _OURS, "<"))

@@ -15,8 +15,8 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"inferred to be a constant|specialized|not all values of .* are valid|Constraints violated|must be specialized",
-        "forward works for one size only where a symbolic size is declared",
-        "take sizes from the tensors (x.shape[0], -1 in reshape) instead of Python numbers; or declare the dimension by a number",
+        "forward does not treat all sizes alike that are declared",
+        "take sizes from the tensors (x.shape[0], -1 in reshape) instead of Python numbers; or give the size by a number, or its bounds",
     ),
     (
         r"numpy|\.numpy\(\)|__array__",
@@ -35,6 +35,10 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
+#: How torch.export calls the size of an input, and how it says which one a symbol is.
+_SIZE = re.compile(r"L\['\w+'\](?:\[(\d+)\])\.size\(\)\[(\d+)\]")
+_DEFINED = re.compile(r" = " + _SIZE.pattern)
+
 _DEFAULT_HINT = "write that line with torch functions, or write a TorchScript file (format 'torchscript')"
 
 
@@ -42,6 +46,9 @@ def explain_export(error: Exception) -> Explanation:
     """Explain an error of torch.export."""
     text = f"{type(error).__name__}: {error}"
     run = explain_run(error)
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    # Of violated constraints the first line says only that there are some; the items below say which.
+    first = next((line.removeprefix("- ") for line in lines if line.startswith("- ")), lines[0]).split(". ")[0]
+    first = _SIZE.sub(lambda found: f"size {int(found[2]) + 1} of input {int(found[1]) + 1}", _DEFINED.sub("", first))
     reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), ("", _DEFAULT_HINT))
     return Explanation(f"{reason or type(error).__name__} ({first.rstrip(':.')})", hint, run.where, run.code)

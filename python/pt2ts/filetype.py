@@ -1,4 +1,4 @@
-"""What a file is, found out without running code in it: only TorchScript runs in Fortran, and each other kind has its way there."""
+"""What a file is, found out without running code in it. TorchScript and packages run in Fortran; others have their way there."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _REFUSALS = {
     ),
     Kind.EXPORTED: (
         "{file} is a plain torch.export file, which only Python can run",
-        "export the module that it was made from by pt2ts export",
+        "compile the module that it was made from: pt2ts export package.module:factory --input ... -o model.pt2",
     ),
     Kind.PACKAGE: (
-        "{file} is a compiled AOTInductor package, which the Fortran library does not run",
-        "export the module that it was made from by pt2ts export",
+        "{file} is a compiled package, and a TorchScript file is needed here",
+        "'pt2ts tune' improves a package; to write it anew, export the module that it was made from",
     ),
 }
 
@@ -77,6 +77,14 @@ def kind_of(file: Path) -> Kind:
     if pickled:
         return _pickled(file)
     raise LoadError(f"{file} is a zip archive but no PyTorch model", "expected one made by pt2ts export")
+
+
+def require_runnable(file: Path) -> Kind:
+    """Return the kind of a file that runs in Fortran; refuse every other one with the way from there to such a file."""
+    kind = kind_of(file)
+    if kind not in (Kind.TORCHSCRIPT, Kind.PACKAGE):
+        raise refusal(file, kind)
+    return kind
 
 
 def require_torchscript(file: Path) -> None:

@@ -57,7 +57,12 @@ class Forms:
         return batch_symbol(self.inputs, self.symbols)
 
     def arguments(self, fixed: Sizes) -> list[torch.Tensor]:
-        """Return inputs in their memory order; sizes that are not fixed are all different, and at least 2."""
+        """Return inputs in their memory order, of the sizes of `argument_sizes`."""
+        resized = resize(self.inputs, self.examples, self.argument_sizes(fixed))
+        return [with_layout(tensor, spec.layout) for spec, tensor in zip(self.inputs, resized, strict=True)]
+
+    def argument_sizes(self, fixed: Sizes) -> Sizes:
+        """Return a size for every symbol; those that are not fixed are all different, and at least 2."""
         taken = {size for spec in self.inputs for size in spec.shape if isinstance(size, int)}
         chosen: Sizes = {}
         for name, size in self.sizes.items():
@@ -67,8 +72,7 @@ class Forms:
             free = next(number for number in itertools.count(start) if number not in taken)
             chosen[name] = fixed.get(name, free if bounds.admits(free) else start)
             taken.add(chosen[name])
-        resized = resize(self.inputs, self.examples, chosen)
-        return [with_layout(tensor, spec.layout) for spec, tensor in zip(self.inputs, resized, strict=True)]
+        return chosen
 
     def general(self) -> tuple[ExportedProgram, Limits]:
         """Return the program with free sizes, and to which sizes it is limited."""

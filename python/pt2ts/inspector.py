@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -12,9 +13,12 @@ import torch
 
 from . import torchscript
 from .archive import StrPath, find_spec, load_script, read_golden
+from .filetype import Kind, require_runnable
 from .golden import Golden
+from .package import models_in
 from .remarks import not_finite
 from .spec import Spec, TensorSpec
+from .variants import KINDS
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Report:
         The contract, or None.
     golden
         The golden sample, or None.
+    models
+        Names of the models in a package without a contract.
     """
 
     path: Path
@@ -46,6 +52,7 @@ class Report:
     arguments: list[str]
     spec: Spec | None
     golden: Golden | None
+    models: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings as a JSON object."""
@@ -55,6 +62,7 @@ class Report:
             "parameters": self.parameters,
             "buffers": self.buffers,
             "arguments": self.arguments,
+            "models": list(self.models),
             "spec": None if self.spec is None else self.spec.to_dict(),
             "golden": None if self.golden is None else _golden_dict(self.golden),
         }
@@ -65,6 +73,8 @@ class Report:
         rows = [("file", str(self.path)), ("size", bytes_text(self.size)), ("parameters", f"{self.parameters:,}")]
         if self.buffers:
             rows.append(("constants", f"{self.buffers:,}"))
+        if spec is None and self.models:
+            return [*rows[:2], ("models", ", ".join(self.models)), ("contract", "none (a package that PyTorch wrote)")]
         if spec is None:
             return [*rows, ("arguments", ", ".join(self.arguments)), ("contract", "none (plain TorchScript)")]
         rows.insert(0, ("model", spec.name))
@@ -74,6 +84,10 @@ class Report:
         for name, symbol in spec.symbols.items():
             bounds = f"{symbol.min} or more" if symbol.max is None else f"{symbol.min} to {symbol.max}"
             rows.append((f"size '{name}'", bounds))
+        if spec.precision is not None:
+            rows.append(("computes in", spec.precision))
+        if spec.tuning:
+            rows.append(("tuned for", ", ".join(dict.fromkeys(str(row["sizes"]) for row in spec.tuning))))
         return [*rows, ("golden sample", "none" if self.golden is None else _golden_text(self.golden))]
 
     def tensors(self) -> list[tuple[str, ...]]:
@@ -83,13 +97,26 @@ class Report:
         inputs, outputs = self.golden or ((), ())
         return [*_rows("input", self.spec.inputs, inputs), *_rows("output", self.spec.outputs, outputs)]
 
+    def variants(self) -> list[tuple[str, ...]]:
+        """Return one row per variant of a package, in the order of preference."""
+        return [
+            (item.name, KINDS[item.kind], item.sizes_text(), item.isa_text(), item.weights, str(item.threads or "as the host"))
+            for item in (() if self.spec is None else self.spec.variants)
+        ]
+
 
 #: Headings of `Report.tensors`.
-COLUMNS = ("", "name", "dtype", "shape", "units", "range", "description", "golden sample")
+COLUMNS = ("", "name", "dtype", "shape", "layout", "units", "range", "description", "golden sample")
+
+#: Headings of `Report.variants`.
+VARIANT_COLUMNS = ("variant", "kind", "sizes", "instruction set", "weights", "threads")
 
 
 def inspect(path: StrPath) -> Report:
     """Look into a model file; one without a contract is described as far as possible."""
+    spec = find_spec(path)
+    if require_runnable(Path(path)) is Kind.PACKAGE:
+        return _inspect_package(Path(path), spec)
     script = load_script(path)
     return Report(
         path=Path(path),
@@ -97,15 +124,27 @@ def inspect(path: StrPath) -> Report:
         parameters=sum(weight.numel() for weight in script.parameters()),
         buffers=sum(buffer.numel() for buffer in script.buffers()),
         arguments=torchscript.argument_names(script),
-        spec=find_spec(path),
+        spec=spec,
         golden=read_golden(path),
+    )
+
+
+def _inspect_package(path: Path, spec: Spec | None) -> Report:
+    """Describe a package by what lies in it; nothing in it is run."""
+    weights = () if spec is None else spec.weights
+    numbers = {kind: sum(math.prod(w.shape) for w in weights if w.parameter is kind) for kind in (True, False)}
+    names = [] if spec is None else [item.name for item in spec.inputs]
+    return Report(
+        path, path.stat().st_size, numbers[True], numbers[False], names, spec, read_golden(path), () if spec else models_in(path)
     )
 
 
 def _rows(kind: str, specs: Sequence[TensorSpec], samples: Sequence[torch.Tensor]) -> Iterator[tuple[str, ...]]:
     for number, (spec, sample) in enumerate(zip_longest(specs, samples[: len(specs)]), 1):
         low_high = "" if spec.range is None else f"{spec.range[0]:g} to {spec.range[1]:g}"
-        facts = (spec.name, spec.dtype, spec.shape_text(), spec.units or "", low_high, spec.description)
+        # The usual order is not worth a column.
+        layout = "" if spec.layout == "torch" else spec.layout
+        facts = (spec.name, spec.dtype, spec.shape_text(), layout, spec.units or "", low_high, spec.description)
         yield (f"{kind} {number}", *facts, "" if sample is None else not_finite(sample))
 
 

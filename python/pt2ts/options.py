@@ -70,12 +70,7 @@ def package_options(
     if not _is_size(threads) or threads < 0:
         raise DeclarationError(f"threads is {threads!r}", "0 (as many as the host program allows) or a positive number")
     require_precision(precision)
-    if batch is not None:
-        batch = tuple(batch) if isinstance(batch, Sequence) and not isinstance(batch, str) else (batch,)
-        for size in batch:
-            if not _is_size(size) or size < 1:
-                raise DeclarationError(f"batch has the size {size!r}", "batch sizes are positive whole numbers, such as (1, 32)")
-    made = None if batch is None else tuple(dict.fromkeys(batch))
+    made = None if batch is None else batch_tuple(batch)
     return PackageOptions(find_isa(isa or default_isa()), layout, threads, made, fallback, precision)
 
 
@@ -83,6 +78,25 @@ def require_precision(precision: str | None) -> None:
     """Refuse a dtype that a network cannot be asked to compute in."""
     if precision is not None and precision not in PRECISIONS:
         raise DeclarationError(f"dtype is '{precision}'", f"one of {', '.join(PRECISIONS)}")
+
+
+def batch_tuple(batch: Sequence[int]) -> tuple[int, ...]:
+    """Return batch sizes without repetitions; refuse what is none."""
+    given = tuple(batch) if isinstance(batch, Sequence) and not isinstance(batch, str) else (batch,)
+    for size in given:
+        if not _is_size(size) or size < 1:
+            raise DeclarationError(f"batch has the size {size!r}", "batch sizes are positive whole numbers, such as (1, 32)")
+    return tuple(dict.fromkeys(given))
+
+
+def parse_batch(text: str) -> tuple[int, ...]:
+    """Read batch sizes on a command line: ``1,32,1024``; ``none`` stands for no size."""
+    if text == "none":
+        return ()
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise DeclarationError(f"cannot read the batch sizes '{text}'", "write them as 1,32,1024, or 'none'")
+    return batch_tuple([int(word) for word in words])
 
 
 def _is_size(value: object) -> bool:
@@ -106,11 +120,16 @@ def batch_sizes(options: PackageOptions, symbol: str | None, symbols: Mapping[st
                 "declare one, such as 'x[batch,5]'; or leave the sizes out",
             )
         return ()
-    bounds = symbols[symbol]
-    if options.batch is None:
+    return check_batch(options.batch, symbol, symbols[symbol])
+
+
+def check_batch(batch: Sequence[int] | None, symbol: str, bounds: Symbol) -> tuple[int, ...]:
+    """Return the sizes that are asked for, or those of the default that the bounds admit."""
+    if batch is None:
         return tuple(size for size in DEFAULT_BATCH if bounds.admits(size))
-    for size in options.batch:
+    sizes = batch_tuple(batch)
+    for size in sizes:
         if not bounds.admits(size):
             high = "" if bounds.max is None else bounds.max
             raise DeclarationError(f"batch has the size {size}, outside the bounds {symbol}={bounds.min}..{high}")
-    return options.batch
+    return sizes

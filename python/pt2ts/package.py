@@ -155,7 +155,8 @@ def read_member(path: str | os.PathLike[str], name: str) -> bytes | None:
         raise LoadError(f"{path} is corrupt ({error})", "copy or export it again") from error
 
 
-def member_sizes(path: Path) -> dict[str, int]:
-    """Return the size of each member."""
+def models_in(path: Path) -> tuple[str, ...]:
+    """Return the names of the models that AOTInductor compiled into a package."""
     with zipfile.ZipFile(path) as archive:
-        return {item.filename.partition("/")[2]: item.file_size for item in archive.infolist()}
+        inside = [name.partition("/")[2] for name in archive.namelist()]
+    return tuple(dict.fromkeys(name.split("/")[2] for name in inside if name.startswith(CODE)))

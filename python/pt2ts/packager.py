@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch.export import ExportedProgram
 
 from . import golden as golden_sample
 from . import torchscript
@@ -17,7 +18,7 @@ from .build import Built, Recipe, build_aoti, build_kernel_variant
 from .check import Trial, compare, trial_at
 from .convert import Method, convert
 from .draft import Draft
-from .forms import Forms
+from .forms import Forms, Limits
 from .fuse import can_fuse
 from .golden import Golden
 from .measure import measure
@@ -27,10 +28,12 @@ from .prepare import evaluation_copy
 from .program import flat_module, to_bytes, weights_of
 from .runner import PackageRunner
 from .spec import GOLDEN_FILE, Spec, TensorSpec
-from .variants import Variant
+from .variants import Variant, choose
+from .work import SERIAL, largest_loop, serial_limit
 
-#: Name of the variant whose sizes are free.
+#: Names of the variants whose sizes are free.
 GENERAL = "model"
+SMALL = "small"
 
 #: A variant for one size stays in the file when its time is at most this part of the general one's.
 _WORTH = 0.97
@@ -81,9 +84,13 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     names = [spec.name for spec in draft.spec.outputs]
     found += [trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}) for size in sizes]
 
-    progress(f"compiling '{GENERAL}'" + (", for any size" if symbols else ""))
-    general = build_aoti(GENERAL, program, options.isa, options.threads, Recipe(), limits)
-    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program), **general.members}
+    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
+    general = list(_general_variants(forms, program, limits, options, progress))
+    for built in general:
+        members |= built.members
+    if SMALL in (built.variant.name for built in general):
+        limit = general[0].variant.sizes[str(forms.batch)][1]
+        found.append(trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): limit}))
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(_golden(draft.golden, flat) if precision else draft.golden)
     spec = replace(
@@ -93,10 +100,11 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     for size in sizes:
         progress(f"compiling 'b{size}', for {forms.batch}={size}")
         built = _fixed_variant(forms, size, options, tensors)
-        if _is_worth_it(built, general.variant, {**members, **built.members}, spec, forms, size):
+        others = [item.variant for item in general]
+        if _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
             members |= built.members
             variants.append(built.variant)
-    variants.append(general.variant)
+    variants += [item.variant for item in general]
     if options.fallback:
         variants.append(Variant("fallback", "torchscript", weights="own"))
         members[FALLBACK] = _script_bytes(draft, method)
@@ -161,22 +169,43 @@ def _laid(spec: TensorSpec, layout: str) -> TensorSpec:
     return replace(spec, layout=layout) if len(spec.shape) > 1 else spec
 
 
+def _general_variants(
+    forms: Forms, program: ExportedProgram, limits: Limits, options: PackageOptions, progress: Progress
+) -> Iterator[Built]:
+    """Yield the variants for any size: one on a single thread as far as that is best, and one that uses the host's."""
+    symbol, threads = forms.batch, options.threads
+    if threads == 0 and symbol is None:
+        threads = 1 if largest_loop(program) <= SERIAL else 0
+    elif threads == 0 and symbol is not None:
+        bounds = forms.symbols[symbol]
+        low = limits.get(symbol, (bounds.min, 0))[0]
+        high = serial_limit(program, forms.argument_sizes({})[symbol])
+        if bounds.max is not None and high >= bounds.max:
+            threads = 1
+        elif high >= low:
+            progress(f"compiling '{SMALL}', for {symbol} up to {high}")
+            yield build_aoti(SMALL, program, options.isa, 1, Recipe(), {**limits, symbol: (low, high)})
+    progress(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
+    yield build_aoti(GENERAL, program, options.isa, threads, Recipe(), limits)
+
+
 def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
     program, batch = forms.fixed(size), str(forms.batch)
     if list(forms.symbols) == [batch]:
         kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa)
         if kernel is not None:
             return kernel
-    fuse = can_fuse(program.graph_module)
-    # What is small enough to be fused is too small for several threads.
-    threads = 1 if fuse else options.threads
-    return build_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=fuse), {batch: (size, size)})
+    threads = options.threads or (1 if largest_loop(program) <= SERIAL else 0)
+    return build_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=can_fuse(program.graph_module)), {batch: (size, size)})
 
 
-def _is_worth_it(built: Built, general: Variant, members: Mapping[str, bytes], spec: Spec, forms: Forms, size: int) -> bool:
-    """Return whether a variant for one size is faster there than the general one, or the only one for it."""
+def _is_worth_it(
+    built: Built, others: Sequence[Variant], members: Mapping[str, bytes], spec: Spec, forms: Forms, size: int
+) -> bool:
+    """Return whether a variant for one size is faster there than the one for any size, or the only one for it."""
     batch = str(forms.batch)
-    if not general.admits({**forms.sizes, batch: size}):
+    general = choose(others, {**forms.sizes, batch: size})
+    if general is None:
         return True
     arguments = forms.arguments({batch: size})
     with tempfile.TemporaryDirectory() as folder:
@@ -185,5 +214,5 @@ def _is_worth_it(built: Built, general: Variant, members: Mapping[str, bytes], s
             save(file, members, replace(spec, variants=(built.variant, general)))
         runner = PackageRunner(path)
         runs = [runner.load(variant) for variant in (built.variant, general)]
-        mine, others = measure([partial(run, arguments) for run in runs], _ROUNDS)
-    return mine <= _WORTH * others
+        mine, theirs = measure([partial(run, arguments) for run in runs], _ROUNDS)
+    return mine <= _WORTH * theirs

@@ -103,10 +103,18 @@ def export_program(
     shapes = tuple({at: dims[s] for at, s in enumerate(spec.shape) if isinstance(s, str) and s in dims} for spec in inputs)
     try:
         with quiet(), torch.no_grad():
-            return torch.export.export(module, tuple(examples), dynamic_shapes=shapes if flat else (shapes,), strict=False)
+            warnings.filterwarnings("error", message=".*was assigned during export")  # what it forgets to carry out
+            program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes if flat else (shapes,), strict=False)
+            changed = list(program.run_decompositions({}).graph_signature.buffers_to_mutate.values())
     except Exception as error:  # torch.export raises many kinds, and so does the user's code under it
         why = explain_export(error)
         raise UnexportableError(f"forward cannot be compiled: {why.reason}", why.hint, why.where, why.code) from error
+    if changed:
+        raise UnexportableError(
+            f"forward cannot be compiled: it changes the buffer '{changed[0]}' of the module",
+            "a compiled model remembers nothing between calls: pass what must be remembered in and out as tensors",
+        )
+    return program
 
 
 def to_bytes(program: ExportedProgram) -> bytes:

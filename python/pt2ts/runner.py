@@ -57,6 +57,15 @@ class PackageRunner:
 
         return call
 
+    def prepared(self, variant: Variant, inputs: Sequence[torch.Tensor]) -> Callable[[], object]:
+        """Return a call of one variant on these inputs with as little of Python around it as possible, to be measured."""
+        fixed = [with_layout(tensor, spec.layout) for tensor, spec in zip(inputs, self.spec.inputs, strict=True)]
+        if variant.kind == "torchscript":
+            script = self._script_module()
+            return lambda: script(*fixed)
+        run = self.load(variant)
+        return run.prepared(fixed) if isinstance(run, Kernel) else lambda: run(fixed)
+
     def _aoti(self, variant: Variant) -> Run:
         # PyTorch's own aoti_load_package fails for a file with several models.
         loader = torch._C._aoti.AOTIModelPackageLoader(str(self.path), variant.name, False, 1, -1)
@@ -67,13 +76,16 @@ class PackageRunner:
         return lambda inputs: list(loader.boxed_run(list(inputs)))
 
     def _script(self, _: Variant) -> Run:
-        script = torchscript.load(io.BytesIO(self.members[FALLBACK]))
+        script = self._script_module()
 
         def run(inputs: Tensors) -> Tensors:
             with torch.no_grad():
                 return [tensor for _, tensor in flatten(script(*inputs))]
 
         return run
+
+    def _script_module(self) -> torchscript.ScriptModule:
+        return torchscript.load(io.BytesIO(self.members[FALLBACK]))
 
     def _kernel(self, variant: Variant) -> Run:
         return Kernel(self.members[kernel_member(variant.name)], variant, self.spec, self.weights)
@@ -99,6 +111,15 @@ class Kernel:
 
     def __call__(self, inputs: Tensors) -> Tensors:
         """Run it; a batch of other sizes than the variant's is for the caller to avoid."""
+        outputs, call = self._bound(inputs)
+        call()
+        return outputs
+
+    def prepared(self, inputs: Tensors) -> Callable[[], object]:
+        """Return a call on these inputs."""
+        return self._bound(inputs)[1]
+
+    def _bound(self, inputs: Tensors) -> tuple[Tensors, Callable[[], object]]:
         sizes = {
             name: size
             for spec, tensor in zip(self._spec.inputs, inputs, strict=True)
@@ -106,14 +127,16 @@ class Kernel:
         }
         outputs = [_empty(spec, sizes) for spec in self._spec.outputs]
         numbers = [sizes.get(name, 0) for name in sorted(self._spec.symbols)]
-        self._library.ftorch_kernel_run(
+        arguments = (
             _addresses(inputs),
             _addresses(outputs),
             ctypes.c_void_p(self._packed.data_ptr()),
             ctypes.c_void_p(self._workspace.data_ptr()),
             (ctypes.c_int64 * max(1, len(numbers)))(*numbers),
         )
-        return outputs
+        kept = (inputs, outputs)  # their memory is what the addresses point to
+        run = self._library.ftorch_kernel_run
+        return outputs, lambda _=kept: run(*arguments)
 
 
 def _empty(spec: TensorSpec, sizes: Mapping[str | int, int]) -> torch.Tensor:

@@ -84,7 +84,7 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
     found = []
     for item, want, have in zip(spec.outputs, golden.outputs, results, strict=True):
         _same_kind(item.name, want, have)
-        gap, limit = worst(want, have)
+        gap, limit = worst(want, have, spec.precision)
         gap, limit = (gap, _SLACK * limit) if tolerance is None else (difference(want, have), tolerance)
         found.append(Finding(item.name, item.dtype, tuple(want.shape), gap, limit, not_finite(have)))
     return found

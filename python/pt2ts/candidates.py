@@ -1,0 +1,109 @@
+"""What may run a model fastest at one size: the forms that ``pt2ts tune`` compiles and measures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch.export import ExportedProgram
+
+from . import torchscript
+from .build import Built, build_aoti, build_kernel_variant
+from .compile import Recipe
+from .errors import ExportError
+from .forms import Forms, Limits
+from .fuse import can_fuse
+from .isa import Isa
+from .options import Progress
+from .package import CODE, FALLBACK, kernel_member
+from .program import quiet
+from .variants import Variant
+from .work import SERIAL, largest_loop
+
+#: Ways to compile, each with whether it is tried on one thread and on all where there is enough to do for all.
+_RECIPES = (
+    (Recipe("default"), True),
+    (Recipe("freezing", freeze=True), False),
+    (Recipe("max-autotune", autotune=True), False),
+)
+#: Name of the variant that is tuned for a model without a batch.
+TUNED = "tuned"
+
+_FUSED = Recipe("fused", fuse=True)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One form of the model for one size.
+
+    Attributes
+    ----------
+    label
+        How tables call it.
+    built
+        What was compiled; its variant is called as it will be in the file.
+    """
+
+    label: str
+    built: Built
+
+
+def candidates(
+    forms: Forms, size: int | None, program: ExportedProgram, weights: Mapping[str, torch.Tensor], isa: Isa, progress: Progress
+) -> Iterator[Candidate]:
+    """Yield what can be compiled for one batch size, or for fixed sizes where there is no batch.
+
+    A form that PyTorch's compiler fails on is left out: the others remain.
+    """
+    batch = forms.batch
+    name = f"b{size}" if size is not None else TUNED
+    where = f"{batch}={size}" if size is not None else "its sizes"
+    limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
+    if set(limits) == set(forms.symbols):
+        progress(f"{where}: kernel")
+        kernel = build_kernel_variant(name, program, list(weights.items()), {key: low for key, (low, _) in limits.items()}, isa)
+        if kernel is not None:
+            yield Candidate("kernel", kernel)
+    all_threads = largest_loop(program) > SERIAL
+    fused = ((_FUSED, False),) if can_fuse(program.graph_module) else ()
+    for recipe, both in (*fused, *_RECIPES):
+        for count in (0, 1) if all_threads and both else (0,) if all_threads else (1,):
+            label = f"{recipe.name}, {'1 thread' if count == 1 else 'all threads'}"
+            progress(f"{where}: {label}")
+            try:
+                yield Candidate(label, build_aoti(name, program, isa, count, recipe, limits))
+            except ExportError:
+                continue
+
+
+def members_of(variant: Variant, members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the members of a package that belong to a variant."""
+    if variant.kind == "torchscript":
+        return {FALLBACK: members[FALLBACK]}
+    if variant.kind == "kernel":
+        return {kernel_member(variant.name): members[kernel_member(variant.name)]}
+    folder = f"{CODE}{variant.name}/"
+    return {name: content for name, content in members.items() if name.startswith(folder)}
+
+
+def script_of(forms: Forms) -> bytes | None:
+    """Return the model as a TorchScript file made from its program, or None where that cannot be recorded."""
+    buffer = io.BytesIO()
+    try:
+        with quiet():
+            torchscript.save(torchscript.trace(forms.module, forms.arguments({})), buffer)
+    except Exception:  # noqa: BLE001 - torch raises many kinds; TorchScript is one candidate of several
+        return None
+    return buffer.getvalue()
+
+
+def renamed(built: Built, name: str) -> Built:
+    """Return a variant under another name."""
+    old = built.variant.name
+    moved = {
+        member.replace(f"{CODE}{old}/", f"{CODE}{name}/").replace(kernel_member(old), kernel_member(name)): content
+        for member, content in built.members.items()
+    }
+    return Built(replace(built.variant, name=name), moved)

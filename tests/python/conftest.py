@@ -1,0 +1,91 @@
+"""Compiled packages for the tests: few and small, each compiled once, whichever process asks for it first."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+
+import pt2ts
+
+from . import package_modules as modules
+
+#: The code around the kernels need not be fast here, and its compilation is what takes long.
+os.environ.setdefault("AOT_INDUCTOR_COMPILE_WRAPPER_OPT_LEVEL", "O0")
+
+Recipe = tuple[Callable[[], torch.nn.Module], Any, dict[str, Any]]
+
+#: Name -> module, example inputs, options of `pt2ts.export`.
+PACKAGES: dict[str, Recipe] = {
+    "column": (
+        modules.Column,
+        lambda: torch.randn(6, 5),
+        {"inputs": ["column[batch,5] float32 K"], "layout": "fortran", "batch": (1,), "fallback": True, "threads": 1},
+    ),
+    "mixed": (
+        modules.Mixed,
+        lambda: (torch.randn(6, 4), torch.arange(6), torch.tensor(2.0)),
+        {"dtype": "float64", "batch": (), "threads": 1, "golden": False},
+    ),
+    "narrow": (
+        modules.Narrow,
+        lambda: torch.randn(3, 8),
+        {"dtype": "bfloat16", "dynamic_batch": False, "isa": "native", "threads": 1},
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives the package of a name; nobody may change that file."""
+    # The parent is common to all processes of one run.
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "packages"
+    folder.mkdir(exist_ok=True)
+
+    def get(name: str) -> Path:
+        path = folder / f"{name}.pt2"
+        with FileLock(folder / f"{name}.lock"):
+            if not path.exists():
+                make, example, options = PACKAGES[name]
+                torch.manual_seed(0)
+                pt2ts.export(make(), example(), path, name=name, **options)
+        return path
+
+    return get
+
+
+@pytest.fixture
+def column(compiled: Callable[[str], Path]) -> Path:
+    """A network with batch norm: a variant for one column, one for any number, a fallback; Fortran order."""
+    return compiled("column")
+
+
+@pytest.fixture
+def mixed(compiled: Callable[[str], Path]) -> Path:
+    """Several inputs and outputs of several dtypes, constants of several kinds, float64."""
+    return compiled("mixed")
+
+
+@pytest.fixture
+def narrow(compiled: Callable[[str], Path]) -> Path:
+    """A network of fixed sizes that computes in bfloat16."""
+    return compiled("narrow")
+
+
+@pytest.fixture
+def own_copy(tmp_path: Path) -> Callable[[Path], Path]:
+    """Return a function that copies a package to where it may be changed."""
+    return lambda path: Path(shutil.copy(path, tmp_path / path.name))
+
+
+def sha256(path: Path) -> str:
+    """Return the digest of a whole file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
