@@ -1,4 +1,4 @@
-"""What a step of a compiled training costs: against the library's optimizers and eager Python, measured as ``run.py`` measures calls.
+"""What a step of a compiled training costs: against the optimizers of the library and eager Python, measured as ``run.py`` does it.
 
 Results go to ``build/bench/results``. Exits with 1 when contestants compute different losses and with 3 when a bar is missed.
 ``--eager FOLDER CASE`` is the process of eager Python, which times a block of steps for every line it reads.
