@@ -88,7 +88,8 @@ class Report:
         if spec.precision is not None:
             rows.append(("computes in", spec.precision))
         if spec.kind == "training":
-            rows += [(key.replace("_", " "), str(value)) for key, value in (read_training_spec(self.path).training or {}).items() if value]
+            learns = read_training_spec(self.path).training or {}
+            rows += [(key.replace("_", " "), str(value)) for key, value in learns.items() if value]
         if spec.tuning:
             rows.append(("tuned for", ", ".join(dict.fromkeys(str(row["sizes"]) for row in spec.tuning))))
         return [*rows, ("golden sample", "none" if self.golden is None else _golden_text(self.golden))]

@@ -94,7 +94,7 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
   const TensorSpec& expected = inputs[index];
   const auto sizes = tensor.sizes();
   const auto refuse = [&](const std::string& advice) __attribute__((cold, noinline)) {
-    fail(CTORCH_ERROR_ARGUMENT, port_words(noun, index, &expected), ": expected ", label(expected.dtype), " ",
+    fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": expected ", label(expected.dtype), " ",
          shape_words(expected), ", got ", describe(tensor), advice);
   };
   if (!any_dtype && tensor.scalar_type() != expected.dtype) [[unlikely]]

@@ -38,7 +38,6 @@ struct Spec {
   std::vector<TensorSpec> outputs;
   std::vector<Symbol> symbols;
   std::string json;
-  const char* noun = "input";  // what messages call the inputs: a trainer has targets, too
 
   // Reads the JSON text; throws with the reason for text that is no contract of a known format.
   static Spec parse(const std::string& json);

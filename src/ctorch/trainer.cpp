@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "convert.h"
 #include "error.h"
@@ -31,6 +32,18 @@ Package open_package(const std::string& path, const std::string& sha256) {
   if (!Package::recognizes(archive))
     fail(CTORCH_ERROR_FILE, "'", path, "' is no training package; make one with pt2ts export-training");
   return Package(std::move(archive), PackageKind::training, false);
+}
+
+constexpr const char* input_noun = "input";
+
+// The contract calls everything that it checks an input.
+void check_shape(const Spec& spec, const char* noun, size_t index, const at::Tensor& tensor, bool convert, Bindings& bindings) {
+  try {
+    spec.check_input(index, tensor, convert, bindings);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    fail(error.status(), message.starts_with(input_noun) ? noun + message.substr(std::strlen(input_noun)) : message);
+  }
 }
 
 double number_of(const at::Tensor& loss) {
@@ -72,20 +85,20 @@ std::unique_ptr<AotiModel> Trainer::load(const Package& package, const char* nam
   return code;
 }
 
-void Trainer::check(const Spec& spec, Tensors& tensors, bool convert, Bindings& bindings) const {
+void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const {
   if (tensors.size() != spec.inputs.size()) [[unlikely]]
-    fail(CTORCH_ERROR_ARGUMENT, "the trainer takes ", spec.inputs.size(), " ", spec.noun, spec.inputs.size() == 1 ? "" : "s",
+    fail(CTORCH_ERROR_ARGUMENT, "the trainer takes ", spec.inputs.size(), " ", noun, spec.inputs.size() == 1 ? "" : "s",
          ", got ", tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     at::Tensor& tensor = tensors[i];
     if (!tensor.is_cpu()) [[unlikely]]
-      fail(CTORCH_ERROR_DEVICE, port_words(spec.noun, i, &spec.inputs[i]), " is on ", tensor.device().str(),
+      fail(CTORCH_ERROR_DEVICE, port_words(noun, i, &spec.inputs[i]), " is on ", tensor.device().str(),
            ", the trainer on cpu; make the tensor there");
-    spec.check_input(i, tensor, convert, bindings);
+    check_shape(spec, noun, i, tensor, convert, bindings);
     const auto wanted = spec.inputs[i].dtype;
     if (tensor.scalar_type() != wanted) {
       if (!at::canCast(tensor.scalar_type(), wanted))
-        fail(CTORCH_ERROR_ARGUMENT, port_words(spec.noun, i, &spec.inputs[i]), ": ", label(tensor.scalar_type()),
+        fail(CTORCH_ERROR_ARGUMENT, port_words(noun, i, &spec.inputs[i]), ": ", label(tensor.scalar_type()),
              " cannot be converted to ", label(wanted), " without losing what it means");
       tensor = tensor.to(wanted);
     }
@@ -100,8 +113,8 @@ double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) 
   c10::InferenceMode mode;
   Bindings bindings;
   bindings.fill(-1);
-  check(file_.inputs, inputs, convert, bindings);
-  check(file_.targets, targets, convert, bindings);
+  check(file_.inputs, input_noun, inputs, convert, bindings);
+  check(file_.targets, "target", targets, convert, bindings);
   std::vector<at::Tensor> given;
   given.reserve(inputs.size() + targets.size());
   for (at::Tensor& tensor : inputs) given.push_back(std::move(tensor));

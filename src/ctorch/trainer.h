@@ -1,4 +1,5 @@
-// A compiled training step: the code of a package, the state that it works on, and the contract that every call is checked against.
+// A compiled training step: the code of a package, the state that it works on, and the contract that every call is checked
+// against.
 #pragma once
 #include <c10/util/SmallVector.h>
 
@@ -38,7 +39,7 @@ class Trainer {
   const std::string& contract() const { return file_.contract; }
 
  private:
-  void check(const Spec& spec, Tensors& tensors, bool convert, Bindings& bindings) const;
+  void check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const;
   const at::Tensor& find(const std::string& name) const;
   std::unique_ptr<AotiModel> load(const Package& package, const char* name) const;
 

@@ -55,7 +55,6 @@ TrainerFile TrainerFile::read(const Package& package) {
     file.inputs = Spec::parse(file.contract);
     json.at("inputs") = json.at("targets");  // the symbols are listed, so they have the same numbers in both
     file.targets = Spec::parse(json.dump());
-    file.targets.noun = "target";
     std::set<std::string> names;
     for (const auto& entry : json.at("state")) {
       file.state.push_back(read_tensor(entry, package.bytes_of(package_weights_member)));

@@ -2,7 +2,6 @@ module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: output_unit, real64
-  use :: ftorch_capi, only: ctorch_model_take_weights
   use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
     ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
     ctorch_model_set_training, ctorch_model_share, ctorch_model_to_string, ctorch_model_zero_grad
@@ -10,6 +9,7 @@ module ftorch_model
   use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
+  use :: ftorch_capi, only: ctorch_model_take_weights
   use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)

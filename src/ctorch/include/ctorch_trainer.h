@@ -2,8 +2,8 @@
  * @file ctorch_trainer.h
  * @brief Trainers: a whole step of training (forward, loss, backward, optimizer, schedule) that was compiled into one file.
  *
- * A trainer's state is a list of named tensors: weights and buffers with their names in Python's state_dict, and the trainer's own,
- * whose names begin with "trainer.".
+ * A trainer's state is a list of named tensors: weights and buffers with their names in Python's state_dict, and the trainer's
+ * own, whose names begin with "trainer.".
  */
 #ifndef CTORCH_TRAINER_H
 #define CTORCH_TRAINER_H
@@ -31,8 +31,8 @@ int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *targe
 int32_t ctorch_trainer_delete(ctorch_trainer *trainer);
 
 /**
- * Takes a step, or with update 0 only evaluates (evaluation mode, nothing changes); loss is the one before the step. With convert,
- * dtypes are converted. Everything is checked before anything runs.
+ * Takes a step, or with update 0 only evaluates (evaluation mode, nothing changes); loss is the one before the step. With
+ * convert, dtypes are converted. Everything is checked before anything runs.
  */
 int32_t ctorch_trainer_run(const ctorch_trainer *trainer, int32_t update, const ctorch_tensor inputs[], int32_t n_inputs,
                            const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double *loss);
