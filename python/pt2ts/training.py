@@ -278,7 +278,7 @@ class _Job:
 
             graph = trace(flat, values, reads, given, specs)
             symbols = {key: self.symbols[key] for spec in specs for key in spec.shape if isinstance(key, str)}
-            program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols)
+            program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols, stateful=True)
             constants = [item for item in weights_of(program) if item[0] not in values]
             everything += [StateTensor(key, "constant", value.clone()) for key, value in constants]
             compiled = compile_program(program, self.options.isa, self.options.threads, Recipe())
