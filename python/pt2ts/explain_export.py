@@ -16,7 +16,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
         r"inferred to be a constant|specialized|not all values of .* are valid|Constraints violated|must be specialized",
         "forward does not treat all sizes alike that are declared",
-        "take sizes from the tensors (x.shape[0], -1 in reshape) instead of Python numbers; or give the size by a number, or its bounds",
+        "take sizes from the tensors (x.shape[0], -1 in reshape) instead of Python numbers; or declare a number, or give bounds",
     ),
     (
         r"numpy|\.numpy\(\)|__array__",

@@ -70,7 +70,8 @@ def kind_of(file: Path) -> Kind:
     pickled = "data.pkl" in names
     if pickled and any(name.startswith("code/") or name == "constants.pkl" for name in names):
         return Kind.TORCHSCRIPT
-    if any("data/aotinductor/" in name for name in names):
+    # Ours may consist of kernels alone.
+    if any("data/aotinductor/" in name for name in names) or "extra/ftorch_weights.bin" in names:
         return Kind.PACKAGE
     if any(name.startswith("models/") or name == "serialized_exported_program.json" for name in names):
         return Kind.EXPORTED

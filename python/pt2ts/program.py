@@ -27,6 +27,7 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=torchscript.TracerWarning)
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\b.*")
         logger.setLevel(logging.CRITICAL)
         try:

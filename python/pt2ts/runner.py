@@ -69,11 +69,16 @@ class PackageRunner:
     def _aoti(self, variant: Variant) -> Run:
         # PyTorch's own aoti_load_package fails for a file with several models.
         loader = torch._C._aoti.AOTIModelPackageLoader(str(self.path), variant.name, False, 1, -1)
+        wanted = {}
         if variant.weights == "shared":
             wanted = {name: self.weights[name] for name in loader.get_constant_fqns()}
-            if wanted:
-                loader.load_constants(wanted, False, True, True)  # the tensors stay ours, and `self` keeps them
-        return lambda inputs: list(loader.boxed_run(list(inputs)))
+        if wanted:
+            loader.load_constants(wanted, False, True, True)  # it keeps addresses; the function below keeps the tensors
+
+        def run(inputs: Tensors, _: object = wanted) -> Tensors:
+            return list(loader.boxed_run(list(inputs)))
+
+        return run
 
     def _script(self, _: Variant) -> Run:
         script = self._script_module()
@@ -134,7 +139,7 @@ class Kernel:
             ctypes.c_void_p(self._workspace.data_ptr()),
             (ctypes.c_int64 * max(1, len(numbers)))(*numbers),
         )
-        kept = (inputs, outputs)  # their memory is what the addresses point to
+        kept = (self, inputs, outputs)  # their memory is what the addresses point to
         run = self._library.ftorch_kernel_run
         return outputs, lambda _=kept: run(*arguments)
 

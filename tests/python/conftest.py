@@ -14,6 +14,8 @@ import torch
 from filelock import FileLock
 
 import pt2ts
+from pt2ts import packager
+from tests.support import BUILD
 
 from . import package_modules as modules
 
@@ -42,13 +44,22 @@ PACKAGES: dict[str, Recipe] = {
 }
 
 
+#: What decides how a package comes out. Packages of one state of these files are kept between runs.
+_SOURCES = ("build.py", "compile.py", "forms.py", "fuse.py", "package.py", "packager.py", "program.py", "work.py")
+
+
+def state() -> str:
+    """Return a digest of everything that makes the packages."""
+    ours = Path(__file__)
+    files = [*(Path(packager.__file__).with_name(name) for name in _SOURCES), ours, ours.with_name("package_modules.py")]
+    return hashlib.sha256(torch.__version__.encode() + b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def compiled() -> Callable[[str], Path]:
     """Return a function that gives the package of a name; nobody may change that file."""
-    # The parent is common to all processes of one run.
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "packages"
-    folder.mkdir(exist_ok=True)
+    folder = BUILD / "packages" / state()
+    folder.mkdir(parents=True, exist_ok=True)
 
     def get(name: str) -> Path:
         path = folder / f"{name}.pt2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_options_of_packages_mean_nothing_for_torchscript(tmp_path: Path) -> Non
         done = pt2ts_command("export", "user_modules:Alias", *INPUT, *options, "-o", tmp_path / "m.pt")
         assert done.code == 1
         assert "means nothing for a TorchScript file" in done.err
+
+
+def test_a_package_is_no_source_of_a_module(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p.pt2", "w") as file:
+        file.writestr("p/data/aotinductor/model/m.so", b"")
+    done = pt2ts_command("export", tmp_path / "p.pt2", *INPUT, "-o", tmp_path / "m.pt2")
+    assert done.code == 1
+    assert "is a compiled package" in done.err
+    assert "pt2ts tune" in done.err
 
 
 def test_what_cannot_be_compiled_is_told_with_its_line(tmp_path: Path) -> None:

@@ -197,7 +197,6 @@ def saved(item: object, *, old: bool = False) -> bytes:
         (saved(modules.Column()), "holds a pickled module", "--trust-pickle"),
         (b"\x80\x04nothing", "holds a pickled module", "--trust-pickle"),
         (zip_of("models/model.json"), "is a plain torch.export file", "pt2ts export"),
-        (zip_of("data/aotinductor/model.so"), "is a compiled AOTInductor package", "pt2ts export"),
         (zip_of("word/document.xml"), "is a zip archive but no PyTorch model", "pt2ts export"),
     ],
 )

@@ -156,3 +156,19 @@ def test_wrong_use(arguments: list[str], code: int, words: str) -> None:
     assert done.code == code
     assert words in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_model_of_fixed_sizes(narrow: Path, own_copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = own_copy(narrow)
+    monkeypatch.setattr(tuner, "candidates", lambda *_: iter(()))
+    monkeypatch.setattr(tuner, "_ROUNDS", 2)
+    for _ in range(2):  # a tuned file can be tuned
+        rows = pt2ts.tune(path)
+        # TorchScript comes from the program in the file, which has no fallback.
+        assert [(row.sizes, row.candidate) for row in rows] == [("fixed sizes", "as in the file"), ("fixed sizes", "TorchScript")]
+        names = [item.name for item in pt2ts.read_spec(path).variants]
+        assert len(set(names)) == len(names)
+        assert "model" in names
+        runner, x = PackageRunner(path), torch.randn(3, 8)
+        for variant in runner.spec.variants:
+            assert torch.allclose(runner.call(variant)(x)[0], module_of("narrow")(x), atol=0.05)
