@@ -35,6 +35,9 @@ from .variants import Variant
 
 Tensors = Sequence[Tensor]
 
+#: A step has many numbers between its parts. Asking PyTorch for memory for each of them took a quarter of a small network's step.
+_COMPILER = {"aot_inductor.allow_stack_allocation": True}
+
 
 def export_training(
     module: torch.nn.Module,
@@ -281,7 +284,7 @@ class _Job:
             program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols, stateful=True)
             constants = [item for item in weights_of(program) if item[0] not in values]
             everything += [StateTensor(key, "constant", value.clone()) for key, value in constants]
-            compiled = compile_program(program, self.options.isa, self.options.threads, Recipe())
+            compiled = compile_program(program, self.options.isa, self.options.threads, Recipe(), _COMPILER)
             if compiled.weights != "shared":
                 raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}
