@@ -1,16 +1,20 @@
-// The zip archives that PyTorch's files are: what is in them, and whether it is all there.
+// The zip archives that PyTorch's files are, read by ourselves: what is in them, and whether it is all there. PyTorch's reader
+// believes what a file says about itself and verifies no checksum.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-namespace ctorch {
+#include "file.h"
 
-struct ArchiveEntry {
-  std::string name;  // without the archive's own name, which comes first in every entry
-  std::string full_name;
-  uint32_t crc;
-};
+namespace caffe2::serialize {
+class ReadAdapterInterface;
+}
+
+namespace ctorch {
 
 // The words for messages about a file: what it should have been, and what to do when it is damaged.
 struct FileWords {
@@ -20,10 +24,67 @@ struct FileWords {
   const char* damaged;   // advice about a damaged one
 };
 
-// The table of contents; throws, saying what the file is, for one that is missing, truncated or no archive.
-std::vector<ArchiveEntry> archive_entries(const std::string& path, const FileWords& words);
+// A file that stays open: the bytes that were looked at can be read again after the name has gone over to another file.
+class OpenFile {
+ public:
+  OpenFile(std::string path, const FileWords& words);  // throws, saying why, for what is no readable regular file
+  const std::string& path() const { return path_; }
+  const FileWords& words() const { return words_; }
 
-// PyTorch's reader does not verify checksums, so they are verified here, those of all entries.
-void verify_checksums(const std::string& path, const std::vector<ArchiveEntry>& entries, const FileWords& words);
+  struct Content {
+    std::unique_ptr<char[]> bytes;
+    size_t size = 0;
+  };
+  Content read() const;  // all of it
+
+ private:
+  std::string path_;
+  FileWords words_;
+  Descriptor descriptor_;
+};
+
+class Archive {
+ public:
+  struct Member {
+    std::string name;  // without the archive's own name, which comes first in every entry
+    std::string full_name;
+    uint32_t crc = 0;
+    bool stored = true;           // or compressed, which PyTorch itself never does
+    std::span<const char> bytes;  // as they lie in the file
+    std::string_view text() const { return {bytes.data(), bytes.size()}; }
+  };
+
+  // Reads the whole file, or takes what was read of it. Everything is looked at and used in this one copy: a file that changes
+  // meanwhile, or shrinks (which would kill a process that had mapped it), changes nothing here. Throws, saying what the file
+  // is, for one that is truncated, whose parts contradict each other, or that is no archive.
+  Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const OpenFile::Content> content);
+  explicit Archive(const std::shared_ptr<const OpenFile>& file)
+      : Archive(file, std::make_shared<OpenFile::Content>(file->read())) {}
+  Archive(const std::string& path, const FileWords& words) : Archive(std::make_shared<OpenFile>(path, words)) {}
+
+  const std::string& path() const { return file_->path(); }
+  const std::shared_ptr<const OpenFile>& file() const { return file_; }
+  std::span<const char> bytes() const { return {content_->bytes.get(), content_->size}; }
+  const std::vector<Member>& members() const { return members_; }
+  const Member* find(std::string_view name) const;
+
+  void verify_checksums() const;  // of all members
+
+  // For PyTorch's reader: the same bytes.
+  std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter() const;
+
+  [[noreturn]] void corrupt(const std::string& reason) const;
+
+ private:
+  std::shared_ptr<const OpenFile> file_;
+  std::shared_ptr<const OpenFile::Content> content_;
+  std::vector<Member> members_;
+};
+
+// A part of a file's content as PyTorch's reader wants it; `owner` keeps the bytes.
+std::shared_ptr<caffe2::serialize::ReadAdapterInterface> memory_adapter(std::span<const char> bytes,
+                                                                        std::shared_ptr<const void> owner);
+
+uint32_t crc32(std::span<const char> bytes);
 
 }  // namespace ctorch

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "memory.h"
+
 using namespace ctorch;
 
 namespace ctorch {
@@ -238,6 +240,7 @@ int32_t ctorch_tensor_view_array(const ctorch_tensor* tensor, ctorch_array* arra
     check_rank(*from, *array);
     const at::Tensor view = in_array_order(*from, *array);
     alignas(16) static char nothing;  // where an empty array lies: a null address would mean "not associated"
+    note_address_given(view);
     array->data = view.numel() ? view.data_ptr() : &nothing;
     array->dtype = dtype_code(from->scalar_type());
     for (int32_t d = 0; d < array->rank; ++d) {

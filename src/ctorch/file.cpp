@@ -5,11 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #include "error.h"
 
@@ -21,44 +19,6 @@ namespace {
 }
 
 [[noreturn]] void refuse(const std::string& path, int error) { refuse(path, std::strerror(error)); }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  operator int() const { return number_; }
-
- private:
-  int number_;
-};
-
-// A file that grows beyond the limit of the process (ulimit -f) is an error like a full disk, not the end of the program.
-class NoSizeSignal {
- public:
-  NoSizeSignal() {
-    sigemptyset(&signal_);
-    sigaddset(&signal_, SIGXFSZ);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~NoSizeSignal() {
-    constexpr timespec at_once{};
-    if (!was_pending_) sigtimedwait(&signal_, nullptr, &at_once);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  NoSizeSignal(const NoSizeSignal&) = delete;
-  NoSizeSignal& operator=(const NoSizeSignal&) = delete;
-
- private:
-  sigset_t signal_, before_;
-  bool was_pending_;
-};
 
 // The file that is meant: what a link points to, and no device or folder.
 std::string target_of(const std::string& path) {
@@ -113,6 +73,25 @@ int write_all(int file, const char* next, size_t left) {
 }
 
 }  // namespace
+
+Descriptor::~Descriptor() {
+  if (number_ >= 0) ::close(number_);
+}
+
+NoSizeSignal::NoSizeSignal() {
+  sigemptyset(&signal_);
+  sigaddset(&signal_, SIGXFSZ);
+  sigset_t pending;
+  sigpending(&pending);
+  was_pending_ = sigismember(&pending, SIGXFSZ) == 1;
+  pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+}
+
+NoSizeSignal::~NoSizeSignal() {
+  constexpr timespec at_once{};
+  if (!was_pending_) sigtimedwait(&signal_, nullptr, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 void write_file(const std::string& path, const std::function<void(const Writer&)>& fill) {
   if (path.empty()) fail(CTORCH_ERROR_FILE, "argument 'filename' is empty");

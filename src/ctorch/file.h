@@ -1,8 +1,10 @@
 // Files that appear under their name only when they are complete, whenever the program or the machine may stop.
 #pragma once
+#include <csignal>
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace ctorch {
 
@@ -14,5 +16,34 @@ using Writer = std::function<size_t(const void*, size_t)>;
 // one step, then the folder goes to the disk. When anything fails the old file is as it was and the temporary one is gone; one
 // that a killed process left is used again by the next call.
 void write_file(const std::string& path, const std::function<void(const Writer&)>& fill);
+
+// A file or folder that is open, -1 if it could not be opened.
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  operator int() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// A file that grows beyond the limit of the process (ulimit -f) is an error like a full disk, not the end of the program.
+class NoSizeSignal {
+ public:
+  NoSizeSignal();
+  ~NoSizeSignal();
+  NoSizeSignal(const NoSizeSignal&) = delete;
+  NoSizeSignal& operator=(const NoSizeSignal&) = delete;
+
+ private:
+  sigset_t signal_, before_;
+  bool was_pending_;
+};
 
 }  // namespace ctorch

@@ -13,4 +13,8 @@ at::Tensor apart(const at::Tensor& source, const at::Tensor& target);
 // Whether several elements are one place in memory, as those of expanded dimensions are.
 bool repeats(const at::Tensor& tensor);
 
+// Called wherever the address of a tensor goes out of the library: compiled code that keeps a copy of its weights must know
+// that they may change without a sign.
+void note_address_given(const at::Tensor& tensor);
+
 }  // namespace ctorch

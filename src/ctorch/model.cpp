@@ -12,6 +12,8 @@
 #include <map>
 
 #include "model_file.h"
+#include "package_backend.h"
+#include "torchscript.h"
 
 namespace ctorch {
 namespace {
@@ -35,15 +37,21 @@ bool plain(const at::Tensor& tensor) {
 
 }  // namespace
 
-Model::Model(const std::string& path, c10::Device device, bool requires_grad, bool is_training) : device_(device) {
-  switch (inspect_model_file(path)) {
-    case ModelFormat::torchscript: backend_ = load_torchscript(path, device, requires_grad, is_training, extras_); break;
+Model::Model(const std::string& path, const LoadOptions& options) : device_(options.device) {
+  Archive archive = open_model_file(path, options.sha256);
+  switch (format_of(archive)) {
+    case ModelFormat::torchscript:
+      backend_ = load_torchscript(archive.adapter(), path, device_, options.requires_grad, options.is_training, extras_);
+      break;
+    case ModelFormat::package:
+      backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);
+      break;
   }
   if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
   std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
   find_float_type();
   if (!extras_.golden.empty()) sampled_ = fingerprint();
-  if (spec_ && !is_training) warm_up();
+  if (spec_ && !options.is_training) warm_up();
 }
 
 Model::Model(const Model& other)
@@ -59,7 +67,7 @@ Model::Model(const Model& other)
 std::shared_ptr<Model> Model::copy() const { return std::shared_ptr<Model>(new Model(*this)); }
 
 void Model::find_float_type() {
-  for (const auto& [name, parameter] : backend_->parameters())
+  for (const auto& [name, parameter] : backend_->values())
     if (parameter.is_floating_point()) {
       float_type_ = parameter.scalar_type();
       return;
@@ -111,12 +119,15 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
 
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
-  if (spec_) [[likely]]
-    return backend_->run(inputs, results);
+  if (spec_) [[likely]] {
+    backend_->run(inputs, results);
+    return calls_.add();
+  }
   // Without a contract it is the network itself that finds a mistake: say what it was given.
   const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
   try {
     backend_->run(inputs, results);
+    calls_.add();
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {
@@ -175,10 +186,12 @@ void Model::check_output(size_t number, size_t index, const at::Tensor& result, 
 }
 
 void write_output(const at::Tensor& result, const at::Tensor& target) {
-  if (result.scalar_type() == target.scalar_type() && plain(result) && plain(target)) [[likely]]
+  if (result.scalar_type() == target.scalar_type() && plain(result) && plain(target)) [[likely]] {
     std::memmove(target.mutable_data_ptr(), result.const_data_ptr(), result.nbytes());
-  else
+    if (!target.is_inference()) target.unsafeGetTensorImpl()->bump_version();  // it may be somebody's weight
+  } else {
     write_into(target, result);
+  }
 }
 
 Model::Sample Model::golden_sample() const {
@@ -198,7 +211,7 @@ Model::Sample Model::golden_sample() const {
 // A number that tells these weights from others.
 uint64_t Model::fingerprint() const {
   uint64_t mark = 0;
-  for (const auto& [name, value] : backend_->state()) {
+  for (const auto& [name, value] : backend_->values()) {
     const at::Tensor plain = plain_copy(value);
     const auto* bytes = static_cast<const char*>(plain.const_data_ptr());
     for (size_t left = plain.nbytes(); left > 0;) {
@@ -242,10 +255,8 @@ std::string Model::new_sample() const try {
   return {};
 }
 
-// The executor optimizes itself during the first calls. They happen here, on a copy, so that neither the model's state nor
-// the random numbers of the program notice.
+// The first calls are the slow ones. They happen here; neither the model's state nor the random numbers of the program notice.
 void Model::warm_up() const {
-  constexpr int calls = 3;
   HostEnvironment host;
   c10::InferenceMode mode;
   KeepRandomState random;
@@ -260,7 +271,13 @@ void Model::warm_up() const {
       inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
     }
   }
-  const auto copy = backend_->clone();
+  backend_->warm_up(inputs);
+}
+
+// On a copy, for networks that change themselves.
+void Backend::warm_up(const std::vector<at::Tensor>& inputs) {
+  constexpr int calls = 3;
+  const auto copy = clone();
   for (int call = 0; call < calls; ++call) {
     Results results;
     std::vector<at::Tensor> consumed = inputs;

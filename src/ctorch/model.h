@@ -6,13 +6,30 @@
 
 #include "array.h"
 #include "backend.h"
+#include "call_counter.h"
 #include "spec.h"
 
 namespace ctorch {
 
+struct LoadOptions {
+  c10::Device device{c10::kCPU};
+  bool requires_grad = false;
+  bool is_training = false;
+  bool trust = false;  // admits compiled code without our contract
+  std::string sha256;  // of the file; empty: any
+};
+
 class Model {
  public:
-  Model(const std::string& path, c10::Device device, bool requires_grad, bool is_training);
+  Model(const std::string& path, const LoadOptions& options);
+
+  // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
+  template <class Inputs, class Outputs>
+  bool run_directly(const Inputs& inputs, const Outputs& outputs) const {
+    if (!backend_->run_directly(inputs, outputs)) return false;
+    calls_.add();
+    return true;
+  }
 
   // Runs on prepared inputs after checking them and takes them over; the caller has entered the host environment and the
   // gradient mode.
@@ -44,6 +61,7 @@ class Model {
   using Match = std::vector<std::pair<at::Tensor, at::Tensor>>;
   Match match(const State& state, bool strict, const std::string& origin) const;
 
+  int64_t calls() const { return calls_.total(); }
   const Backend& backend() const { return *backend_; }
   const std::optional<Spec>& spec() const { return spec_; }
   c10::Device device() const { return device_; }
@@ -65,6 +83,7 @@ class Model {
   std::optional<Spec> spec_;
   uint64_t sampled_ = 0;                      // the fingerprint of the weights that the sample is of
   c10::ScalarType float_type_ = c10::kFloat;  // dtype of the weights: what real inputs are converted to without a contract
+  mutable CallCounter calls_;
   size_t fewest_inputs_ = 0;
   size_t most_inputs_ = 0;
 };

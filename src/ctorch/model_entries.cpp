@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
+#include <array>
 #include <optional>
 
 #include "memory.h"
@@ -72,17 +73,46 @@ void as_batch_of_one(ArrayView& view) {
   view.strides.insert(view.strides.begin(), 1);
 }
 
+// Tensors that exist and fit exactly go straight into compiled code.
+bool forward_directly(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs, const ctorch_tensor outputs[],
+                      int32_t n_outputs) {
+  constexpr int32_t room = 8;
+  if (!model || !inputs || !outputs || n_inputs < 1 || n_outputs < 1 || n_inputs > room || n_outputs > room) return false;
+  const ModelObject* object = models().find(model->id);
+  if (!object) return false;
+  std::array<const at::Tensor*, room> in, out;
+  for (int32_t i = 0; i < n_inputs; ++i) {
+    const TensorObject* tensor = tensors().find(inputs[i].id);
+    if (!tensor || tensor->one_shot) return false;
+    in[static_cast<size_t>(i)] = &tensor->value;
+  }
+  for (int32_t i = 0; i < n_outputs; ++i) {
+    const TensorObject* tensor = tensors().find(outputs[i].id);
+    if (!tensor || tensor->one_shot) return false;
+    out[static_cast<size_t>(i)] = &tensor->value;
+  }
+  return object->model->run_directly(std::span<const at::Tensor* const>(in.data(), static_cast<size_t>(n_inputs)),
+                                     std::span<const at::Tensor* const>(out.data(), static_cast<size_t>(n_outputs)));
+}
+
 }  // namespace
 
 extern "C" {
 
 int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
-                          int32_t requires_grad, int32_t is_training, ctorch_model* model) {
+                          int32_t requires_grad, int32_t is_training, int32_t trust, const char* sha256, int64_t sha256_length,
+                          ctorch_model* model) {
   return guard([&] {
     HostEnvironment host;
     require(model, "model");
-    const c10::Device where = device(device_type, device_index);
-    give_model(model, std::make_shared<Model>(path_text(path, path_length), where, requires_grad != 0, is_training != 0));
+    if (sha256_length > 0) require(sha256, "sha256");
+    LoadOptions options;
+    options.device = device(device_type, device_index);
+    options.requires_grad = requires_grad != 0;
+    options.is_training = is_training != 0;
+    options.trust = trust != 0;
+    if (sha256_length > 0) options.sha256.assign(sha256, static_cast<size_t>(sha256_length));
+    give_model(model, std::make_shared<Model>(path_text(path, path_length), options));
   });
 }
 
@@ -120,6 +150,7 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
                              int32_t n_outputs, int32_t requires_grad, int32_t convert, const char* output_names,
                              int64_t names_width) {
   return guard([&] {
+    if (names_width == 0 && !requires_grad && forward_directly(model, inputs, n_inputs, outputs, n_outputs)) return;
     HostEnvironment host;
     const Model& network = model_of(model);
     if (n_inputs < 0 || n_outputs < 0) fail(CTORCH_ERROR_ARGUMENT, "negative number of inputs or outputs");
@@ -165,6 +196,9 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
 
 int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, const ctorch_array* y, int32_t convert) {
   return guard([&] {
+    if (model && x && y)
+      if (const ModelObject* object = models().find(model->id); object && object->model->run_directly(*x, *y)) [[likely]]
+        return;
     HostEnvironment host;
     const Model& network = model_of(model);
     require(x, "x");
@@ -255,6 +289,18 @@ int32_t ctorch_model_self_test(const ctorch_model* model, double* max_difference
     HostEnvironment host;
     require(max_difference, "max_difference");
     *max_difference = model_of(model).self_test();
+  });
+}
+
+int32_t ctorch_model_stats(const ctorch_model* model, int64_t* calls, int64_t* input_copies, const char** variant,
+                           int64_t* length) {
+  return guard([&] {
+    require(calls, "calls");
+    require(input_copies, "input_copies");
+    const Model& network = model_of(model);
+    *calls = network.calls();
+    *input_copies = network.backend().input_copies();
+    give_text(network.calls() ? network.backend().last_variant() : "", variant, length);
   });
 }
 

@@ -1,7 +1,11 @@
 #include "model_file.h"
 
-#include "archive.h"
+#include <algorithm>
+#include <cctype>
+
 #include "error.h"
+#include "package.h"
+#include "sha256.h"
 
 namespace ctorch {
 namespace {
@@ -10,28 +14,44 @@ constexpr FileWords words{"no model file", "; expected one made by pt2ts export"
                           ": it is a Python pickle (torch.save); export the module with pt2ts export",
                           "copy or export it again"};
 
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
 }  // namespace
 
-ModelFormat inspect_model_file(const std::string& path) {
-  const auto entries = archive_entries(path, words);
-  bool code = false, pickle = false, package = false, exported = false;
-  for (const auto& [name, full_name, crc] : entries) {
-    code |= name.rfind("code/", 0) == 0 || name == "constants.pkl";
-    pickle |= name == "data.pkl";
-    package |= name.find("data/aotinductor/") != std::string::npos;
-    exported |= name.rfind("models/", 0) == 0 || name == "serialized_exported_program.json";
+Archive open_model_file(const std::string& path, const std::string& sha256) {
+  const std::string wanted = lower(sha256);
+  if (!wanted.empty() && (wanted.size() != 64 || wanted.find_first_not_of("0123456789abcdef") != std::string::npos))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
+         "'");
+  const auto file = std::make_shared<OpenFile>(path, words);
+  auto content = std::make_shared<OpenFile::Content>(file->read());
+  if (!wanted.empty())
+    if (const std::string found = sha256_of(content->bytes.get(), content->size); found != wanted)
+      fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that argument 'sha256' asks for: its sum is ", found, ", expected ",
+           wanted);
+  return Archive(file, std::move(content));
+}
+
+ModelFormat format_of(const Archive& archive) {
+  const std::string& path = archive.path();
+  bool code = false, exported = false;
+  for (const auto& member : archive.members()) {
+    code |= member.name.starts_with("code/") || member.name == "constants.pkl";
+    exported |= member.name.starts_with("models/") || member.name == "serialized_exported_program.json";
   }
+  const bool pickle = archive.find("data.pkl") != nullptr;
   if (code && pickle) {
-    verify_checksums(path, entries, words);
+    archive.verify_checksums();
     return ModelFormat::torchscript;
   }
-  if (package)
-    fail(CTORCH_ERROR_FILE, "'", path,
-         "' is a compiled AOTInductor package, which this version cannot run; export the module "
-         "as TorchScript with pt2ts export");
+  if (Package::recognizes(archive)) return ModelFormat::package;
   if (exported)
     fail(CTORCH_ERROR_FILE, "'", path,
-         "' is a plain torch.export file, which only Python can run; export the module with pt2ts export");
+         "' is a plain torch.export file, which only Python can run; make it runnable with: pt2ts export ", path,
+         " --format pt2 -o ", path.substr(0, path.rfind('.')), "_compiled.pt2");
   if (pickle)
     fail(CTORCH_ERROR_FILE, "'", path,
          "' holds weights or objects saved by torch.save, not a model that runs without Python; "

@@ -2,12 +2,18 @@
 #pragma once
 #include <string>
 
+#include "archive.h"
+
 namespace ctorch {
 
-enum class ModelFormat { torchscript };
+enum class ModelFormat { torchscript, package };
 
-// Recognizes the format and verifies the checksum of everything in the file; throws, saying what the file is and what to do,
-// for a file that is missing, truncated, corrupt or of a kind that cannot run.
-ModelFormat inspect_model_file(const std::string& path);
+// Reads a model file. With a `sha256` (64 hexadecimal digits) any file but the one with this sum is refused, before anything in
+// it is looked at.
+Archive open_model_file(const std::string& path, const std::string& sha256);
+
+// Recognizes the format and, of TorchScript, verifies the checksum of everything in the file; throws, saying what the file is
+// and what to do, for a file that is corrupt or of a kind that cannot run. (Packages verify themselves.)
+ModelFormat format_of(const Archive& archive);
 
 }  // namespace ctorch

@@ -1,4 +1,6 @@
 // Entries about the process: versions, threads, random numbers, live handles, devices.
+#include "runtime.h"
+
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/core/Generator.h>
@@ -12,10 +14,7 @@
 
 using namespace ctorch;
 
-extern "C" {
-
-// The version of the libtorch that is loaded, not of the headers this was compiled with. Read by the loader.
-__attribute__((visibility("default"))) const char* ctorch_implementation_torch_version() {
+const std::string& ctorch::torch_version() {
   static const std::string version = [] {
     const std::string config = at::show_config();
     const std::string key = "TORCH_VERSION=";
@@ -24,8 +23,13 @@ __attribute__((visibility("default"))) const char* ctorch_implementation_torch_v
     const auto start = at + key.size();
     return config.substr(start, config.find_first_of(", \n", start) - start);
   }();
-  return version.c_str();
+  return version;
 }
+
+extern "C" {
+
+// Read by the loader.
+__attribute__((visibility("default"))) const char* ctorch_implementation_torch_version() { return torch_version().c_str(); }
 
 int32_t ctorch_runtime_version(const char** text, int64_t* length) {
   return guard([&] { give_text(FTORCH_VERSION, text, length); });

@@ -23,6 +23,12 @@ TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
   tensor.name = entry.at("name").get<std::string>();
   tensor.dtype = scalar_type_named(entry.at("dtype").get<std::string>());
   if (auto units = entry.find("units"); units != entry.end() && units->is_string()) tensor.units = units->get<std::string>();
+  if (auto layout = entry.find("layout"); layout != entry.end()) {
+    const auto word = layout->get<std::string>();
+    if (word != "torch" && word != "fortran")
+      fail(CTORCH_ERROR_FILE, "the model's contract names an unknown layout '", word, "'");
+    tensor.fortran_layout = word == "fortran";
+  }
   for (const auto& dim : entry.at("shape")) {
     if (dim.is_string())
       tensor.dims.push_back({-1, symbol_index(spec, dim.get<std::string>())});

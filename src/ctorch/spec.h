@@ -22,6 +22,7 @@ struct TensorSpec {
   std::string units;
   c10::ScalarType dtype;
   std::vector<SpecDim> dims;
+  bool fortran_layout = false;  // compiled code reads it with the first index fastest; TorchScript reads any strides
 };
 
 struct Symbol {

@@ -3,8 +3,6 @@
 #include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/pickler.h>
 
-#include <algorithm>
-
 #include "archive.h"
 #include "error.h"
 #include "file.h"
@@ -68,15 +66,13 @@ void write_state(const std::string& path, const State& state) {
 }
 
 State read_state(const std::string& path) {
-  const auto entries = archive_entries(path, words);
-  const auto has = [&](const char* name) {
-    return std::any_of(entries.begin(), entries.end(), [&](const ArchiveEntry& entry) { return entry.name == name; });
-  };
+  const Archive file(path, words);
+  const auto has = [&](const char* name) { return file.find(name) != nullptr; };
   if (has("constants.pkl")) unusable(path, "it is a whole model, which torch_model_load loads");
   if (!has("data.pkl")) unusable(path, "it is a zip archive, but torch.save did not write it");
-  verify_checksums(path, entries, words);
+  file.verify_checksums();
   try {
-    caffe2::serialize::PyTorchStreamReader reader(path);
+    caffe2::serialize::PyTorchStreamReader reader(file.adapter());
     const auto text = [&](const char* name) {
       const auto [data, size] = reader.getRecord(name);
       return std::string(static_cast<const char*>(data.get()), size);

@@ -286,7 +286,10 @@ int32_t ctorch_tensor_is_contiguous(const ctorch_tensor* tensor, int32_t* answer
 }
 
 int32_t ctorch_tensor_data(const ctorch_tensor* tensor, void** data) {
-  return ask(tensor, data, [](const at::Tensor& t) { return t.data_ptr(); });
+  return ask(tensor, data, [](const at::Tensor& t) {
+    note_address_given(t);
+    return t.data_ptr();
+  });
 }
 
 int32_t ctorch_tensor_requires_grad(const ctorch_tensor* tensor, int32_t* answer) {

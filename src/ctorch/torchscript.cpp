@@ -1,4 +1,6 @@
 // Backend for TorchScript files (torch.jit.save).
+#include "torchscript.h"
+
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/function_impl.h>
@@ -15,7 +17,7 @@
 #include <array>
 #include <unordered_set>
 
-#include "backend.h"
+#include "archive.h"
 #include "error.h"
 
 namespace ctorch {
@@ -76,7 +78,7 @@ c10::IValue inference_alias(const c10::IValue& value) {
   return alias;
 }
 
-class TorchScript final : public Backend {
+class TorchScript final : public TorchScriptBackend {
  public:
   explicit TorchScript(torch::jit::Module module) : module_(std::move(module)) {
     const auto method = module_.find_method("forward");
@@ -169,6 +171,26 @@ class TorchScript final : public Backend {
     build();
   }
 
+  std::set<std::string> use_weights(const State& weights) override {
+    at::NoGradGuard values_only;
+    std::set<std::string> unknown;
+    State mine = state();
+    for (const auto& [name, value] : weights) {
+      const auto same = [&](const auto& entry) {
+        return entry.first == name && entry.second.sizes() == value.sizes() &&
+               entry.second.scalar_type() == value.scalar_type();
+      };
+      const auto found = std::find_if(mine.begin(), mine.end(), same);
+      if (found == mine.end())
+        unknown.insert(name);
+      else
+        found->second.set_data(value);
+    }
+    build();
+    return unknown;
+  }
+
+  std::string last_variant() const override { return "torchscript"; }
   bool is_training() const override { return training_; }
 
   void save(const Writer& write, const Extras& extras) const override {
@@ -265,12 +287,13 @@ class TorchScript final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> load_torchscript(const std::string& path, c10::Device device, bool requires_grad, bool is_training,
-                                          Extras& extras) {
+std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& content,
+                                                     const std::string& path, c10::Device device, bool requires_grad,
+                                                     bool is_training, Extras& extras) {
   torch::jit::ExtraFilesMap files{{spec_record, ""}, {golden_record, ""}};
   torch::jit::Module module;
   try {
-    module = torch::jit::load(path, device, files);
+    module = torch::jit::load(content, device, files);
   } catch (const std::exception&) {  // the file is what is wrong, unless there is no memory for it
     const int32_t status = record_exception();
     fail(status == CTORCH_ERROR_MODEL ? CTORCH_ERROR_FILE : status, "'", path, "' cannot be loaded: ", last_error());

@@ -1,10 +1,10 @@
 module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
-  use, intrinsic :: iso_fortran_env, only: output_unit, real64
+  use, intrinsic :: iso_fortran_env, only: int64, output_unit, real64
   use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
     ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
-    ctorch_model_set_training, ctorch_model_share, ctorch_model_to_string, ctorch_model_zero_grad
+    ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_to_string, ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
@@ -19,6 +19,7 @@ module ftorch_model
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
   public :: torch_model_contract, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
+  public :: torch_model_stats
 
   type :: torch_model
     !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
@@ -29,6 +30,7 @@ module ftorch_model
     procedure :: infer => torch_model_infer
     procedure :: jacobian => torch_model_jacobian
     procedure :: hessian => torch_model_hessian
+    procedure :: stats => torch_model_stats
     procedure :: save => torch_model_save
     procedure :: print_parameters => torch_model_print_parameters
     procedure :: is_training => torch_model_is_training
@@ -71,9 +73,9 @@ module ftorch_model
 
 contains
 
-  subroutine torch_model_load(model, filename, device_type, device_index, requires_grad, is_training, stat, errmsg)
-    !! Loads a model; the content of the file decides how. A model that carries its contract is checked against it at every call
-    !! and is warmed up here. A null character ends the file name.
+  subroutine torch_model_load(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, stat, errmsg)
+    !! Loads a model; the content of the file decides how: TorchScript, or a compiled package. A model that carries its contract is
+    !! checked against it at every call and is warmed up here. A null character ends the file name.
     type(torch_model), intent(inout) :: model
     character(len=*), intent(in) :: filename
     integer(ftorch_int), optional, intent(in) :: device_type
@@ -83,10 +85,23 @@ contains
       !! Whether gradients of the weights are wanted
     logical, optional, intent(in) :: is_training
       !! Training instead of evaluation mode (dropout, batch normalization)
+    logical, optional, intent(in) :: trust
+      !! Admits a compiled package that does not come from pt2ts: machine code whose calls cannot be checked
+    character(len=*), optional, intent(in) :: sha256
+      !! The file's SHA-256 sum, 64 hexadecimal digits: any other file is refused before anything in it is looked at
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
-      int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), model%p), 'torch_model_load', stat, errmsg)
+    integer(c_int32_t) :: status
+    if (present(sha256)) then
+      ! A blank sum asks for a file as well, which no file is.
+      status = ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
+        int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), sha256 // ' ', &
+        max(len_trim(sha256, kind=c_int64_t), 1_c_int64_t), model%p)
+    else
+      status = ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
+        int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), '', 0_c_int64_t, model%p)
+    end if
+    call settle(status, 'torch_model_load', stat, errmsg)
   end subroutine torch_model_load
 
   impure elemental subroutine torch_model_delete(model)
@@ -218,6 +233,31 @@ contains
       dims_or_none(permute_dims), -1_c_int32_t, dims_or_none(), count_or_none(hess_permute_dims), &
       dims_or_none(hess_permute_dims), flag(convert)), 'torch_model_hessian', stat, errmsg)
   end subroutine torch_model_hessian
+
+  subroutine torch_model_stats(model, calls, input_copies, variant, stat, errmsg)
+    !! What happened so far.
+    class(torch_model), intent(in) :: model
+    integer(int64), optional, intent(out) :: calls
+      !! Calls that ran: infer and forward
+    integer(int64), optional, intent(out) :: input_copies
+      !! Inputs that had to be copied into the strides that the compiled code wants
+    character(len=:), optional, allocatable, intent(out) :: variant
+      !! Which of the file's variants the last call took; empty before the first
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    type(c_ptr) :: text
+    integer(c_int64_t) :: length, n_calls, n_copies
+    integer(c_int32_t) :: status
+    text = c_null_ptr
+    length = 0
+    n_calls = 0
+    n_copies = 0
+    status = ctorch_model_stats(model%p, n_calls, n_copies, text, length)
+    if (present(calls)) calls = n_calls
+    if (present(input_copies)) input_copies = n_copies
+    if (present(variant)) variant = text_of(text, length)
+    call settle(status, 'torch_model_stats', stat, errmsg)
+  end subroutine torch_model_stats
 
   subroutine torch_model_save(model, filename, stat, errmsg)
     !! Saves the model with its contract; the file appears under its name only when it is complete.

@@ -230,11 +230,21 @@ int32_t ctorch_tensor_view_array(const ctorch_tensor *tensor, ctorch_array *arra
 /* ---------------------------------------------------------------- models --------------------------------------------- */
 
 /**
- * Loads a model; the content of the file decides how. requires_grad and is_training prepare it for training. A model that
- * carries its contract is warmed up here, so that the first time step costs what the others cost.
+ * Loads a model; the content of the file decides how. requires_grad and is_training prepare it for training, which compiled
+ * packages refuse. A model that carries its contract is warmed up here, so that the first time step costs what the others cost.
+ * trust admits a compiled package without a contract. sha256 (64 hexadecimal digits; length 0: any file) refuses every file but
+ * the one with this sum before anything in it is looked at.
  */
 int32_t ctorch_model_load(const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
-                          int32_t requires_grad, int32_t is_training, ctorch_model *model);
+                          int32_t requires_grad, int32_t is_training, int32_t trust, const char *sha256, int64_t sha256_length,
+                          ctorch_model *model);
+
+/**
+ * Numbers of a model: calls that ran so far, inputs that had to be copied into the strides that compiled code wants, and the
+ * name of the file's variant that the last call took.
+ */
+int32_t ctorch_model_stats(const ctorch_model *model, int64_t *calls, int64_t *input_copies, const char **variant,
+                           int64_t *length);
 
 /** Another handle on the same model; the last one that is deleted frees it. */
 int32_t ctorch_model_share(const ctorch_model *source, ctorch_model *target);

@@ -1,0 +1,81 @@
+// Kernels: compiled code that depends on the C library only and computes on plain addresses (docs/package-format.md).
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "package.h"
+#include "weights.h"
+
+namespace ctorch {
+
+// Memory at a multiple of 64 bytes, as kernels expect it.
+class AlignedBytes {
+ public:
+  void* at_least(size_t size) {
+    if (size > size_) [[unlikely]]
+      grow(size);
+    return bytes_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(char* bytes) const { ::operator delete(bytes, std::align_val_t{64}); }
+  };
+  void grow(size_t size);
+  std::unique_ptr<char, Free> bytes_;
+  size_t size_ = 0;
+};
+
+// The code, which all models of a package share.
+class KernelLibrary {
+ public:
+  KernelLibrary(const std::string& library, const std::string& what);
+  ~KernelLibrary();
+  KernelLibrary(const KernelLibrary&) = delete;
+  KernelLibrary& operator=(const KernelLibrary&) = delete;
+
+  using Pack = void (*)(const void* const* weights, void* packed);
+  using Run = void (*)(const void* const* inputs, void* const* outputs, const void* packed, void* workspace,
+                       const int64_t* sizes);
+  Pack pack;
+  Run run;
+
+ private:
+  void* handle_;
+};
+
+// The code with the weights of one model.
+class Kernel {
+ public:
+  Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& variant, const Weights& weights);
+
+  // Several threads at once. `sizes` has one number per symbol, in alphabetical order; `version` is that of the weights.
+  void run(const void* const* inputs, void* const* outputs, const int64_t* sizes, uint64_t version) const {
+    if (version != packed_version_.load(std::memory_order_acquire)) [[unlikely]]
+      pack_again(version);
+    thread_local AlignedBytes workspace;
+    void* room = workspace_ ? workspace.at_least(workspace_) : nullptr;
+    if (version >= Weights::any_version) [[unlikely]]
+      return run_unpacked(inputs, outputs, room, sizes);
+    run_(inputs, outputs, packed_, room, sizes);
+  }
+
+  const std::shared_ptr<const KernelLibrary>& library() const { return library_; }
+
+ private:
+  void pack_again(uint64_t version) const;
+  void run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const;
+
+  std::shared_ptr<const KernelLibrary> library_;
+  KernelLibrary::Run run_;
+  const Weights& weights_;
+  size_t workspace_, packed_size_;
+  mutable AlignedBytes memory_;
+  void* packed_;
+  mutable std::atomic<uint64_t> packed_version_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace ctorch

@@ -1,0 +1,411 @@
+"""Compiled packages: the right numbers from each kind of code, and clear words for everything that cannot be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from . import package_files
+from .conftest import Build
+from .misuse_table import ARGUMENT, DEVICE, FILE, HANDLE, MEMORY, MODEL, SUCCESS, Row
+from .test_mutations import damaged
+
+KIT = ("package_kit.f90",)
+INFERENCE_ONLY = "is a compiled package, which computes results only"
+
+#: Scenarios of misuse_packages.f90.
+SCENARIOS = (
+    Row("wrong_dtype", ARGUMENT, "input 1 'state' (K): expected float32 [batch, 5], got float64 [1, 5]; pass convert=.true."),
+    Row("transposed", ARGUMENT, "got float32 [5, 4]; if the dimensions are only in another order, permute_dims gives the view"),
+    Row("wrong_size", ARGUMENT, "expected float32 [batch, 5], got float32 [4, 6]"),
+    Row("batch_range", ARGUMENT, "batch may be 1 or more"),
+    Row("no_variant", MODEL, "'few_sizes.pt2' has no variant for batch = 65; export it with this size among --batch"),
+    Row("output_shape", ARGUMENT, "output 1 'rate': the model returns float32 [1, 3], the tensor given for it is float32 [1, 4]"),
+    Row("output_dtype", ARGUMENT, "pass convert=.true. or an array of the model's dtype"),
+    Row("converted", SUCCESS),
+    Row("backwards", ARGUMENT, "x: dimension 1 runs backwards"),
+    Row("unallocated", ARGUMENT, "x is not allocated or not associated"),
+    Row("training", MODEL, INFERENCE_ONLY),
+    Row("load_training", MODEL, INFERENCE_ONLY),
+    Row("load_requiring", MODEL, "train with a torch_trainer (pt2ts export-training), or export the module as TorchScript"),
+    Row("recorded", MODEL, INFERENCE_ONLY),
+    Row("differentiated", MODEL, INFERENCE_ONLY),
+    Row("other_dtype", MODEL, "export it again with pt2ts export --dtype or --device"),
+    Row("weights_built_in", MODEL, "the others have the old values compiled in"),
+    Row("saved_built_in", MODEL, "'own.pt2' has no variant that could be saved with the weights that were put in"),
+    Row("save_written_over", FILE, "the file 'written_over.pt2' that the model was loaded from has been written over since"),
+    Row("save_plain", FILE, "has no contract of pt2ts, so it cannot be written again; copy the file"),
+    Row("sum_short", ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got 'abc'"),
+    Row("sum_blank", ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits"),
+    Row("sum_other", FILE, "'linear.pt2' is not the file that argument 'sha256' asks for: its sum is "),
+    Row("sum_of_torchscript", FILE, "'linear.pt' is not the file that argument 'sha256' asks for"),
+    Row("plain_untrusted", FILE, "pass trust=.true. if you know who made the file"),
+    Row("plain_wrong_shape", MODEL, ""),
+    Row("plain_inputs", ARGUMENT, "the model takes 1 input, got 2"),
+    Row("stats_not_loaded", HANDLE, "torch_model_stats: model is not initialised"),
+    Row("other_device", DEVICE, "cuda"),
+)
+
+DAMAGED = "the package's contract is damaged"
+#: Files that cannot be loaded.
+FILES = (
+    Row("newer_torch.pt2", FILE, "was compiled with PyTorch"),
+    Row("training.pt2", FILE, "is a compiled training step, not a model; load it into a torch_trainer"),
+    Row("odd_kind.pt2", FILE, "its kind is 'art'"),
+    Row("wrong_digest.pt2", FILE, "the digest of its members is not the one that its contract has"),
+    Row("exchanged.pt2", FILE, "the digest of its members is not the one that its contract has"),
+    Row("no_variants.pt2", FILE, "it has no variants"),
+    Row("weight_outside.pt2", FILE, "weight 'layer.weight' does not lie in extra/ftorch_weights.bin"),
+    Row("weight_shape.pt2", FILE, "the shape of weight 'layer.weight' is impossible"),
+    Row("weight_between.pt2", FILE, "weight 'layer.weight' does not lie in"),
+    Row("unknown_kind.pt2", FILE, "it has a variant of the unknown kind 'quantum'"),
+    Row("unknown_symbol.pt2", FILE, "sizes of the unknown symbol 'level'"),
+    Row("no_kernel.pt2", FILE, "it names the member 'extra/ftorch_kernel_b7.so', which is not there"),
+    Row("path_name.pt2", FILE, "a variant is called '../b1'"),
+    Row("odd_layout.pt2", FILE, "unknown layout 'spiral'"),
+    *(Row(f"without_{name}.pt2", FILE, DAMAGED) for name in ("digest", "kind", "weights", "variants", "torch")),
+    Row("kernel_abi.pt2", FILE, "variant 'b1', has interface 2, this library knows 1; install a newer version of it"),
+    Row("kernel_text.pt2", FILE, "variant 'b1', cannot be loaded"),
+    Row("truncated.pt2", FILE, "is truncated or corrupt"),
+    Row("flipped.pt2", FILE, "is corrupt: the checksum of"),
+    Row("compressed.pt2", FILE, "is compressed, which no package is"),
+    Row("outside.pt2", FILE, "which leads out of its folder"),
+    Row("twice.pt2", FILE, "it has two members"),
+    Row("no_code.pt2", FILE, "there is no library in data/aotinductor/model/"),
+    Row("future.pt2", DEVICE, "cannot run on this processor"),
+    Row("machine.pt2", DEVICE, "needs riscv64 and lacks a machine of type riscv64"),
+    Row("plain.pt2", FILE, "is a compiled package without a contract of pt2ts"),
+)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """Folder with the packages, good and bad, and the TorchScript file of the same network."""
+    folder = tmp_path_factory.mktemp("packages")
+    package_files.write_all(folder, models)
+    for name in ("linear.pt", "state_dict.pt"):
+        shutil.copy(models / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of unpacked code that these tests share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def start(program: Path, *arguments: str, folder: Path, cache: Path | str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a program among the packages: it must end by itself and without a signal."""
+    environment = {**os.environ, "FTORCH_CACHE_DIR": str(cache), **settings}
+    done = subprocess.run(
+        [program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert 0 <= done.returncode < 126, f"ended by a signal:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done
+
+
+@pytest.mark.parametrize("program", ["packages", "package_weights"])
+@pytest.mark.parametrize("place", ["folder", "memory"])
+def test_numbers(build: Build, packages: Path, cache_folder: Path, program: str, place: str) -> None:
+    built = build(*KIT, f"{program}.f90", flags=("-fopenmp",))
+    done = start(built, folder=packages, cache=cache_folder if place == "folder" else "memory")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "right\n"
+    assert done.stderr == ""
+
+
+@pytest.fixture(scope="session")
+def outcomes(build: Build, packages: Path, cache_folder: Path) -> dict[str, list[str]]:
+    """What each scenario of misuse_packages.f90 printed."""
+    done = start(build("misuse_kit.f90", "misuse_packages.f90"), "all", folder=packages, cache=cache_folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.split("|", 4) for line in done.stdout.splitlines()]
+    assert all(len(line) == 5 for line in lines), done.stdout
+    return {line[0]: line[1:] for line in lines}
+
+
+@pytest.mark.parametrize("row", SCENARIOS, ids=lambda row: row.name)
+def test_status_and_message(outcomes: dict[str, list[str]], row: Row) -> None:
+    status, left, failed, message = outcomes[row.name]
+    assert int(status) == row.status, message
+    assert row.fragment in message
+    assert (left, failed) == ("0", "0")
+
+
+def test_table_is_complete(outcomes: dict[str, list[str]]) -> None:
+    assert set(outcomes) == {row.name for row in SCENARIOS}
+
+
+def test_program_stops(build: Build, packages: Path, cache_folder: Path) -> None:
+    program = build("misuse_kit.f90", "misuse_packages.f90")
+    for row in SCENARIOS:
+        if row.status:
+            done = start(program, row.name, folder=packages, cache=cache_folder)
+            assert done.returncode == 1
+            assert row.fragment in done.stderr
+            assert "returned" not in done.stdout
+
+
+@pytest.mark.parametrize("row", FILES, ids=lambda row: row.name)
+def test_bad_file(build: Build, packages: Path, cache_folder: Path, row: Row) -> None:
+    done = start(build("load_file.f90"), row.name, "stat", folder=packages, cache=cache_folder)
+    assert f"stat {row.status} torch_model_load: " in done.stdout
+    assert row.fragment in done.stdout
+    assert done.stdout.endswith("live 0\n")
+
+
+def run_package(build: Build, folder: Path, cache: Path | str, name: str, *words: str, **settings: str) -> str:
+    done = start(build("run_package.f90"), name, *words, folder=folder, cache=cache, **settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("live 0\n")
+    return done.stdout.splitlines()[0].rstrip()
+
+
+def test_older_torch_runs(build: Build, packages: Path, cache_folder: Path) -> None:
+    assert run_package(build, packages, cache_folder, "older_torch.pt2") == "stat 0 model b1"
+
+
+def test_sum_of_the_file(build: Build, packages: Path, cache_folder: Path, tmp_path: Path) -> None:
+    """The right sum is taken, in capitals too, for both formats."""
+    for name in ("linear.pt2", "linear.pt"):
+        sum_of_file = hashlib.sha256((packages / name).read_bytes()).hexdigest().upper()
+        source = tmp_path / "load.f90"
+        source.write_text(
+            "program load\n  use :: ftorch\n  implicit none (type, external)\n  type(torch_model) :: model\n"
+            f"  call torch_model_load(model, '{packages / name}', sha256='{sum_of_file}')\n"
+            "  call torch_delete(model)\n  print '(a)', 'loaded'\nend program load\n"
+        )
+        done = start(build(str(source)), folder=packages, cache=cache_folder)
+        assert done.stdout == "loaded\n", done.stderr
+
+
+def test_trusted(build: Build, packages: Path, cache_folder: Path) -> None:
+    assert run_package(build, packages, cache_folder, "plain.pt2", "trust") == "stat 0 inside"
+    assert "holds several models" in run_package(build, packages, cache_folder, "two_plain.pt2", "trust")
+
+
+@pytest.mark.parametrize("flags", ["-avx2", "-fma", "-avx2,-fma", "-fma -sse2"])
+def test_older_processor(build: Build, packages: Path, cache_folder: Path, flags: str) -> None:
+    """What the processor lacks is seen before the code runs; TorchScript steps in where it is in the file."""
+    found = run_package(build, packages, cache_folder, "linear.pt2", FTORCH_CPU_FLAGS=flags)
+    assert found == "stat 0 fallback fallback"
+    refused = run_package(build, packages, cache_folder, "compiled.pt2", FTORCH_CPU_FLAGS=flags)
+    assert refused.startswith(f"stat {DEVICE} ")
+    assert "variant 'b1' needs x86_64 with avx2, fma and lacks " in refused
+    assert "--with-fallback" in refused
+    trusted = run_package(build, packages, cache_folder, "plain.pt2", "trust", FTORCH_CPU_FLAGS=flags)
+    assert trusted.startswith(f"stat {DEVICE} ")
+
+
+def test_flags_cannot_be_added(build: Build, packages: Path, cache_folder: Path) -> None:
+    found = run_package(build, packages, cache_folder, "linear.pt2", FTORCH_CPU_FLAGS="quantum")
+    assert "expected flags to take away, like -avx2, got 'quantum'" in found
+
+
+def entries(cache: Path) -> list[Path]:
+    return sorted(path for path in cache.iterdir() if path.is_dir())
+
+
+def test_cache_is_private_and_used_again(build: Build, packages: Path, tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "cache"
+    assert run_package(build, packages, place, "linear.pt2") == "stat 0 model b1"
+    (entry,) = entries(place)
+    assert len(entry.name) == 64
+    for path in (place, entry, *entry.rglob("*")):
+        assert path.stat().st_mode & 0o777 == 0o700
+    library = next(entry.rglob("*.wrapper.so"))
+    before = library.stat().st_ino
+    os.utime(entry, (0, 0))
+    assert run_package(build, packages, place, "linear.pt2") == "stat 0 model b1"
+    assert library.stat().st_ino == before
+    assert entry.stat().st_mtime > 1e9, "using it makes it young"
+
+
+@pytest.mark.parametrize("damage", ["changed", "shorter", "missing", "link", "mode"])
+def test_damaged_cache_is_replaced(build: Build, packages: Path, tmp_path: Path, damage: str) -> None:
+    place = tmp_path / "cache"
+    run_package(build, packages, place, "compiled.pt2")
+    (entry,) = entries(place)
+    library = next(entry.rglob("*.wrapper.so"))
+    content = library.read_bytes()
+    match damage:
+        case "changed":
+            library.write_bytes(content[:5000] + b"evil" + content[5004:])
+        case "shorter":
+            library.write_bytes(content[:-1])
+        case "missing":
+            library.unlink()
+        case "link":
+            library.rename(tmp_path / "elsewhere.so")
+            library.symlink_to(tmp_path / "elsewhere.so")
+        case _:
+            entry.chmod(0o777)
+    assert run_package(build, packages, place, "compiled.pt2") == "stat 0 model b1"
+    (entry,) = entries(place)
+    library = next(entry.rglob("*.wrapper.so"))
+    assert library.read_bytes() == content
+    assert not library.is_symlink()
+
+
+def test_leftovers_and_old_entries_go(build: Build, packages: Path, tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    run_package(build, packages, place, "kernel.pt2")
+    (used,) = entries(place)
+    left = place / ".part-999999-1" / "deep"
+    left.mkdir(parents=True)
+    (left / "half.so").write_bytes(b"half")
+    old, foreign = place / ("a" * 64), place / "notes"
+    for folder in (old, foreign):
+        folder.mkdir()
+        (folder / "file").write_text("")
+        os.utime(folder, (0, 0))
+    run_package(build, packages, place, "kernel.pt2")
+    assert entries(place) == sorted([used, foreign])
+
+
+def test_many_processes_at_once(build: Build, packages: Path, tmp_path: Path) -> None:
+    program, place = build("run_package.f90"), tmp_path / "cache"
+    environment = {**os.environ, "FTORCH_CACHE_DIR": str(place)}
+    running = [
+        subprocess.Popen([program, "linear.pt2"], cwd=packages, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    for process in running:
+        printed, _ = process.communicate(timeout=300)
+        assert printed.splitlines()[0].rstrip() == "stat 0 model b1"
+    assert len(entries(place)) == 1
+
+
+def test_killed_while_unpacking(build: Build, packages: Path, tmp_path: Path) -> None:
+    program, place = build("run_package.f90"), tmp_path / "cache"
+    environment = {**os.environ, "FTORCH_CACHE_DIR": str(place)}
+    for wait in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4):
+        process = subprocess.Popen([program, "linear.pt2"], cwd=packages, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            process.wait(wait)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert run_package(build, packages, place, "linear.pt2") == "stat 0 model b1"
+    assert len(entries(place)) == 1
+
+
+def test_places_that_cannot_be_trusted(build: Build, packages: Path, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    file = tmp_path / "file"
+    file.write_text("")
+    for place, reason in {
+        str(link): "it is a symbolic link",
+        str(open_to_all): "others can write into it and exchange files",
+        str(file): "it cannot be opened: Not a directory",
+        "relative": "its path is not absolute",
+        "/proc/nothing": "it cannot be opened: No such file or directory",
+    }.items():
+        found = run_package(build, packages, place, "kernel.pt2")
+        assert found.startswith(f"stat {FILE} ")
+        assert f"the folder '{place}' cannot take the compiled code of packages: {reason}" in found
+        assert "FTORCH_CACHE_DIR" in found
+    if os.geteuid() == 0:
+        other = tmp_path / "other"
+        other.mkdir()
+        os.chown(other, 12345, 12345)
+        assert "it belongs to another user" in run_package(build, packages, other, "kernel.pt2")
+
+
+def test_entry_of_another_user(build: Build, packages: Path, tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    run_package(build, packages, place, "kernel.pt2")
+    (entry,) = entries(place)
+    moved = tmp_path / "moved"
+    entry.rename(moved)
+    entry.symlink_to(moved)
+    assert "is a link or a file that somebody has put there" in run_package(build, packages, place, "kernel.pt2")
+    if os.geteuid() == 0:
+        entry.unlink()
+        moved.rename(entry)
+        os.chown(entry, 12345, 12345)
+        assert f"its entry '{entry.name}' belongs to another user" in run_package(build, packages, place, "kernel.pt2")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["kernel", "script", "contract"])
+def test_damaged_packages(build: Build, packages: Path, tmp_path: Path, name: str) -> None:
+    """Thousands of damaged packages: each is refused, or gives the numbers of the undamaged one."""
+    chance = random.Random(name)  # noqa: S311 - the same damage every time
+    source = packages / f"{'script' if name == 'contract' else name}.pt2"
+    good = source.read_bytes()
+    members, spec = package_files.read(source)
+    (tmp_path / "good.pt").write_bytes(good)
+    names = ["good.pt"]
+    for number in range(1000):
+        path = tmp_path / f"{number}.pt"
+        if name == "contract":  # the archive is right, the text of the contract is not
+            package_files.write(path, members, spec)
+            text = package_files.contract_bytes(path)
+            package_files.write_with_contract(path, members, damaged(text, chance))
+        else:
+            path.write_bytes(damaged(good, chance))
+        names.append(path.name)
+    done = subprocess.run(
+        [build("mutations.f90")],
+        cwd=tmp_path,
+        env={**os.environ, "FTORCH_CACHE_DIR": str(tmp_path / "cache")},
+        input="\n".join(names) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=560,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
+    *lines, live = (line.split() for line in done.stdout.splitlines())
+    assert live == ["live", "0"]
+    assert [line[0] for line in lines] == names
+    right = lines[0][1:]
+    assert right[0] == "0"
+    refusals = {str(FILE), str(DEVICE), str(MODEL), str(ARGUMENT), str(MEMORY)} if name == "contract" else {str(FILE)}
+    for _, status, *values in lines[1:]:
+        assert status in refusals or [status, *values] == right
+
+
+def test_full_disk(build: Build, packages: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    program, place = build("run_package.f90"), tmp_path / "cache"
+    environment = {**os.environ, "FTORCH_CACHE_DIR": str(place)}
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = subprocess.run(
+        [program, "aoti.pt2"], cwd=packages, env=environment, preexec_fn=small, capture_output=True, text=True, check=False
+    )
+    assert f"stat {FILE} " in done.stdout
+    assert "nothing can be written: File too large" in done.stdout
+    assert not entries(place), "no half of an entry is left"
+    assert run_package(build, packages, place, "aoti.pt2") == "stat 0 model model"
+
+
+def test_default_places(build: Build, packages: Path, tmp_path: Path) -> None:
+    program = build("run_package.f90")
+    plain = {key: value for key, value in os.environ.items() if key not in ("FTORCH_CACHE_DIR", "XDG_CACHE_HOME", "HOME")}
+    for settings, place in (
+        ({"XDG_CACHE_HOME": str(tmp_path / "xdg"), "HOME": str(tmp_path)}, tmp_path / "xdg" / "ftorch"),
+        ({"HOME": str(tmp_path)}, tmp_path / ".cache" / "ftorch"),
+    ):
+        done = subprocess.run(
+            [program, "kernel.pt2"], cwd=packages, env={**plain, **settings}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith("stat 0 any any"), done.stdout
+        assert len(entries(place)) == 1
