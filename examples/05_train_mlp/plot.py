@@ -1,8 +1,9 @@
-"""Draw the loss curve: ``python plot.py build/loss.csv build/loss.png``."""
+"""Draw loss curves, one for each file: ``python plot.py build/loss.csv build/loss_compiled.csv build/loss.png``."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,15 +13,24 @@ import numpy as np
 #: Steps over which the drawn line is averaged.
 WINDOW = 100
 
+#: What a file is called in the picture, and its colours: of single losses and of their mean.
+LOOKS = {
+    "loss": ("operation by operation", "#9db9d6", "#1f4e79", "solid"),
+    "loss_compiled": ("compiled step", "#f0c9a8", "#c55a11", "dashed"),
+}
 
-def draw(csv: Path, png: Path) -> None:
+
+def draw(files: Sequence[Path], png: Path) -> None:
     """Read the losses and draw them, each and their moving mean."""
-    step, loss = np.loadtxt(csv, delimiter=",", skiprows=1, unpack=True)
-    mean = np.convolve(loss, np.ones(WINDOW) / WINDOW, mode="valid")
     mpl.use("Agg")
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.semilogy(step, loss, color="#9db9d6", linewidth=0.5, label="each step")
-    axes.semilogy(step[WINDOW - 1 :], mean, color="#1f4e79", linewidth=2, label=f"mean of {WINDOW} steps")
+    for order, csv in enumerate(files):
+        name, light, dark, line = LOOKS[csv.stem]
+        step, loss = np.loadtxt(csv, delimiter=",", skiprows=1, unpack=True)
+        mean = np.convolve(loss, np.ones(WINDOW) / WINDOW, mode="valid")
+        axes.semilogy(step, loss, color=light, linewidth=0.5, alpha=0.6)
+        label = f"{name}, mean of {WINDOW} steps"
+        axes.semilogy(step[WINDOW - 1 :], mean, color=dark, linewidth=2, linestyle=line, label=label, zorder=3 + order)
     axes.set_title("A network that learns while the model runs", loc="left")
     axes.set_xlabel("time step")
     axes.set_ylabel("mean squared error of the tendency")
@@ -32,4 +42,4 @@ def draw(csv: Path, png: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]), Path(sys.argv[2]))
+    draw([Path(word) for word in sys.argv[1:-1]], Path(sys.argv[-1]))

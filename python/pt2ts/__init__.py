@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .exporter import export
     from .inspector import inspect
     from .spec import Spec, Symbol, TensorSpec
+    from .training import export_training
     from .tuner import tune
     from .verifier import verify
 
@@ -43,6 +44,7 @@ __all__ = [
     "VerifyError",
     "__version__",
     "export",
+    "export_training",
     "inspect",
     "read_golden",
     "read_spec",
@@ -57,6 +59,7 @@ _HOMES = {
     "Symbol": "spec",
     "TensorSpec": "spec",
     "export": "exporter",
+    "export_training": "training",
     "inspect": "inspector",
     "read_golden": "archive",
     "read_spec": "archive",

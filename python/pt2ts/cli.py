@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``pt2ts inspect``, ``pt2ts verify``, ``pt2ts tune``.
+"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import show
+from . import show, training_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 
@@ -233,6 +233,9 @@ def tune(
         rows = tuner.tune(file, None if batch is None else parse_batch(batch), isa=isa, progress=progress)
     show.table(tuner.COLUMNS, tuner.table(rows))
     show.success(f"wrote {file}: the fastest of each size, checked")
+
+
+app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 
 
 def main() -> None:

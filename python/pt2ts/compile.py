@@ -26,6 +26,8 @@ _COMMON: dict[str, Any] = {
     "aot_inductor.package": True,
     # The compiler would write short vectors into the code as numbers, where weights that are replaced later do not arrive.
     "always_keep_tensor_constants": True,
+    # The same for tensors of a single element, such as the bias of a network with one output, or the counter of a training.
+    "joint_graph_constant_folding": False,
 }
 
 #: Generated sources and notes about them, which nobody needs who runs the code.
@@ -71,8 +73,10 @@ class Compiled:
     weights: str
 
 
-def compile_program(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe) -> Compiled:
-    """Compile a program.
+def compile_program(
+    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any] | None = None
+) -> Compiled:
+    """Compile a program; ``more`` are further options of the compiler.
 
     Weights stay outside of the code wherever the compiler admits it, so that all variants share one copy of them.
 
@@ -82,16 +86,19 @@ def compile_program(program: ExportedProgram, isa: Isa, threads: int, recipe: Re
         When the compiler fails.
     """
     if not recipe.freeze and not recipe.autotune:
-        files = _compile(program, isa, threads, recipe, inside=False)
+        files = _compile(program, isa, threads, recipe, more or {}, inside=False)
         if _constants(files) <= {name for name, _ in weights_of(program)}:
             return Compiled(files, "shared")
-    return Compiled(_compile(program, isa, threads, recipe, inside=True), "own")
+    return Compiled(_compile(program, isa, threads, recipe, more or {}, inside=True), "own")
 
 
-def _compile(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, *, inside: bool) -> dict[str, bytes]:
+def _compile(
+    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any], *, inside: bool
+) -> dict[str, bytes]:
     options: dict[str, Any] = {
         **_COMMON,
         **recipe.options(),
+        **more,
         "aot_inductor.package_constants_in_so": inside,
         "cpp.march": isa.march,
         "cpp.simdlen": isa.simdlen,

@@ -18,6 +18,7 @@ from .golden import Golden
 from .package import models_in
 from .remarks import not_finite
 from .spec import Spec, TensorSpec
+from .training_spec import read_training_spec
 from .variants import KINDS
 
 
@@ -86,6 +87,9 @@ class Report:
             rows.append((f"size '{name}'", bounds))
         if spec.precision is not None:
             rows.append(("computes in", spec.precision))
+        if spec.kind == "training":
+            learns = read_training_spec(self.path).training or {}
+            rows += [(key.replace("_", " "), str(value)) for key, value in learns.items() if value]
         if spec.tuning:
             rows.append(("tuned for", ", ".join(dict.fromkeys(str(row["sizes"]) for row in spec.tuning))))
         return [*rows, ("golden sample", "none" if self.golden is None else _golden_text(self.golden))]
@@ -95,7 +99,12 @@ class Report:
         if self.spec is None:
             return []
         inputs, outputs = self.golden or ((), ())
-        return [*_rows("input", self.spec.inputs, inputs), *_rows("output", self.spec.outputs, outputs)]
+        targets = () if self.spec.kind != "training" else read_training_spec(self.path).targets
+        return [
+            *_rows("input", self.spec.inputs, inputs),
+            *_rows("target", targets, ()),
+            *_rows("output", self.spec.outputs, outputs),
+        ]
 
     def variants(self) -> list[tuple[str, ...]]:
         """Return one row per variant of a package, in the order of preference."""

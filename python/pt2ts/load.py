@@ -44,7 +44,8 @@ def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool
     return made
 
 
-def _from_code(name: str, attribute: str, arguments: Mapping[str, Any]) -> Any:
+def load_object(name: str, attribute: str) -> Any:
+    """Return what a Python module calls ``attribute``."""
     # The user's own module usually lies in the folder they stand in, as for `python -m`.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -58,6 +59,11 @@ def _from_code(name: str, attribute: str, arguments: Mapping[str, Any]) -> Any:
         raise LoadError(f"'{name}' has no '{attribute}'", "give the name of a class or function that makes the module") from error
     except Exception as error:  # whatever the user's code raises while it is imported
         raise _failed(f"importing '{name}'", error) from error
+    return found
+
+
+def _from_code(name: str, attribute: str, arguments: Mapping[str, Any]) -> Any:
+    found = load_object(name, attribute)
     if not callable(found) or isinstance(found, torch.nn.Module):
         return found
     try:

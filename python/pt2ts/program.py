@@ -78,6 +78,7 @@ def export_program(
     symbols: Mapping[str, Symbol],
     *,
     flat: bool = False,
+    stateful: bool = False,
 ) -> ExportedProgram:
     """Return the program of a flat module.
 
@@ -93,6 +94,8 @@ def export_program(
         Bounds of those symbols whose size may vary; the others get the size of the examples.
     flat
         Whether ``forward`` names its arguments one by one (the module of a program) or takes them as ``*inputs``.
+    stateful
+        Whether it may change its buffers; the code that is made of it writes into them.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def export_program(
         with quiet(), torch.no_grad():
             warnings.filterwarnings("error", message=".*was assigned during export")  # what it forgets to carry out
             program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes if flat else (shapes,), strict=False)
-            changed = list(program.run_decompositions({}).graph_signature.buffers_to_mutate.values())
+            changed = [] if stateful else list(program.run_decompositions({}).graph_signature.buffers_to_mutate.values())
     except Exception as error:  # torch.export raises many kinds, and so does the user's code under it
         why = explain_export(error)
         raise UnexportableError(f"forward cannot be compiled: {why.reason}", why.hint, why.where, why.code) from error

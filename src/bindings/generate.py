@@ -44,6 +44,8 @@ FORTRAN = {
     "ctorch_model *": "type(c_ptr), intent(inout)",
     "const ctorch_optim *": "type(c_ptr), intent(in)",
     "ctorch_optim *": "type(c_ptr), intent(inout)",
+    "const ctorch_trainer *": "type(c_ptr), intent(in)",
+    "ctorch_trainer *": "type(c_ptr), intent(inout)",
     "ctorch_closure": "type(c_funptr), value",
 }
 

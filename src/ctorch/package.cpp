@@ -150,9 +150,6 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
            made_with);
     const std::string kind = json.at("kind").get<std::string>();
     if (kind != "inference" && kind != "training") damaged("its kind is '" + kind + "'");
-    if (wanted == PackageKind::inference && kind == "training")
-      fail(CTORCH_ERROR_FILE, "'", info_->path,
-           "' is a compiled training step, not a model; load it into a torch_trainer (call trainer%load(file))");
     if (wanted == PackageKind::training && kind == "inference")
       fail(CTORCH_ERROR_FILE, "'", info_->path,
            "' is a model for inference, not a training step; make one with pt2ts export-training, or load it with "
@@ -179,6 +176,9 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
       if (!names.insert(info_->variants.back().name).second)
         damaged("it has two variants '" + info_->variants.back().name + "'");
     }
+    // A training package holds its network, too.
+    if (wanted == PackageKind::inference && kind == "training")
+      std::erase_if(info_->variants, [](const Variant& variant) { return variant.name != "model"; });
     if (info_->variants.empty()) damaged("it has no variants");
   } catch (const nlohmann::json::exception& error) {
     damaged(error.what());

@@ -10,6 +10,7 @@
 #include "model_handle.h"
 #include "optim_handle.h"
 #include "tensor_handle.h"
+#include "trainer_handle.h"
 
 using namespace ctorch;
 
@@ -42,10 +43,13 @@ int32_t ctorch_live_handles(int32_t kind, int64_t* count) {
   return guard([&] {
     require(count, "count");
     switch (kind) {
-      case CTORCH_HANDLE_ANY: *count = tensors().live() + models().live() + optims().live(); break;
+      case CTORCH_HANDLE_ANY:
+        *count = tensors().live() + models().live() + optims().live() + trainers().live();
+        break;
       case CTORCH_HANDLE_TENSOR: *count = tensors().live(); break;
       case CTORCH_HANDLE_MODEL: *count = models().live(); break;
       case CTORCH_HANDLE_OPTIM: *count = optims().live(); break;
+      case CTORCH_HANDLE_TRAINER: *count = trainers().live(); break;
       default: fail(CTORCH_ERROR_ARGUMENT, "argument 'kind': ", kind, " is no torch_handle_* constant");
     }
   });

@@ -31,6 +31,7 @@ module ftorch
   use :: ftorch_schedule
   use :: ftorch_teaching
   use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob
+  use :: ftorch_trainer
   use :: ftorch_types
   implicit none (type, external)
   public

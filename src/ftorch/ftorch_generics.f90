@@ -3,15 +3,17 @@ module ftorch_generics
   use :: ftorch_model, only: torch_model_delete
   use :: ftorch_optim_type, only: torch_optim_delete
   use :: ftorch_tensor_type, only: torch_tensor_delete
+  use :: ftorch_trainer, only: torch_trainer_delete
   implicit none (type, external)
   private
 
   public :: torch_delete
 
   interface torch_delete
-    !! Releases a tensor, a model or an optimizer.
+    !! Releases a tensor, a model, an optimizer or a trainer.
     procedure :: torch_tensor_delete
     procedure :: torch_model_delete
     procedure :: torch_optim_delete
+    procedure :: torch_trainer_delete
   end interface torch_delete
 end module ftorch_generics

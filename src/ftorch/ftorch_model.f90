@@ -9,11 +9,13 @@ module ftorch_model
   use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
+  use :: ftorch_capi, only: ctorch_model_take_weights
+  use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
   private
 
-  public :: torch_model_jacobian, torch_model_hessian
+  public :: torch_model_jacobian, torch_model_hessian, torch_model_take_weights
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
   public :: torch_model_contract, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
@@ -36,6 +38,7 @@ module ftorch_model
     procedure :: train => torch_model_train
     procedure :: eval => torch_model_eval
     procedure :: zero_grad => torch_model_zero_grad
+    procedure :: take_weights => torch_model_take_weights
     procedure :: parameters => model_parameters
     procedure, private :: share
     generic :: assignment(=) => share
@@ -279,6 +282,15 @@ contains
     call settle(status, 'torch_model_print_parameters', stat, errmsg)
     if (status == 0) write (output_unit, '(a)') text_of(text, length)
   end subroutine torch_model_print_parameters
+
+  subroutine torch_model_take_weights(model, trainer, stat, errmsg)
+    !! Copies the weights and buffers of a trainer into a model that has the same, by name: of the trainer's own file or of another.
+    class(torch_model), intent(in) :: model
+    type(torch_trainer), intent(in) :: trainer
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call settle(ctorch_model_take_weights(model%p, trainer%p), 'torch_model_take_weights', stat, errmsg)
+  end subroutine torch_model_take_weights
 
   logical function torch_model_is_training(self)
     !! Whether the model is in training mode.

@@ -18,7 +18,11 @@ Done = subprocess.CompletedProcess[str]
 
 def run(*words: str | Path, cwd: Path | None = None) -> Done:
     quiet = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    return subprocess.run(words, cwd=cwd, env=quiet, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(words, cwd=cwd, env=quiet, capture_output=True, text=True, check=False, timeout=570)
+
+
+def read_losses(path: Path) -> list[float]:
+    return [float(line.split(",")[1]) for line in path.read_text().splitlines()[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +39,13 @@ def test_it_learns_and_draws(build: Path) -> None:
     said = (build / "demo.txt").read_text()
     assert "of the variance of the unresolved tendency" in said
     assert (build / "loss.png").read_bytes().startswith(b"\x89PNG")
-    losses = [float(line.split(",")[1]) for line in (build / "loss.csv").read_text().splitlines()[1:]]
-    assert len(losses) == 6000
-    assert sum(losses[-500:]) < sum(losses[:500]) / 2
+    assert said.count("of the variance of the unresolved tendency") == 2
+    both = [read_losses(build / name) for name in ("loss.csv", "loss_compiled.csv")]
+    for losses in both:
+        assert len(losses) == 6000
+        assert sum(losses[-500:]) < sum(losses[:500]) / 2
+    # The same samples, weights and rules: only rounding differs, which a chaotic model makes grow.
+    assert both[0][:20] == pytest.approx(both[1][:20], rel=1e-3)
 
 
 def test_stopped_and_resumed(build: Path) -> None:

@@ -30,5 +30,6 @@
 #include "ctorch_optim.h"
 #include "ctorch_parameters.h"
 #include "ctorch_random.h"
+#include "ctorch_trainer.h"
 
 #endif

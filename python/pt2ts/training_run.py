@@ -1,0 +1,133 @@
+"""Running a training package in Python, to check it; a Fortran program needs none of this."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .check import TOLERANCE, exceeds
+from .dtypes import name_of
+from .errors import CheckError
+from .package import WEIGHTS, read_members, unpack_weights
+from .training_spec import EVALUATE, MODEL, STEP, read_training_spec
+from .training_state import LAST_RATE, OWN
+from .training_step import Step
+
+#: Steps that are compared with those of the functions that were compiled.
+_STEPS = 3
+
+#: Rounding of many sums; a wrong formula is off by far more.
+_SLACK = 20.0
+
+#: Below this part of the largest gradient the optimizer may turn rounding into a step of full size.
+_NEGLIGIBLE = 1e-3
+
+
+class Trainer:
+    """A training package that runs.
+
+    Attributes
+    ----------
+    state
+        All tensors of the state by name; the compiled code reads and writes these very tensors.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.spec = read_training_spec(path)
+        blob = read_members(path)[WEIGHTS]
+        self.state = unpack_weights(blob, [entry.place for entry in self.spec.state])
+        self._entries = {variant.name: self._load(path, variant.name) for variant in self.spec.variants}
+
+    def _load(self, path: Path, name: str) -> Callable[[Sequence[Tensor]], list[Tensor]]:
+        loader: Any = torch._C._aoti.AOTIModelPackageLoader(str(path), name, False, 1, -1)
+        wanted = {key: self.state[key] for key in loader.get_constant_fqns()}
+        loader.load_constants(wanted, False, True, True)
+        return lambda tensors: list(loader.boxed_run(list(tensors)))
+
+    def step(self, *tensors: Tensor) -> Tensor:
+        """Take a step on inputs and targets; return the loss before it."""
+        return self._entries[STEP](tensors)[0]
+
+    def evaluate(self, *tensors: Tensor) -> Tensor:
+        """Return the loss in evaluation mode."""
+        return self._entries[EVALUATE](tensors)[0]
+
+    def run_model(self, *inputs: Tensor) -> list[Tensor]:
+        """Return the outputs in evaluation mode."""
+        return self._entries[MODEL](inputs)
+
+
+def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -> None:
+    """Compare the compiled entries with the functions they were made of, step by step.
+
+    Parameters
+    ----------
+    path
+        The written file.
+    step
+        The functions.
+    trials
+        Inputs and targets, with several sizes.
+
+    Raises
+    ------
+    CheckError
+        When they disagree.
+    """
+    for tensors in trials:
+        sizes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
+        trainer = Trainer(path)
+        state = {name: value.clone() for name, value in trainer.state.items()}
+        for number in range(1, _STEPS + 1):
+            outputs = step.outputs(state, tensors[: step.n_inputs])
+            pairs = [("the loss of evaluate", step.evaluate(state, tensors), trainer.evaluate(*tensors))]
+            pairs += [
+                ("an output", want, have) for want, have in zip(outputs, trainer.run_model(*tensors[: step.n_inputs]), strict=True)
+            ]
+            loss, new = step.step(state, tensors)
+            pairs += [("the loss", loss, trainer.step(*tensors))]
+            state |= {name: value.detach().clone() for name, value in new.items()}
+            for what, want, have in pairs:
+                if want.shape != have.shape or _differs(want, have):
+                    raise CheckError(f"the compiled step disagrees with the module on {sizes}: {what} of step {number} differs")
+        _compare_state(state, trainer.state, step, sizes)
+
+
+def _differs(want: Tensor, have: Tensor) -> bool:
+    tolerance = _SLACK * TOLERANCE.get(name_of(want), 0.0)
+    return exceeds(want, have) and not torch.allclose(want, have, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _compare_state(want: Mapping[str, Tensor], have: Mapping[str, Tensor], step: Step, sizes: str) -> None:
+    gradients = {name: _gradient_size(want, name) for name in step.trained}
+    largest = max((float(value.max()) for value in gradients.values() if value is not None and value.numel()), default=0.0)
+    for name, value in want.items():
+        if value.numel() == 0:
+            continue
+        allowed = _SLACK * TOLERANCE.get(name_of(value), 0.0) * (value.abs().double() + _scale(want, name))
+        if name in gradients:
+            reach = float(want[LAST_RATE]) * _STEPS
+            size = gradients[name]
+            small = torch.zeros_like(value, dtype=torch.bool) if size is None else size <= _NEGLIGIBLE * largest
+            allowed = allowed + torch.where(small, 2.0, 1e-2 if value.dtype == torch.float32 else 1e-6) * reach
+        gap = (value.double() - have[name].double()).abs()
+        if not bool((gap <= allowed).all()) and not bool(value.isnan().any()):
+            found = f"'{name}' differs by {float(gap.max()):.3g} after {_STEPS} steps"
+            raise CheckError(f"the compiled step disagrees with the module on {sizes}: {found}")
+
+
+def _gradient_size(state: Mapping[str, Tensor], weight: str) -> Tensor | None:
+    moment = state.get(f"{OWN}.exp_avg.{weight}")
+    return None if moment is None else moment.abs()
+
+
+def _scale(state: Mapping[str, Tensor], name: str) -> float:
+    """Return the largest value among the tensors of the same kind: rounding of sums grows with them."""
+    kind = ".".join(name.split(".")[:2]) if name.startswith(f"{OWN}.") else None
+    alike = [value for key, value in state.items() if kind is not None and key.startswith(f"{kind}.") and value.numel()]
+    return max((float(value.abs().max()) for value in alike), default=float(state[name].abs().max())) or math.ulp(1.0)

@@ -1,0 +1,165 @@
+"""A whole step of training as one function of tensors: state, inputs and targets in, loss and new state out."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .errors import ExportError, UnexportableError
+from .explain import explain_run
+from .structure import flatten
+from .training_losses import Loss, reduce_targets
+from .training_options import Choice
+from .training_random import CountedDropout
+from .training_rules import OPTIMIZERS, scheduled_rate
+from .training_state import LAST_RATE, RATE, SEED, STEP, StateTensor, initial_state, slot_name
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a step changes the weights.
+
+    Attributes
+    ----------
+    optimizer, schedule
+        Chosen rows of their tables.
+    clip_norm
+        Largest norm of all gradients together, or None.
+    clip_value
+        Largest element of a gradient, or None.
+    skip_nonfinite
+        A step whose loss or gradients are not finite changes nothing.
+    """
+
+    optimizer: Choice
+    schedule: Choice
+    clip_norm: float | None
+    clip_value: float | None
+    skip_nonfinite: bool
+
+
+class Step:
+    """The functions that are compiled, and what they work on.
+
+    Parameters
+    ----------
+    module
+        The network, on the CPU; it is copied.
+    loss
+        The loss.
+    rules
+        How the weights change.
+    n_inputs
+        How many of the tensors are inputs; the others are targets.
+    """
+
+    def __init__(self, module: torch.nn.Module, loss: Loss, rules: Rules, n_inputs: int) -> None:
+        self.training, self.evaluation = copy.deepcopy(module).train(), copy.deepcopy(module).eval()
+        self.loss, self.rules, self.n_inputs = loss, rules, n_inputs
+        self.parameters = [name for name, _ in module.named_parameters()]
+        self.buffers = [name for name, _ in module.named_buffers()]
+        self.trained = [name for name, value in module.named_parameters() if value.requires_grad]
+        if not self.trained:
+            raise ExportError("the network has no weights to train", "set requires_grad of those that shall be trained")
+
+    def start(self, tensors: Sequence[Tensor], seed: int) -> tuple[StateTensor, ...]:
+        """Return the state before the first step; weights that the loss does not depend on are left alone from now on."""
+        everything = initial_state(self.training, {}, 0.0, seed)
+        state = {item.name: item.value for item in everything}
+        _, gradients, _ = self._gradients(state, tensors)
+        unused = [name for name in self.trained if gradients[name] is None]
+        self.trained = [name for name in self.trained if name not in unused]
+        names = OPTIMIZERS[self.rules.optimizer.name].slots(self.rules.optimizer)
+        rate = self.rules.optimizer["learning_rate"]
+        return initial_state(self.training, dict.fromkeys(self.trained, names), rate, seed)
+
+    def _gradients(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> tuple[Tensor, dict[str, Tensor | None], State]:
+        """Return loss, gradients by weight, and the buffers as forward left them."""
+        weights = {name: state[name].detach() for name in self.parameters}
+        for name in self.trained:
+            weights[name].requires_grad_()
+        buffers = {name: state[name].clone() for name in self.buffers}
+        with torch.enable_grad(), CountedDropout(state[SEED], state[STEP]):
+            outputs = torch.func.functional_call(self.training, (weights, buffers), tuple(tensors[: self.n_inputs]))
+            loss = self._loss(outputs, tensors)
+            if not loss.requires_grad:
+                raise ExportError(
+                    "the loss does not depend on any weight", "compute it from what forward returns, without detach()"
+                )
+            found = torch.autograd.grad(loss, [weights[name] for name in self.trained], allow_unused=True)
+        return loss.detach(), dict(zip(self.trained, found, strict=True)), {key: value.detach() for key, value in buffers.items()}
+
+    def _loss(self, outputs: object, tensors: Sequence[Tensor]) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"reduction: 'mean' divides")  # as the library's own loss does
+            loss = self.loss(outputs, reduce_targets(tensors[self.n_inputs :]))
+        if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.is_floating_point():
+            what = f"{list(loss.shape)} {loss.dtype}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise ExportError(f"the loss is {what}, not one real number", "end it with .mean() or .sum()")
+        return loss.reshape(())
+
+    def step(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> tuple[Tensor, State]:
+        """Return the loss before the step, and all that it changes."""
+        loss, found, new = self._gradients(state, tensors)
+        gradients = self._clipped({name: value.detach() for name, value in found.items() if value is not None})
+        choice, done = self.rules.optimizer, state[STEP]
+        optimizer = OPTIMIZERS[choice.name]
+        rate = scheduled_rate(self.rules.schedule, state[RATE], done)
+        numbers = optimizer.numbers(choice, done + 1, rate)
+        slots = optimizer.slots(choice)
+        for name, gradient in gradients.items():
+            remembered = {slot: state[slot_name(slot, name)] for slot in slots}
+            new[name], kept = optimizer.update(choice, state[name], gradient, remembered, numbers)
+            new |= {slot_name(slot, name): value for slot, value in kept.items()}
+        new |= {STEP: done + 1, LAST_RATE: rate.clone()}
+        if self.rules.skip_nonfinite:
+            good = _all_finite(loss, gradients.values())
+            new = {name: torch.where(good, value, state[name]) for name, value in new.items()}
+            loss = torch.where(good, loss, torch.nan)
+        return loss, new
+
+    def evaluate(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> Tensor:
+        """Return the loss in evaluation mode."""
+        values = {name: state[name] for name in (*self.parameters, *self.buffers)}
+        outputs = torch.func.functional_call(self.evaluation, values, tuple(tensors[: self.n_inputs]))
+        return self._loss(outputs, tensors).detach()
+
+    def outputs(self, state: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the results in evaluation mode, flattened."""
+        values = {name: state[name] for name in (*self.parameters, *self.buffers)}
+        return [tensor for _, tensor in flatten(torch.func.functional_call(self.evaluation, values, tuple(inputs)))]
+
+    def _clipped(self, gradients: State) -> State:
+        if self.rules.clip_norm is not None:
+            norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients.values()])
+            scale = (self.rules.clip_norm / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
+            gradients = {name: gradient * scale.to(gradient.dtype) for name, gradient in gradients.items()}
+        if self.rules.clip_value is not None:
+            limit = self.rules.clip_value
+            gradients = {name: gradient.clamp(-limit, limit) for name, gradient in gradients.items()}
+        return gradients
+
+
+def _all_finite(loss: Tensor, gradients: object) -> Tensor:
+    """Whether the loss and each gradient is finite; the largest magnitude tells, for it hides neither infinity nor NaN."""
+    largest = [loss.abs().double(), *(gradient.abs().amax().double() for gradient in gradients if gradient.numel())]  # type: ignore[attr-defined]
+    return torch.stack(largest).isfinite().all()
+
+
+def first_run(step: Step, tensors: Sequence[Tensor], seed: int) -> tuple[StateTensor, ...]:
+    """Return the state before the first step; what fails in the user's code is told in plain words."""
+    try:
+        return step.start(tensors, seed)
+    except ExportError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        why = explain_run(error)
+        hint = "forward and loss must run in Python on the examples, in training mode, before they can be compiled"
+        raise UnexportableError(f"the training step fails on the examples: {why.reason}", hint, why.where, why.code) from error

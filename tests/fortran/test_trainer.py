@@ -1,0 +1,179 @@
+"""Compiled training from Fortran: the steps are those of torch, a resumed run has the same bits, and mistakes are words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+import pt2ts
+from pt2ts.training_run import Trainer
+
+from .. import training_files as files
+from .conftest import Build, Run
+
+ARGUMENT, HANDLE, FILE = 1, 2, 3
+
+Scenario = Callable[[str, str], list[str]]
+
+
+class Other(torch.nn.Module):
+    """Not the network that is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.Linear(4, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.net(x)
+        return y
+
+
+@pytest.fixture(scope="module")
+def folder(models: Path) -> Path:
+    (x, kind), (first, second) = files.coupled_data()
+    arrays = {"coupled_x": x, "coupled_kind": kind, "coupled_first": first, "coupled_second": second}
+    for name, data in (("line", files.line_data()), ("dropping", files.dropping_data())):
+        arrays |= {f"{name}_x": data[0], f"{name}_y": data[1]}
+    for name, tensor in arrays.items():
+        tensor.contiguous().numpy().tofile(models / f"{name}.bin")
+    pt2ts.export(files.Line(), files.line_data()[0], models / "line.pt")
+    pt2ts.export(Other(), files.line_data()[0], models / "other.pt")
+    whole = files.training_file("line").read_bytes()
+    middle = len(whole) // 2
+    (models / "flipped.pt2").write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    (models / "short.pt2").write_bytes(whole[: len(whole) // 2])
+    torch.save({"net.0.weight": torch.zeros(2, 2), "more": torch.zeros(1)}, models / "other.state")
+    return models
+
+
+@pytest.fixture
+def scenario(build: Build, run: Run, folder: Path) -> Scenario:
+    """Run a scenario on a package; the lines it printed. Nothing may be left behind."""
+    assert folder.is_dir()
+
+    def run_scenario(name: str, package: str) -> list[str]:
+        done = run(build("trainer.f90"), name, str(files.training_file(package)), env={"OMP_NUM_THREADS": "1"}, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        assert lines[-1] == "live 0"
+        return lines[:-1]
+
+    return run_scenario
+
+
+def test_two_hundred_steps_are_those_of_torch(scenario: Scenario) -> None:
+    *losses, evaluation, count = scenario("line", "line")
+    module = files.Line()
+    x, y = files.line_data()
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+    expected = files.eager_losses(module, optimizer, functional.mse_loss, (x,), y, 200)
+    assert [float(loss) for loss in losses] == pytest.approx(expected, rel=2e-3)
+    assert count == "count 200"
+    assert float(evaluation.split()[1]) == pytest.approx(functional.mse_loss(module(x), y).item(), rel=1e-2)
+
+
+def test_layouts_sections_and_dtypes(scenario: Scenario) -> None:
+    losses = [float(loss) for loss in scenario("shapes", "line")]
+    x, y = files.line_data()
+    expected = functional.mse_loss(files.Line()(x), y).item()
+    assert losses[:5] == pytest.approx([expected] * 5, rel=1e-5)
+    assert losses[5] == pytest.approx(functional.mse_loss(files.Line()(x[:7]), y[:7]).item(), rel=1e-5)
+
+
+def test_several_inputs_and_targets(scenario: Scenario) -> None:
+    *losses, count = scenario("coupled", "coupled")
+    module = files.Coupled()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9, nesterov=True)
+    expected = files.eager_losses(module, optimizer, files.coupled_loss, *files.coupled_data(), 100)
+    assert [float(loss) for loss in losses] == pytest.approx(expected, rel=1e-3)
+    assert count == "count 100"
+
+
+def test_the_same_bits_as_in_python_and_after_a_restart(scenario: Scenario, folder: Path) -> None:
+    whole = scenario("dropping", "dropping")
+    resumed = scenario("resume", "dropping")
+    assert resumed.pop(25) == "count 25"
+    assert resumed == whole
+    trainer = Trainer(files.training_file("dropping"))
+    x, y = files.dropping_data()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    losses = [trainer.step(x, y).item() for _ in range(60)]
+    torch.set_num_threads(threads)
+    assert [float(loss) for loss in whole] == losses
+    state = torch.load(folder / "trainer.state", weights_only=True)
+    assert list(state) == list(trainer.state)
+    assert state["trainer.step"].item() == 25
+    files.Dropping().load_state_dict({key: value for key, value in state.items() if not key.startswith("trainer")})
+
+
+def test_settings_and_state(scenario: Scenario) -> None:
+    before, after, *rest = scenario("settings", "dropping")
+    assert [float(word) for word in before.split()[1:]] == [0.01, 0.0]
+    # The warm-up of ten steps starts with a tenth.
+    assert [float(word) for word in after.split()[1:]] == pytest.approx([0.5, 0.5 * 0.19])
+    assert rest == ["names T", "contract T", "values  1.0  1.0", "skipped T 2"]
+
+
+def test_a_model_takes_the_weights(scenario: Scenario) -> None:
+    loss, own, script = (float(line) for line in scenario("weights", "line"))
+    assert loss < 0.02
+    assert [own, script] == pytest.approx([loss] * 2, rel=1e-4)
+
+
+MISTAKES = {
+    "shape": (
+        ARGUMENT,
+        "input 1 'x' (K): expected float32 [batch, 1], got float32 [1, 32]; if the dimensions are only in another order",
+    ),
+    "batch": (ARGUMENT, "target 1 'y' (K/s): expected float32 [batch, 1], got float32 [5, 1]; batch is 32"),
+    "dtype": (ARGUMENT, "input 1 'x' (K): expected float32 [batch, 1], got float64 [32, 1]; pass convert=.true."),
+    "rank": (ARGUMENT, "expected float32 [batch, 1], got float32 [32]"),
+    "backwards": (ARGUMENT, "torch_trainer_step: "),
+    "count": (ARGUMENT, "the trainer takes 1 input, got 2"),
+    "null": (HANDLE, "trainer is not initialised"),
+    "rate": (ARGUMENT, "argument 'learning_rate': expected a number, 0 or more, got -1"),
+    "name": (ARGUMENT, "the trainer has no tensor 'nothing'; it has: net.0.weight net.0.bias"),
+    "values": (ARGUMENT, "'net.0.weight': expected float32 [16, 1], got float32 [32, 1]"),
+    "weights": (ARGUMENT, "the trainer does not fit the model: of another dtype or shape: net.0.bias (float32 [4]"),
+}
+
+
+def test_mistakes_are_told_and_change_nothing(scenario: Scenario) -> None:
+    *lines, last = scenario("mistakes", "line")
+    assert len(lines) == len(MISTAKES)
+    for line, (name, (status, words)) in zip(lines, MISTAKES.items(), strict=True):
+        found, number, message = line.split(maxsplit=2)
+        assert (found, int(number)) == (name, status)
+        assert words in message
+    assert last == "nothing happened -1.0 0"
+
+
+FILES = {
+    "missing": (FILE, "nothing.pt2"),
+    "torchscript": (FILE, "'line.pt' is no training package; make one with pt2ts export-training"),
+    "flipped": (FILE, "'flipped.pt2' is corrupt"),
+    "short": (FILE, "short.pt2"),
+    "sha256": (FILE, "is not the file that is wanted"),
+    "state": (FILE, "nothing.state"),
+    "other": (ARGUMENT, "the state in 'other.state' is not one of this trainer: 'net.0.weight' is float32 [16, 1] in the trainer"),
+    "save": (FILE, "cannot write 'no_folder/some.state'"),
+}
+
+
+def test_files_that_are_none(scenario: Scenario) -> None:
+    lines = scenario("files", "line")
+    assert len(lines) == len(FILES)
+    for line, (name, (status, words)) in zip(lines, FILES.items(), strict=True):
+        found, number, message = line.split(maxsplit=2)
+        assert (found, int(number)) == (name, status), line
+        assert words in message
+
+
+def test_twenty_thousand_steps_are_flat_in_memory(scenario: Scenario) -> None:
+    (line,) = scenario("flat", "line")
+    assert int(line.split()[1]) < 64  # pages

@@ -1,0 +1,137 @@
+"""Training packages for the tests of Python and Fortran: compiling takes long, so they are kept while nothing they need changes."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from torch import Tensor, nn
+
+import pt2ts
+
+from .support import BUILD
+
+BATCH = 32
+
+
+class Line(nn.Module):
+    """1-16-1, float32: the network of the benchmark."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.net(x)
+        return y
+
+
+class Dropping(nn.Module):
+    """Dropout and batch normalization, float64: all that a training can keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.net = nn.Sequential(nn.Linear(3, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.25), nn.Linear(16, 1)).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.net(x)
+        return y
+
+
+class Coupled(nn.Module):
+    """Two inputs of two dtypes, two outputs, and tensors in the code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.a, self.b = nn.Linear(3, 4), nn.Embedding(5, 4)
+        self.mean = torch.tensor([0.5, -0.5, 0.25])  # no buffer, as people write it
+
+    def forward(self, x: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
+        y = torch.tanh(self.a(x - self.mean)) + self.b(kind)
+        return y[:, :2], y[:, 2:] * torch.tensor([2.0, 3.0])
+
+
+def coupled_loss(outputs: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor]) -> Tensor:
+    return ((outputs[0] - targets[0]) ** 2).mean() + (outputs[1] - targets[1]).abs().mean()
+
+
+def line_data() -> tuple[Tensor, Tensor]:
+    x = torch.linspace(-1, 1, BATCH)[:, None]
+    return x, torch.sin(3 * x)
+
+
+def dropping_data() -> tuple[Tensor, Tensor]:
+    x = torch.randn(BATCH, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    return x, torch.sin(x.sum(1, keepdim=True))
+
+
+def coupled_data() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    source = torch.Generator().manual_seed(6)
+    x = torch.randn(BATCH, 3, generator=source)
+    kind = torch.randint(0, 5, (BATCH,), generator=source)
+    return (x, kind), (x[:, :2].clone(), torch.cos(x[:, 1:]))
+
+
+def _write_line(path: Path) -> None:
+    pt2ts.export_training(
+        Line(), "mse", "adam", *line_data(), path,
+        inputs=["x[batch,1] float32 K"], targets=["y[batch,1] float32 K/s"], learning_rate=0.01, threads=1,
+    )  # fmt: skip
+
+
+def _write_dropping(path: Path) -> None:
+    pt2ts.export_training(
+        Dropping(), "mse", "adamw weight_decay=0.001", *dropping_data(), path,
+        inputs=["x[batch,3] float64"], targets=["y[batch,1] float64"], symbols={"batch": (2, 1000)}, learning_rate=0.01,
+        schedule="cosine schedule_steps=400 warmup_steps=10", clip_norm=1.0, seed=11, threads=1,
+    )  # fmt: skip
+
+
+def _write_coupled(path: Path) -> None:
+    pt2ts.export_training(
+        Coupled(), coupled_loss, "sgd momentum=0.9 nesterov=true", *coupled_data(), path,
+        inputs=["x[batch,3] float32", "kind[batch] int64"], targets=["first[batch,2]", "second[batch,2]"], learning_rate=0.05,
+        threads=1,
+    )  # fmt: skip
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {"line": _write_line, "dropping": _write_dropping, "coupled": _write_coupled}
+
+
+def training_file(name: str) -> Path:
+    """Return one of the packages, made now or by an earlier run."""
+    key = hashlib.sha256(torch.__version__.encode() + Path(__file__).read_bytes())
+    for source in sorted(Path(pt2ts.__file__).parent.glob("*.py")):
+        if source.stem.startswith("training") or source.stem in ("compile", "program", "package", "spec"):
+            key.update(source.read_bytes())
+    folder = BUILD / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{key.hexdigest()[:12]}.pt2"
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                WRITERS[name](path)
+    return path
+
+
+def eager_losses(
+    module: nn.Module, optimizer: Any, loss: Callable[..., Tensor], inputs: Any, targets: Any, steps: int
+) -> list[float]:
+    """Return the losses of a training as one writes it in Python."""
+    found = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        value = loss(module(*inputs), targets)
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        found.append(value.item())
+    return found
