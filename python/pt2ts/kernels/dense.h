@@ -14,12 +14,8 @@ constexpr int vectors_of(int size) { return (size + kLanes - 1) / kLanes; }
 // Elements of a packed layer.
 constexpr int packed_size(int n_in, int n_out) { return vectors_of(n_out) * kLanes * (n_in + 1); }
 
-// Packing happens once. It is not vectorized: that gains nothing, and GCC 12 was seen to get such loops wrong at -O3 when a null pointer
-// is known at compile time.
-#define FTORCH_KERNEL_PACKING __attribute__((noinline, optimize("no-tree-vectorize")))
-
 template <int In, int Out, int Tile>
-FTORCH_KERNEL_PACKING void pack_dense(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
+void pack_dense(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
   for (int first = 0; first < Out; first += Tile * kLanes) {
     const int left = vectors_of(Out - first);
     const int width = (left < Tile ? left : Tile) * kLanes;
@@ -132,7 +128,7 @@ inline void dense(DenseShape<In, Out, XRow, XIn, YRow> shape, const real* x, con
 // Few outputs: the lanes are neighbouring inputs, summed at the end. Packed are, for each output, its weights, zeros up to a whole
 // vector, and the bias.
 template <int In, int Out>
-FTORCH_KERNEL_PACKING void pack_dot(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
+void pack_dot(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
   constexpr int width = vectors_of(In) * kLanes;
   for (int o = 0; o < Out; ++o) {
     for (int k = 0; k < width; ++k) *packed++ = k < In ? w[o * w_out + k * w_in] : 0;

@@ -40,7 +40,7 @@ struct Weights {
 };
 
 template <class Cell, int In, int Hidden, int Tile>
-FTORCH_KERNEL_PACKING void pack_recurrent(Weights w_in, Weights w_state, const real* b_in, const real* b_state, real* packed) {
+void pack_recurrent(Weights w_in, Weights w_state, const real* b_in, const real* b_state, real* packed) {
   for (int first = 0; first < Hidden; first += Tile * kLanes) {
     const int left = vectors_of(Hidden - first);
     const int width = (left < Tile ? left : Tile) * kLanes;
