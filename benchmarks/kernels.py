@@ -1,7 +1,7 @@
 """Times kernels against loops by hand in Fortran, in turns, and beside TorchScript.
 
-Run as ``python benchmarks/kernels.py [name ...]``. The kernel and the Fortran loops take turns inside one program; TorchScript is called
-from Python, which adds a few microseconds to each of its calls.
+Run as ``python benchmarks/kernels.py [name ...]``. The kernel and the Fortran loops take turns inside one program;
+TorchScript is called from Python, which adds a few microseconds to each of its calls.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.python.kernel_host import Host, eager, host_of
+from tests.python.kernel_networks import Column, GravityWaves
+
 from bench_networks import NETWORKS, write_weights
-from kernel_host import Host, eager, host_of
-from kernel_networks import Column, GravityWaves
 
 HERE = Path(__file__).resolve().parent
 PAIRS = 60
@@ -51,14 +52,16 @@ CASES = {
 def build(folder: Path) -> tuple[Path, Path]:
     """Compile the driver and the loops."""
     driver, loops = folder / "driver", folder / "loops.so"
-    subprocess.run(["gcc", "-O2", HERE / "kernels_driver.c", "-o", driver, "-ldl"], check=True)
-    sources = [HERE / "loops.f90", HERE / "kernels_loops.f90"]
+    subprocess.run(["gcc", "-O2", str(HERE / "kernels_driver.c"), "-o", str(driver), "-ldl"], check=True)
+    sources = [str(HERE / "loops.f90"), str(HERE / "kernels_loops.f90")]
     flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", f"-J{folder}"]
-    subprocess.run(["gfortran", *flags, *sources, "-o", loops], check=True)
+    subprocess.run(["gfortran", *flags, *sources, "-o", str(loops)], check=True)
     return driver, loops
 
 
-def times(host: Host, inputs: list[Tensor], outputs: list[Tensor], extra: list[str], driver: Path, folder: Path) -> list[list[float]]:
+def times(
+    host: Host, inputs: list[Tensor], outputs: list[Tensor], extra: list[str], driver: Path, folder: Path
+) -> list[list[float]]:
     """Return microseconds of kernel and loops, pair by pair."""
     library, packed, given = folder / "kernel.so", folder / "packed.bin", folder / "inputs.bin"
     library.write_bytes(host.kernel.library)
@@ -86,7 +89,7 @@ def main(names: list[str]) -> None:
     """Print a table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    print("| case | kernel [us] | Fortran loops | kernel / loops | TorchScript (Python) | difference |\n|---|---:|---:|---:|---:|---:|")
+    print("| case | kernel [us] | Fortran loops | kernel / loops | TorchScript (Python) | difference |\n|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         driver, loops = build(folder)

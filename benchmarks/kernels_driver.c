@@ -1,7 +1,7 @@
 /* Times a kernel, and Fortran loops for the same network if there are some, in turns.
  *
- * Arguments: the kernel's library, a file of packed weights, bytes of workspace, file of inputs, bytes of each input separated by commas,
- * bytes of outputs likewise, number of pairs, and optionally the library of the loops, their weights and the batch.
+ * Arguments: the kernel's library, a file of packed weights, bytes of workspace, file of inputs, bytes of each input separated
+ * by commas, bytes of outputs likewise, number of pairs, and optionally the library of the loops, their weights and the batch.
  * Prints the microseconds per call of both, one pair a line. */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
