@@ -68,7 +68,8 @@ def times(
     host.packed.tofile(packed)
     given.write_bytes(b"".join(x.numpy().tobytes() for x in inputs))
     sizes = [",".join(str(t.numel() * t.element_size()) for t in tensors) for tensors in (inputs, outputs)]
-    command = [driver, library, packed, str(host.kernel.workspace), given, *sizes, str(PAIRS), *extra]
+    files = [str(path) for path in (driver, library, packed)]
+    command = [*files, str(host.kernel.workspace), str(given), *sizes, str(PAIRS), *extra]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [[float(word) for word in line.split()] for line in lines]
 

@@ -143,9 +143,9 @@ def exact(name: str, x: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(all="ignore"):
         if name == "sigmoid":
             e = np.exp(-np.abs(wide))
-            return np.where(np.isnan(wide), wide, np.where(wide < 0, e, 1) / (1 + e))
+            return np.asarray(np.where(np.isnan(wide), wide, np.where(wide < 0, e, 1) / (1 + e)))
         if name == "softplus":
-            return np.where(wide > 20, wide, np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide))))
+            return np.asarray(np.where(wide > 20, wide, np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide)))))
         if name == "erf":
             return torch.erf(torch.from_numpy(wide.astype(np.float64))).numpy()
         return np.asarray(getattr(np, name)(wide))
