@@ -130,7 +130,7 @@ class Views(nn.Module):
             torch.log_softmax(x, 1),
             nn.functional.layer_norm(x, x.shape[2:]),
             x.unbind(1)[0].tanh(),
-            (x * 3).split([1, x.shape[3] - 1], 3)[1].contiguous(),
+            torch.split(x * 3, [1, x.shape[3] - 1], 3)[1].contiguous(),
             torch.ones_like(x)[:, 0] + self.other,
         )
 

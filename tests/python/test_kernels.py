@@ -6,12 +6,14 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pt2ts.kernels import build_kernel, explain_kernel, kernel_source
@@ -135,15 +137,15 @@ class Functions(nn.Module):
         return (*(getattr(torch, name)(x) for name in self.NAMES), softplus)
 
 
-def exact(name: str, x: np.ndarray) -> np.ndarray:
+def exact(name: str, x: NDArray[Any]) -> NDArray[Any]:
     """Return a function in as many digits as numpy has."""
-    wide = x.astype(np.float64 if x.dtype == np.float32 else np.longdouble)
+    wide: Any = x.astype(np.float64 if x.dtype == np.float32 else np.longdouble)
     with np.errstate(all="ignore"):
         if name == "sigmoid":
             e = np.exp(-np.abs(wide))
-            return np.where(np.isnan(wide), wide, np.where(wide < 0, e, 1) / (1 + e))
+            return np.asarray(np.where(np.isnan(wide), wide, np.where(wide < 0, e, 1) / (1 + e)))
         if name == "softplus":
-            return np.where(wide > 20, wide, np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide))))
+            return np.asarray(np.where(wide > 20, wide, np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide)))))
         if name == "erf":
             return torch.erf(torch.from_numpy(wide.astype(np.float64))).numpy()
         return np.asarray(getattr(np, name)(wide))
@@ -188,7 +190,7 @@ class Elementwise(nn.Module):
     )  # fmt: skip
     OF_POSITIVE = ("log2", "log10", "rsqrt", "acosh")
     MODULES = (
-        nn.ReLU6(), nn.LeakyReLU(0.1), nn.LeakyReLU(1.5), nn.ELU(0.7), nn.CELU(1.3), nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(),
+        nn.ReLU6(), nn.LeakyReLU(0.1), nn.LeakyReLU(1.5), nn.ELU(0.7), nn.CELU(1.3), nn.GELU(), nn.GELU("tanh"), nn.SiLU(),
         nn.Mish(), nn.Softplus(), nn.Softplus(2.0, 3.0), nn.Softsign(), nn.LogSigmoid(), nn.Hardtanh(-0.5, 2.0), nn.Hardsigmoid(),
         nn.Hardswish(), nn.Tanhshrink(), nn.PReLU(),
     )  # fmt: skip
@@ -214,7 +216,12 @@ class Elementwise(nn.Module):
 def test_elementwise_operations(dtype: torch.dtype) -> None:
     torch.manual_seed(3)
     module = Elementwise().to(dtype)
-    x = torch.cat([torch.randn(19, 13, dtype=dtype) * 3, torch.tensor([[float("nan"), float("inf"), -float("inf"), 0.0, -0.0] * 2 + [1e-30] * 3]).to(dtype)])
+    x = torch.cat(
+        [
+            torch.randn(19, 13, dtype=dtype) * 3,
+            torch.tensor([[float("nan"), float("inf"), -float("inf"), 0.0, -0.0] * 2 + [1e-30] * 3]).to(dtype),
+        ]
+    )
     inputs = [x, torch.randn(20, 1, dtype=dtype)]
     host = host_of(module, inputs, {"batch": 20})
     expected = eager(module, inputs)

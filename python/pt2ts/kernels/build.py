@@ -123,7 +123,7 @@ def kernel_source(
         for block in _blocks(count):
             try:
                 network = Reader(program, names, symbols, (symbol, block), layouts).read(machine, block)
-                made = plan(network, machine, block)
+                made = plan(network, machine)
                 if made.work * machine.itemsize > _BLOCK_BYTES and block > min(_BLOCKS):
                     continue
                 rest = None
@@ -133,7 +133,7 @@ def kernel_source(
             except EntangledError:
                 break
     network = whole.read(machine, max(symbols.values(), default=1))
-    return _source(machine, whole.dtype, network, plan(network, machine, max(symbols.values(), default=1)), 1, None)
+    return _source(machine, whole.dtype, network, plan(network, machine), 1, None)
 
 
 def _blocks(count: int) -> list[int]:
@@ -169,9 +169,7 @@ def symbol_sizes(program: torch.export.ExportedProgram, sizes: Mapping[str, int]
     return found
 
 
-def _source(
-    machine: Machine, dtype: torch.dtype, network: Network, program: Program, blocks: int, rest: Network | None
-) -> Source:
+def _source(machine: Machine, dtype: torch.dtype, network: Network, program: Program, blocks: int, rest: Network | None) -> Source:
     if len(program.run) > _MOST_CALLS:
         raise UnsupportedError(f"{len(program.run)} operations are too many to gain anything")
     functions = Functions({})
@@ -181,8 +179,9 @@ def _source(
     moves = [f"for (int64_t n = 0; n < {blocks}; ++n) {{", *_moved(network, rows, "n", blocks), "whole(x, y, packed, work);", "}"]
     work = program.work
     if rest is not None:
-        other = plan(rest, machine, rows)
-        assert other.packed == program.packed  # noqa: S101
+        other = plan(rest, machine)
+        if other.packed != program.packed:
+            raise UnsupportedError("weights are laid out differently for the last samples")
         work = max(work, other.work)
         parts.append(_network("rest", functions.calls(other.run)))
         moves += ["{", *_moved(rest, rows, str(blocks), blocks + 1), "rest(x, y, packed, work);", "}"]
@@ -209,9 +208,7 @@ def _literal(value: float) -> str:
 
 
 def _network(name: str, body: str) -> str:
-    return (
-        f"void {name}(const real* const* inputs, real* const* outputs, const real* packed, real* work) {{\n{body}\n}}\n"
-    )
+    return f"void {name}(const real* const* inputs, real* const* outputs, const real* packed, real* work) {{\n{body}\n}}\n"
 
 
 def _moved(network: Network, rows: int, block: str, blocks: int) -> list[str]:

@@ -1,8 +1,8 @@
 // Linear layers: y[row][o] = epilogue(bias[o] + sum over k of x[row][k] w[o][k]).
 //
-// The lanes of a vector are neighbouring outputs, so that nothing has to be summed across lanes, and a weight is read once for several
-// rows. Weights are packed tile by tile: a tile of `Tile` vectors of outputs holds its bias and then its weights input by input, in
-// the order in which they are read.
+// The lanes of a vector are neighbouring outputs, so that nothing has to be summed across lanes, and a weight is read once for
+// several rows. Weights are packed tile by tile: a tile of `Tile` vectors of outputs holds its bias and then its weights input
+// by input, in the order in which they are read.
 #pragma once
 
 #include "vector.h"
@@ -14,12 +14,8 @@ constexpr int vectors_of(int size) { return (size + kLanes - 1) / kLanes; }
 // Elements of a packed layer.
 constexpr int packed_size(int n_in, int n_out) { return vectors_of(n_out) * kLanes * (n_in + 1); }
 
-// Packing happens once. It is not vectorized: that gains nothing, and GCC 12 was seen to get such loops wrong at -O3 when a null pointer
-// is known at compile time.
-#define FTORCH_KERNEL_PACKING __attribute__((noinline, optimize("no-tree-vectorize")))
-
 template <int In, int Out, int Tile>
-FTORCH_KERNEL_PACKING void pack_dense(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
+void pack_dense(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
   for (int first = 0; first < Out; first += Tile * kLanes) {
     const int left = vectors_of(Out - first);
     const int width = (left < Tile ? left : Tile) * kLanes;
@@ -91,8 +87,8 @@ template <int In, int Out, int XRow, int XIn, int YRow>
 struct DenseShape {};
 
 template <int Vectors, int Rows, int In, int Out, int XRow, int XIn, int YRow, class Epilogue>
-inline void dense_tile(DenseShape<In, Out, XRow, XIn, YRow>, const real* x, const real* w, real* __restrict y, int row, int first,
-                       Epilogue epilogue) {
+inline void dense_tile(DenseShape<In, Out, XRow, XIn, YRow>, const real* x, const real* w, real* __restrict y, int row,
+                       int first, Epilogue epilogue) {
   vec sums[Rows][Vectors];
   tile_sums<In, Vectors, Rows, XRow, XIn>(x + row * XRow, w, sums);
 #pragma GCC unroll 16
@@ -119,7 +115,8 @@ inline void dense_rows(Shape shape, const real* x, const real* w, real* __restri
 }
 
 template <int Rows, int Tile, int RowTile, int In, int Out, int XRow, int XIn, int YRow, class Epilogue>
-inline void dense(DenseShape<In, Out, XRow, XIn, YRow> shape, const real* x, const real* w, real* __restrict y, Epilogue epilogue) {
+inline void dense(DenseShape<In, Out, XRow, XIn, YRow> shape, const real* x, const real* w, real* __restrict y,
+                  Epilogue epilogue) {
   constexpr int vectors = vectors_of(Out);
   constexpr int whole = vectors / Tile * Tile;
   for (int v = 0; v < whole; v += Tile) {
@@ -129,10 +126,10 @@ inline void dense(DenseShape<In, Out, XRow, XIn, YRow> shape, const real* x, con
   if constexpr (whole < vectors) dense_rows<vectors - whole, Rows, RowTile>(shape, x, w, y, whole * kLanes, epilogue);
 }
 
-// Few outputs: the lanes are neighbouring inputs, summed at the end. Packed are, for each output, its weights, zeros up to a whole
-// vector, and the bias.
+// Few outputs: the lanes are neighbouring inputs, summed at the end. Packed are, for each output, its weights, zeros up to a
+// whole vector, and the bias.
 template <int In, int Out>
-FTORCH_KERNEL_PACKING void pack_dot(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
+void pack_dot(const real* w, int64_t w_out, int64_t w_in, const real* bias, int64_t bias_out, real* packed) {
   constexpr int width = vectors_of(In) * kLanes;
   for (int o = 0; o < Out; ++o) {
     for (int k = 0; k < width; ++k) *packed++ = k < In ? w[o * w_out + k * w_in] : 0;
@@ -146,7 +143,8 @@ inline void dense_dot(const real* x, const real* w, real* __restrict y, Epilogue
   for (int row = 0; row < Rows; ++row) {
     for (int o = 0; o < Out; ++o) {
       const real* mine = w + o * (width + 1);
-      const vec sum = reduce_lanes<Sum, In>([&](auto lanes, int k) { return load(lanes, x + row * XRow + k) * load(mine + k); });
+      const vec sum =
+          reduce_lanes<Sum, In>([&](auto lanes, int k) { return load(lanes, x + row * XRow + k) * load(mine + k); });
       y[row * YRow + o] = epilogue(Lanes<1>{}, sum + mine[width], row, o)[0];
     }
   }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .elementwise import FORMS
-from .ir import DenseOp, Expr, MapOp, Op, PackDenseOp, PackRecurrentOp, RecurrentOp, ReduceOp, Shape, View, collapse
+from .ir import GATES, DenseOp, Expr, MapOp, Op, PackDenseOp, PackRecurrentOp, RecurrentOp, ReduceOp, Shape, View, collapse
 from .machine import Machine
 
 
@@ -170,7 +170,9 @@ def emit_reduce(op: ReduceOp) -> Call:
     for leaf, keep, reduce in zip(leaves, keeping, reducing, strict=True):
         addresses[id(leaf)] = (at(operands.name(leaf.view), [*keep, *reduce], [*outer, *inside, "i"]), reduce[-1])
     result = body.write(op.expr, addresses)
-    piece = f"reduce_lanes<{op.kind}, {gone[-1]}>([&](auto lanes, int i) {{\n" + "\n".join([*body.lines, f"return {result};"]) + "\n})"
+    piece = (
+        f"reduce_lanes<{op.kind}, {gone[-1]}>([&](auto lanes, int i) {{\n" + "\n".join([*body.lines, f"return {result};"]) + "\n})"
+    )
     step = loops(gone[:-1], [f"total = {op.kind}::step(total, {piece});"], len(kept))
     store = f"*({at(operands.name(op.out), out, outer)}) = (total{scale})[0];"
     lines = loops(kept, [f"vec total = {op.kind}::neutral();", *step, store])
@@ -217,26 +219,24 @@ def emit_dense(op: DenseOp, machine: Machine) -> Call:
     return Call("\n".join(loops(sizes[:-1], [call])), tuple(operands.views))
 
 
-def emit_pack_recurrent(op: PackRecurrentOp, machine: Machine, rows: int) -> Call:
+def emit_pack_recurrent(op: PackRecurrentOp) -> Call:
     """The packing of a recurrent layer."""
-    gates = {"Gru": 3, "Lstm": 4}[op.cell]
+    gates = GATES[op.cell]
     hidden, n_in = op.w_in.shape[0] // gates, op.w_in.shape[1]
     operands = Operands()
     weights = [f"{{{operands.name(w)}, {w.strides[0]}, {w.strides[1]}}}" for w in (op.w_in, op.w_state)]
     biases = [operands.name(b) if b else "nullptr" for b in (op.b_in, op.b_state)]
-    tile, _ = machine.recurrent_tile(hidden, rows)
-    call = f"pack_recurrent<{op.cell}, {n_in}, {hidden}, {tile}>({', '.join([*weights, *biases, operands.name(op.out)])});"
+    call = f"pack_recurrent<{op.cell}, {n_in}, {hidden}, {op.tile}>({', '.join([*weights, *biases, operands.name(op.out)])});"
     return Call(call, tuple(operands.views))
 
 
-def emit_recurrent(op: RecurrentOp, machine: Machine, rows: int) -> Call:
+def emit_recurrent(op: RecurrentOp, machine: Machine) -> Call:
     """One direction of one recurrent layer."""
     times, samples, n_in = op.x.shape
     hidden = op.out.shape[2]
-    tile, _ = machine.recurrent_tile(hidden, rows)
-    _, row_tile = machine.recurrent_tile(hidden, samples)
+    row_tile = machine.recurrent_rows(samples)
     operands = Operands()
-    shape = f"{op.cell}, {n_in}, {hidden}, {tile}, {op.x.strides[1]}, {op.x.strides[2]}, {op.out.strides[1]}"
+    shape = f"{op.cell}, {n_in}, {hidden}, {op.tile}, {op.x.strides[1]}, {op.x.strides[2]}, {op.out.strides[1]}"
     x = operands.name(op.x)
     h, h_row = (operands.name(op.h), op.h.strides[0]) if op.h else ("nullptr", 0)
     w, out = operands.name(op.packed), operands.name(op.out)
@@ -245,8 +245,8 @@ def emit_recurrent(op: RecurrentOp, machine: Machine, rows: int) -> Call:
     return Call(f"Recurrent<{shape}>::run<{samples}, {row_tile}>({arguments});", tuple(operands.views), 2 if op.memory else 1)
 
 
-def emit(op: Op, machine: Machine, rows: int) -> Call:
-    """Return the text of an operation; ``rows`` is the number of samples that packed weights are laid out for."""
+def emit(op: Op, machine: Machine) -> Call:
+    """Return the text of an operation."""
     match op:
         case MapOp():
             return emit_map(op)
@@ -257,6 +257,6 @@ def emit(op: Op, machine: Machine, rows: int) -> Call:
         case DenseOp():
             return emit_dense(op, machine)
         case PackRecurrentOp():
-            return emit_pack_recurrent(op, machine, rows)
+            return emit_pack_recurrent(op)
         case RecurrentOp():
-            return emit_recurrent(op, machine, rows)
+            return emit_recurrent(op, machine)

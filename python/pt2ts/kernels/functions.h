@@ -1,5 +1,6 @@
-// Elementary functions of vectors. Coefficients are Chebyshev fits of these very forms in 40-digit arithmetic (tanh in float: a rational
-// fit, reweighted until its error is level). What is NaN stays NaN; infinities, overflow and denormals come out as they should.
+// Elementary functions of vectors. Coefficients are Chebyshev fits of these very forms in 40-digit arithmetic (tanh in float: a
+// rational fit, reweighted until its error is level). What is NaN stays NaN; infinities, overflow and denormals come out as
+// they should.
 #pragma once
 
 #include "vector.h"
@@ -57,7 +58,8 @@ inline vec with_sign_of(vec magnitude, vec x) { return from_bits((bits(magnitude
 inline vec is_nan_or(vec x, vec value) { return select(x != x, x, value); }
 inline vec power_of_two(mask n) { return from_bits((n + kBias) << kMantissa); }
 
-// The nearest integer of a number below 2^22 (2^51), as number and as integer: adding 1.5 x 2^23 (2^52) leaves it in the last bits.
+// The nearest integer of a number below 2^22 (2^51), as number and as integer: adding 1.5 x 2^23 (2^52) leaves it in the last
+// bits.
 struct Nearest {
   vec number;
   mask count;
@@ -122,10 +124,10 @@ inline vec tangent_h(vec x) {
     const vec bound = splat(static_cast<real>(9.02));
     const vec u = smaller(bound, larger(-bound, x));
     const vec z = u * u;
-    const vec p = polynomial(z, Coefficients{0.9999999792091921, 0.13379666368882692, 0.003493972367627042, 2.0582436746478457e-05,
-                                             1.3317613104684988e-08});
-    const vec q =
-        polynomial(z, Coefficients{1.0, 0.46712981684950766, 0.025870838825061908, 0.0003282990018978106, 7.761423427827879e-07});
+    const vec p = polynomial(z, Coefficients{0.9999999792091921, 0.13379666368882692, 0.003493972367627042,
+                                             2.0582436746478457e-05, 1.3317613104684988e-08});
+    const vec q = polynomial(
+        z, Coefficients{1.0, 0.46712981684950766, 0.025870838825061908, 0.0003282990018978106, 7.761423427827879e-07});
     // Never beyond 1, where an inverse function would find no number, and exactly 1 where nothing else is near.
     const vec one = splat(1);
     return select(absolute(x) < bound, smaller(one, larger(-one, u * p / q)), select(x != x, x, with_sign_of(one, x)));
@@ -155,9 +157,10 @@ inline vec logarithm(vec x) {
   const vec n = __builtin_convertvector(exponent - (denormal & kMantissa), vec);
   const vec s = f / (f + 2), z = s * s, half_square = static_cast<real>(0.5) * f * f;
   const vec rest =
-      z * polynomial(z, chosen(Coefficients{0.6666666865348816, 0.4000012278556824, 0.28550735116004944, 0.23332761228084564},
-                               Coefficients{0.6666666666666666, 0.4000000000000089, 0.28571428570795937, 0.22222222393451754,
-                                            0.18181795454619548, 0.15386249783145214, 0.13268503447792365, 0.1308944373626974}));
+      z *
+      polynomial(z, chosen(Coefficients{0.6666666865348816, 0.4000012278556824, 0.28550735116004944, 0.23332761228084564},
+                           Coefficients{0.6666666666666666, 0.4000000000000089, 0.28571428570795937, 0.22222222393451754,
+                                        0.18181795454619548, 0.15386249783145214, 0.13268503447792365, 0.1308944373626974}));
   const real high = static_cast<real>(kSingle ? 0.693145751953125 : 0.6931471803691238);
   const real low = static_cast<real>(kSingle ? 1.42860682030941723212e-6 : 1.9082149292705877e-10);
   vec result = n * high + (f - (half_square - (s * (half_square + rest) + n * low)));
@@ -186,19 +189,19 @@ inline vec error_function(vec x) {
                      chosen(Coefficients{1.1283791065216064, -0.3761262595653534, 0.11283594369888306, -0.02685421146452427,
                                          0.005189087241888046, -0.000801686430349946, 7.875874871388078e-05},
                             Coefficients{1.1283791670955126, -0.3761263890318375, 0.11283791670954879, -0.026866170645076792,
-                                         0.0052239776248180145, -0.000854832698083379, 0.0001205533111164271, -1.4925595266831182e-05,
-                                         1.6461000484121368e-06, -1.6350312701054695e-07, 1.4659775274047436e-08,
-                                         -1.1372848856791674e-09, 5.957176147748911e-11}));
+                                         0.0052239776248180145, -0.000854832698083379, 0.0001205533111164271,
+                                         -1.4925595266831182e-05, 1.6461000484121368e-06, -1.6350312701054695e-07,
+                                         1.4659775274047436e-08, -1.1372848856791674e-09, 5.957176147748911e-11}));
   const vec bounded = smaller(splat(static_cast<real>(kSingle ? 4 : 6)), larger(splat(1), magnitude));
   const real centre = static_cast<real>(kSingle ? 2.0 : 2.5);
   const vec scaled = polynomial(
       (bounded - centre) / (bounded + centre),
-      chosen(Coefficients{0.25539568066596985, -0.4271858334541321, 0.24165821075439453, -0.0789785236120224, 0.003732141340151429,
-                          0.006994855590164661, -0.0008365899557247758, -0.0009441596339456737},
-             Coefficients{0.2108063640611436, -0.37173673394897294, 0.2517131932174488, -0.12503305237891782, 0.03992253907546523,
-                          -0.003993701160123029, -0.0026423659518134547, 0.0008759152875774328, 0.0002283799633257643,
-                          -0.00012887483134837842, -3.4175718896856294e-05, 1.8596747731144528e-05, 7.499735050763299e-06,
-                          -2.2328516517555215e-06, -1.587633893127344e-06}));
+      chosen(Coefficients{0.25539568066596985, -0.4271858334541321, 0.24165821075439453, -0.0789785236120224,
+                          0.003732141340151429, 0.006994855590164661, -0.0008365899557247758, -0.0009441596339456737},
+             Coefficients{0.2108063640611436, -0.37173673394897294, 0.2517131932174488, -0.12503305237891782,
+                          0.03992253907546523, -0.003993701160123029, -0.0026423659518134547, 0.0008759152875774328,
+                          0.0002283799633257643, -0.00012887483134837842, -3.4175718896856294e-05, 1.8596747731144528e-05,
+                          7.499735050763299e-06, -2.2328516517555215e-06, -1.587633893127344e-06}));
   const vec large = with_sign_of(1 - scaled * decay(-bounded * bounded), x);
   return is_nan_or(x, select(magnitude < 1, small, large));
 }
@@ -209,19 +212,22 @@ inline vec sine_of(vec x, integer quarters) {
   const double high = kSingle ? 1.5703125 : 1.5707963267341256;
   const double middle = kSingle ? 4.837512969970703125e-4 : 6.077100506303966e-11;
   const double low = kSingle ? 7.549789948768648e-8 : 2.0222662487959506e-21;
-  const vec r = ((x - n.number * static_cast<real>(high)) - n.number * static_cast<real>(middle)) - n.number * static_cast<real>(low);
+  const vec r =
+      ((x - n.number * static_cast<real>(high)) - n.number * static_cast<real>(middle)) - n.number * static_cast<real>(low);
   const vec z = r * r;
   const vec sine =
-      r + r * z * polynomial(z, chosen(Coefficients{-0.166666641831398, 0.008332736790180206, -0.0001958537322934717},
-                                       Coefficients{-0.16666666666666666, 0.008333333333333331, -0.00019841269841264821,
-                                                    2.7557319219150783e-06, -2.5052106167335705e-08, 1.6058521349954986e-10,
-                                                    -7.586094789672621e-13}));
+      r + r * z *
+              polynomial(z, chosen(Coefficients{-0.166666641831398, 0.008332736790180206, -0.0001958537322934717},
+                                   Coefficients{-0.16666666666666666, 0.008333333333333331, -0.00019841269841264821,
+                                                2.7557319219150783e-06, -2.5052106167335705e-08, 1.6058521349954986e-10,
+                                                -7.586094789672621e-13}));
   const vec cosine =
       1 - (static_cast<real>(0.5) * z -
-           z * z * polynomial(z, chosen(Coefficients{0.0416666641831398, -0.0013888290850445628, 2.454541936458554e-05},
-                                        Coefficients{0.041666666666666664, -0.0013888888888888887, 2.480158730158451e-05,
-                                                     -2.755731922129809e-07, 2.0876755754879594e-09, -1.1470455178216906e-11,
-                                                     4.745537017319258e-14})));
+           z * z *
+               polynomial(z, chosen(Coefficients{0.0416666641831398, -0.0013888290850445628, 2.454541936458554e-05},
+                                    Coefficients{0.041666666666666664, -0.0013888888888888887, 2.480158730158451e-05,
+                                                 -2.755731922129809e-07, 2.0876755754879594e-09, -1.1470455178216906e-11,
+                                                 4.745537017319258e-14})));
   const mask quarter = n.count + quarters;
   const vec value = select((quarter & 1) == 0, sine, cosine);
   vec result = from_bits(bits(value) ^ (((quarter >> 1) & 1) << (8 * static_cast<int>(sizeof(real)) - 1)));

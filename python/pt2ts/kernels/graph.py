@@ -53,7 +53,11 @@ def prepared(program: torch.export.ExportedProgram) -> torch.export.ExportedProg
     table = torch.export.default_decompositions()
     for target in [target for target in table if name_of(target) in HANDLERS]:
         del table[target]
-    return program.run_decompositions(table)
+    try:
+        rewritten: torch.export.ExportedProgram = program.run_decompositions(table)
+    except RuntimeError as error:
+        raise UnsupportedError(f"PyTorch cannot rewrite the program: {str(error).splitlines()[0]}") from error
+    return rewritten
 
 
 class Reader:
@@ -117,13 +121,13 @@ class Reader:
     def _sample(self, tensor: torch.Tensor) -> int | None:
         if self.block is None:
             return None
-        at = [dim for dim, size in enumerate(tensor.shape) if not isinstance(size, int) and size.node.expr.free_symbols]
-        mixed = [d for d in at if self.block[0] in tensor.shape[d].node.expr.free_symbols]
-        if not mixed:
+        sizes: list[Any] = list(tensor.shape)
+        at = [d for d, size in enumerate(sizes) if not isinstance(size, int) and self.block[0] in size.node.expr.free_symbols]
+        if not at:
             return None
-        if len(mixed) > 1 or tensor.shape[mixed[0]].node.expr != self.block[0]:
+        if len(at) > 1 or sizes[at[0]].node.expr != self.block[0]:
             raise EntangledError("an array whose size is computed from the number of samples")
-        return mixed[0]
+        return at[0]
 
     def argument(self, tensor: torch.Tensor, place: Place, index: int, layout: str, network: Network) -> View:
         """Return the caller's array; its strides belong to the whole batch."""
@@ -223,7 +227,10 @@ class Reader:
             given = [g for g in given if g is not None]
         if name == "slice" and given[4] != 1 and given[4] is None:
             given[4] = 1
-        result = handler(b, *given)
+        try:
+            result = handler(b, *given)
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            raise UnsupportedError(f"its arguments are unknown to kernels ({error})") from error
         if isinstance(result, Expr):
             expected = node.meta["val"]
             if result.boolean != (expected.dtype is torch.bool):
@@ -253,7 +260,7 @@ class Reader:
         specs = self.program.graph_signature.output_specs
         node = next(iter(reversed(self.program.graph.nodes)))
         found: dict[torch.fx.Node, View] = {}
-        for spec, value in zip(specs, node.args[0], strict=True):  # type: ignore[arg-type]
+        for spec, value in zip(specs, node.args[0], strict=True):
             if spec.kind is not OutputKind.USER_OUTPUT:
                 raise UnsupportedError(f"the network changes its buffer '{spec.target}'")
             if not isinstance(value, torch.fx.Node) or not isinstance(value.meta.get("val"), torch.Tensor):
@@ -262,9 +269,8 @@ class Reader:
             out = self.argument(value.meta["val"], Place.OUTPUT, index, "torch", b.network)
             b.network.outputs.append(out)
             found.setdefault(value, out)
-            while value.target is operator.getitem and value.args[1] == 0:
-                value = value.args[0]
-                found.setdefault(value, out)
+            if value.target is operator.getitem and value.args[1] == 0 and isinstance(value.args[0], torch.fx.Node):
+                found.setdefault(value.args[0], out)  # the first result of a recurrent layer
         return found
 
     def _output(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], b: Lowering) -> None:

@@ -1,7 +1,7 @@
 """What a kernel computes: operations over buffers whose shapes are numbers.
 
-A graph of PyTorch becomes expressions (elementwise, not computed yet) and views (numbers in memory). When an expression is needed in
-memory it becomes an operation, with everything elementwise before it inside one loop.
+A graph of PyTorch becomes expressions (elementwise, not computed yet) and views (numbers in memory). When an expression is needed
+in memory it becomes an operation, with everything elementwise before it inside one loop.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 Shape = tuple[int, ...]
+
+#: Gates of the recurrent cells.
+GATES = {"Gru": 3, "Lstm": 4}
 
 
 class UnsupportedError(Exception):
@@ -231,6 +234,7 @@ class PackRecurrentOp:
     b_in: View | None
     b_state: View | None
     out: View
+    tile: int  # vectors of hidden units
 
     @property
     def reads(self) -> list[Buffer]:
@@ -250,6 +254,7 @@ class RecurrentOp:
     packed: View
     h: View | None
     out: View
+    tile: int
     memory: View | None = None
 
     @property

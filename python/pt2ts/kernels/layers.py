@@ -1,24 +1,14 @@
-"""Operations that are more than elementwise: linear and recurrent layers, reductions, normalizations, and those that look at arrays."""
+"""Operations that are more than elementwise: linear layers, reductions, normalizations, and those that look at arrays."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from . import views
-from .ir import (
-    EntangledError,
-    Expr,
-    PackRecurrentOp,
-    Place,
-    RecurrentOp,
-    UnsupportedError,
-    View,
-    constant,
-    load,
-)
-from .lowering import Lowering
+from .ir import EntangledError, Expr, UnsupportedError, View, constant, load
+from .lowering import Lowering, stack
+from .recurrent import recurrent
 
 Result = Expr | list[Expr]
 Handler = Callable[..., Result]
@@ -91,21 +81,6 @@ def cat(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
     return load(out)
 
 
-def stack(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
-    """Arrays one after the other along a new dimension."""
-    first = tensors[0]
-    dim = views.normal(dim, len(first.shape) + 1)
-    samples = {t.sample for t in tensors if t.sample is not None}
-    if len(samples) > 1:
-        raise EntangledError("samples are put beside other samples")
-    sample = samples.pop() if samples else None
-    shape = (*first.shape[:dim], len(tensors), *first.shape[dim:])
-    out = b.allocate(all(t.fixed for t in tensors), shape, None if sample is None else sample + (sample >= dim))
-    for i, t in enumerate(tensors):
-        b.store(t, views.select(out, dim, i))
-    return load(out)
-
-
 def batch_norm(
     b: Lowering,
     x: Expr,
@@ -173,96 +148,6 @@ def mean(b: Lowering, x: Expr, dims: Sequence[int] | None = None, keepdim: bool 
     """Mean over some dimensions."""
     wanted = list(dims or range(len(x.shape)))
     return b.reduce("Sum", x, wanted, keepdim, 1 / math.prod(x.shape[d] for d in wanted))
-
-
-def _recurrent(cell: str) -> Handler:
-    gates = {"Gru": 3, "Lstm": 4}[cell]
-
-    def handler(
-        b: Lowering, x: Expr, state: Expr | list[Expr], params: list[Expr], has_biases: bool, num_layers: int, dropout: float,
-        train: bool, bidirectional: bool, batch_first: bool,
-    ) -> list[Expr]:  # fmt: skip
-        if train and dropout:
-            raise UnsupportedError("dropout between recurrent layers in training")
-        per = 4 if has_biases else 2
-        directions = 2 if bidirectional else 1
-        if len(params) != per * num_layers * directions:
-            raise UnsupportedError("a recurrent layer with projections")
-        states = state if isinstance(state, list) else [state]
-        layer = b.view(x)
-        batched = len(layer.shape) == 3
-        layer = layer if batched else views.unsqueeze(layer, 1)
-        layer = views.permute(layer, [1, 0, 2]) if batch_first and batched else layer
-        ends: list[list[View]] = [[] for _ in states]
-        for depth in range(num_layers):
-            hidden = params[depth * directions * per].shape[0] // gates
-            times, samples, _ = layer.shape
-            if layer.sample == 0:
-                raise EntangledError("a recurrent layer over the batch")
-            # Samples first where that is the order of the result, so that nothing needs to be turned.
-            if depth < num_layers - 1:
-                target, b.target = b.target, None
-            if batch_first:
-                place = None if layer.sample is None else 0
-                out = b.allocate(False, (samples, times, hidden * directions), place)
-                out = views.permute(out, [1, 0, 2])
-            else:
-                out = b.allocate(False, (times, samples, hidden * directions), layer.sample)
-            if depth < num_layers - 1:
-                b.target = target
-            for direction in range(directions):
-                index = depth * directions + direction
-                w = [b.view(p) for p in params[index * per : (index + 1) * per]]
-                first = [_state(b, s, index, batched) for s in states]
-                piece = views.cut(out, 2, direction * hidden, (direction + 1) * hidden)
-                seen, piece = (views.flip(v, [0]) if direction else v for v in (layer, piece))
-                last = _cell(b, cell, seen, piece, w, first)
-                for end, what in zip(ends, last, strict=True):
-                    end.append(what)
-            layer = out
-        result = views.permute(layer, [1, 0, 2]) if batch_first and batched else layer
-        result = result if batched else views.select(result, 1, 0)
-        b.target = None
-        finals = [_gather(b, end, batched) for end in ends]
-        return [load(result), *finals]
-
-    return handler
-
-
-def _state(b: Lowering, state: Expr, index: int, batched: bool) -> View | None:
-    if state.op == "constant" and state.value == 0:
-        return None
-    view = views.select(b.packed(state) if state.fixed else b.view(state), 0, index)
-    return view if batched else views.unsqueeze(view, 0)
-
-
-def _cell(b: Lowering, cell: str, x: View, out: View, w: list[View], first: list[View | None]) -> list[View]:
-    gates = {"Gru": 3, "Lstm": 4}[cell]
-    _, samples, n_in = x.shape
-    hidden = out.shape[2]
-    if x.buffer.place.fixed or not all(v.buffer.place.fixed for v in w):
-        raise UnsupportedError("a recurrent layer whose weights depend on inputs, or whose inputs do not")
-    w = [b.contiguous(v) for v in w]
-    packed = b.network.allocate(Place.PACKED, (b.machine.packed_recurrent(gates, n_in, hidden),))
-    b.append(PackRecurrentOp(cell, w[0], w[1], *(w[2:] or (None, None)), packed))
-    h = first[0]
-    if h is not None and h.strides[1] != 1 and hidden > 1:
-        h = b.contiguous(h)
-    memory = None
-    if cell == "Lstm":
-        start = load(first[1]) if first[1] is not None else constant(0.0, (samples, hidden))
-        memory = b.network.allocate(Place.WORK, (samples, hidden), None if x.sample is None else x.sample - 1)
-        b.store(start, memory)
-    b.append(RecurrentOp(cell, x, packed, h, out, memory))
-    final = views.select(out, 0, -1)
-    return [final] if memory is None else [final, memory]
-
-
-def _gather(b: Lowering, ends: list[View], batched: bool) -> Expr:
-    pieces = [load(end if batched else views.select(end, 0, 0)) for end in ends]
-    if len(pieces) == 1:
-        return load(views.unsqueeze(b.view(pieces[0]), 0))
-    return stack(b, pieces, 0)
 
 
 def _viewing(function: Callable[..., View]) -> Handler:
@@ -364,8 +249,8 @@ LAYERS: dict[str, tuple[int, Handler]] = {
     "amin": (3, _reduction("Minimum")),
     "prod": (3, _reduction("Product")),
     "mean": (3, mean),
-    "gru": (9, _recurrent("Gru")),
-    "lstm": (9, _recurrent("Lstm")),
+    "gru": (9, recurrent("Gru")),
+    "lstm": (9, recurrent("Lstm")),
     "view": (2, _reshape),
     "reshape": (2, _reshape),
     "_unsafe_view": (2, _reshape),

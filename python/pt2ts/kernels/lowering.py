@@ -152,9 +152,7 @@ class Lowering:
         seen = views.reshape(view, shape)
         if seen is None:
             view = self.store(load(view))
-            seen = replace(
-                view, shape=shape, strides=contiguous(shape), sample=views.sample_after(view.shape, view.sample, shape)
-            )
+            seen = replace(view, shape=shape, strides=contiguous(shape), sample=views.sample_after(view.shape, view.sample, shape))
         return load(seen)
 
     def reduce(self, kind: str, expr: Expr, dims: Sequence[int], keepdim: bool, scale: float = 1.0) -> Expr:
@@ -215,3 +213,18 @@ def _substitute(expr: Expr, swaps: dict[int, Expr]) -> Expr:
     swapped = replace(expr, args=tuple(_substitute(arg, swaps) for arg in expr.args))
     swaps[id(expr)] = swapped  # what is used twice stays one thing
     return swapped
+
+
+def stack(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
+    """Arrays one after the other along a new dimension."""
+    first = tensors[0]
+    dim = views.normal(dim, len(first.shape) + 1)
+    samples = {t.sample for t in tensors if t.sample is not None}
+    if len(samples) > 1:
+        raise EntangledError("samples are put beside other samples")
+    sample = samples.pop() if samples else None
+    shape = (*first.shape[:dim], len(tensors), *first.shape[dim:])
+    out = b.allocate(all(t.fixed for t in tensors), shape, None if sample is None else sample + (sample >= dim))
+    for i, t in enumerate(tensors):
+        b.store(t, views.select(out, dim, i))
+    return load(out)

@@ -16,8 +16,18 @@ from .ir import UnsupportedError
 
 HERE = Path(__file__).resolve().parent
 
-#: No option that assumes there is no NaN, and none that reorders sums.
-OPTIONS = ("-std=c++20", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fno-trapping-math", "-Wno-psabi", "-w")
+#: No option that assumes there is no NaN, and none that reorders sums. Vectors are written by hand; the vectorizer would gain
+#: nothing, and that of GCC 12 was seen to get a loop wrong in which one of two sources is a null pointer.
+OPTIONS = (
+    "-std=c++20",
+    "-O3",
+    "-fno-tree-vectorize",
+    "-fno-math-errno",
+    "-ffp-contract=fast",
+    "-fno-trapping-math",
+    "-Wno-psabi",
+    "-w",
+)
 #: A library without the C++ runtime, with nothing visible but the three entries.
 LIBRARY = ("-shared", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-plt", "-fvisibility=hidden", "-nodefaultlibs", "-s")
 LINKED = ("-lm", "-lc", "-lgcc", "-Wl,--no-undefined", "-Wl,-z,noexecstack")
@@ -80,11 +90,13 @@ class Machine:
             return n_out * (self.vectors(n_in) * self.lanes + 1)
         return self.vectors(n_out) * self.lanes * (n_in + 1)
 
-    def recurrent_tile(self, hidden: int, rows: int) -> tuple[int, int]:
-        """Return how many vectors of hidden units, and how many rows, a recurrent layer computes at once."""
-        if rows == 1:
-            return min(2, self.vectors(hidden)), 1
-        return 1, min(rows, 4 * (self.registers // 16))
+    def recurrent_tile(self, hidden: int, rows: int) -> int:
+        """Return how many vectors of hidden units a recurrent layer computes at once, for that many samples."""
+        return min(2, self.vectors(hidden)) if rows == 1 else 1
+
+    def recurrent_rows(self, rows: int) -> int:
+        """Return for how many samples it does so at once."""
+        return min(rows, 4 * (self.registers // 16))
 
     def packed_recurrent(self, gates: int, n_in: int, hidden: int) -> int:
         """Return the size of a packed recurrent layer; see recurrent.h."""

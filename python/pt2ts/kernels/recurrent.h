@@ -1,7 +1,7 @@
 // GRU and LSTM: the loop over time, with all gates of some hidden units and some samples in registers.
 //
-// Packed are, tile by tile (`Tile` vectors of hidden units): the biases of the four sums, then for every input and after that for every
-// element of the state the weights of all gates.
+// Packed are, tile by tile (`Tile` vectors of hidden units): the biases of the four sums, then for every input and after that
+// for every element of the state the weights of all gates.
 #pragma once
 
 #include "dense.h"
@@ -9,7 +9,8 @@
 
 namespace {
 
-// The four sums of a unit are handed over, the part of the input and that of the state added up where the cell does not keep them apart.
+// The four sums of a unit are handed over, the part of the input and that of the state added up where the cell does not keep
+// them apart.
 struct Gru {
   static constexpr int gates = 3;  // reset, update, new
   static constexpr int state_sum(int gate) { return gate == 2 ? 3 : gate; }
@@ -40,7 +41,7 @@ struct Weights {
 };
 
 template <class Cell, int In, int Hidden, int Tile>
-FTORCH_KERNEL_PACKING void pack_recurrent(Weights w_in, Weights w_state, const real* b_in, const real* b_state, real* packed) {
+void pack_recurrent(Weights w_in, Weights w_state, const real* b_in, const real* b_state, real* packed) {
   for (int first = 0; first < Hidden; first += Tile * kLanes) {
     const int left = vectors_of(Hidden - first);
     const int width = (left < Tile ? left : Tile) * kLanes;
@@ -55,7 +56,8 @@ FTORCH_KERNEL_PACKING void pack_recurrent(Weights w_in, Weights w_state, const r
       }
     }
     for (int k = 0; k < In + Hidden; ++k) {
-      const Weights w = k < In ? Weights{w_in.at + k * w_in.in, w_in.out, 0} : Weights{w_state.at + (k - In) * w_state.in, w_state.out, 0};
+      const Weights w =
+          k < In ? Weights{w_in.at + k * w_in.in, w_in.out, 0} : Weights{w_state.at + (k - In) * w_state.in, w_state.out, 0};
       for (int gate = 0; gate < Cell::gates; ++gate) {
         for (int u = first; u < first + width; ++u) *packed++ = u < Hidden ? w.at[(gate * Hidden + u) * w.out] : 0;
       }
@@ -100,7 +102,8 @@ struct Recurrent {
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) {
 #pragma GCC unroll 4
-          for (int gate = 0; gate < Cell::gates; ++gate) part[p][r][v][gate] = p == 0 ? sums[r][v][Cell::state_sum(gate)] : vec{};
+          for (int gate = 0; gate < Cell::gates; ++gate)
+            part[p][r][v][gate] = p == 0 ? sums[r][v][Cell::state_sum(gate)] : vec{};
         }
       }
     }
@@ -128,7 +131,8 @@ struct Recurrent {
       for (int v = 0; v < Vectors; ++v) {
 #pragma GCC unroll 4
         for (int gate = 0; gate < Cell::gates; ++gate) {
-          sums[r][v][Cell::state_sum(gate)] = phases == 1 ? part[0][r][v][gate] : part[0][r][v][gate] + part[phases - 1][r][v][gate];
+          sums[r][v][Cell::state_sum(gate)] =
+              phases == 1 ? part[0][r][v][gate] : part[0][r][v][gate] + part[phases - 1][r][v][gate];
         }
         const int unit = first + v * kLanes;
         const auto finish = [&](auto lanes) __attribute__((always_inline)) {

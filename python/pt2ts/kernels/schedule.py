@@ -49,10 +49,10 @@ class Program:
     packed: int
 
 
-def plan(network: Network, machine: Machine, rows: int) -> Program:
+def plan(network: Network, machine: Machine) -> Program:
     """Put a network into order and memory."""
     packing, running = _needed(network)
-    pack, run = _ordered(packing, machine, rows), _ordered(running, machine, rows)
+    pack, run = _ordered(packing, machine), _ordered(running, machine)
     line = _LINE // machine.itemsize
     end = 0
     for buffer in _in_order(pack, Place.PACKED):
@@ -75,10 +75,12 @@ def _needed(network: Network) -> tuple[list[Op], list[Op]]:
             wanted.update(op.reads)
             kept.append(op)
     kept.reverse()
-    return [op for op in kept if op.out.buffer.place is Place.PACKED], [op for op in kept if op.out.buffer.place is not Place.PACKED]
+    return [op for op in kept if op.out.buffer.place is Place.PACKED], [
+        op for op in kept if op.out.buffer.place is not Place.PACKED
+    ]
 
 
-def _ordered(ops: Sequence[Op], machine: Machine, rows: int) -> list[Call]:
+def _ordered(ops: Sequence[Op], machine: Machine) -> list[Call]:
     """Sort by depth and by what is done, so that what many branches do alike comes together."""
     depth: dict[Buffer, int] = {}
     first: dict[str, int] = {}
@@ -87,7 +89,7 @@ def _ordered(ops: Sequence[Op], machine: Machine, rows: int) -> list[Call]:
         level = 1 + max((depth.get(buffer, 0) for buffer in op.reads), default=0)
         for view in _writes(op):
             depth[view.buffer] = max(level, depth.get(view.buffer, 0))
-        call = emit(op, machine, rows)
+        call = emit(op, machine)
         keyed.append((level, first.setdefault(call.body, number), number, call))
     return [call for *_, call in sorted(keyed, key=lambda key: key[:3])]
 

@@ -18,9 +18,7 @@ def permute(view: View, order: Sequence[int]) -> View:
     """Return the dimensions in another order."""
     order = [normal(d, len(view.shape)) for d in order]
     sample = None if view.sample is None else order.index(view.sample)
-    return replace(
-        view, shape=tuple(view.shape[d] for d in order), strides=tuple(view.strides[d] for d in order), sample=sample
-    )
+    return replace(view, shape=tuple(view.shape[d] for d in order), strides=tuple(view.strides[d] for d in order), sample=sample)
 
 
 def select(view: View, dim: int, index: int) -> View:
