@@ -20,6 +20,11 @@ def interface_flags(option: str) -> list[str]:
     return shlex.split(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def interface_library(ldflags: list[str]) -> Path:
+    """Return the library that ``ldflags`` link: a program made for an older one has to be made again."""
+    return Path(ldflags[0].removeprefix("-L")) / "libftorch.so"
+
+
 def make(target: Path, sources: list[Path], command: list[str]) -> None:
     """Run ``command`` unless ``target`` is newer than all sources and was made by the same command."""
     stamp = target.with_name(target.name + ".command")
@@ -68,5 +73,5 @@ def build(folder: Path, fflags: list[str] | None = None, ldflags: list[str] | No
     program = folder / "bench"
     source = HERE / "bench.f90"
     ours = [loops.name, "-L.", "-lbench_plain", "-Wl,-rpath,$ORIGIN", "-o", program.name]
-    make(program, [source, loops, plain], [COMPILER["fortran"], "-O2", *fflags, str(source), *ours, *ldflags])
+    make(program, [source, loops, plain, interface_library(ldflags)], [COMPILER["fortran"], "-O2", *fflags, str(source), *ours, *ldflags])
     return program

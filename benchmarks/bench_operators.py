@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from bench_build import COMPILER, interface_flags, make
+from bench_build import COMPILER, interface_flags, interface_library, make
 from bench_measure import Estimate, estimate
 from bench_report import surroundings
 
@@ -40,8 +40,8 @@ def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> 
     program, source = folder / "operators", here / "operators.f90"
     flags = ["-O2", *(interface_flags("--fflags") if fflags is None else fflags), str(source)]
     last = ["-L.", "-lbench_operators", "-Wl,-rpath,$ORIGIN", "-o", program.name]
-    command = [COMPILER["fortran"], *flags, *last, *(interface_flags("--ldflags") if ldflags is None else ldflags)]
-    make(program, [source, plain], command)
+    ldflags = interface_flags("--ldflags") if ldflags is None else ldflags
+    make(program, [source, plain, interface_library(ldflags)], [COMPILER["fortran"], *flags, *last, *ldflags])
     return program
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench_build import COMPILER, interface_flags, make
+from bench_build import COMPILER, interface_flags, interface_library, make
 from bench_measure import Contestant, Estimate, estimate, shuffled
 from bench_networks import NETWORKS, sample, write
 from bench_report import number, surroundings, table
@@ -94,7 +94,7 @@ def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> 
     ours = ["-L.", "-ltrain_plain", "-Wl,-rpath,$ORIGIN", "-o", program.name]
     first = interface_flags("--fflags") if fflags is None else fflags
     last = interface_flags("--ldflags") if ldflags is None else ldflags
-    make(program, [source, plain], [COMPILER["fortran"], "-O2", *first, str(source), *ours, *last])
+    make(program, [source, plain, interface_library(last)], [COMPILER["fortran"], "-O2", *first, str(source), *ours, *last])
     return program
 
 

@@ -254,7 +254,7 @@ contains
     integer :: i
     call weights(w)
     call torch_optim_SGD(o, w)
-    call torch_schedule_one_cycle(s, o, 0.5_real64, 10)
+    call torch_schedule_one_cycle(s, o, 0.5_real64, 10, cycle_momentum=.false.)
     do i = 1, 10
       call s%step()
     end do
