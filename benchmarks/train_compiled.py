@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
-from bench_build import COMPILER, interface_flags, make
+from bench_build import COMPILER, interface_flags, interface_library, make
 from bench_measure import Contestant, Estimate, estimate, shuffled
 from bench_networks import perceptron
 from bench_report import number, surroundings, table
@@ -101,7 +101,7 @@ def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> 
     program, source = folder / "train_compiled", HERE / "train_compiled.f90"
     first = interface_flags("--fflags") if fflags is None else fflags
     last = interface_flags("--ldflags") if ldflags is None else ldflags
-    make(program, [source], [COMPILER["fortran"], "-O2", *first, str(source), "-o", program.name, *last])
+    make(program, [source, interface_library(last)], [COMPILER["fortran"], "-O2", *first, str(source), "-o", program.name, *last])
     return program
 
 
