@@ -263,6 +263,8 @@ std::string Model::new_sample() const try {
   return bytes;
 } catch (const c10::Error&) {
   return {};
+} catch (const Error&) {
+  return {};
 }
 
 // The first calls are the slow ones. They happen here; neither the model's state nor the random numbers of the program notice.

@@ -24,7 +24,8 @@ contains
       scenario('save_plain', save_plain), scenario('sum_short', sum_short), scenario('sum_blank', sum_blank), &
       scenario('sum_other', sum_other), scenario('sum_of_torchscript', sum_of_torchscript), &
       scenario('plain_untrusted', plain_untrusted), scenario('plain_wrong_shape', plain_wrong_shape), &
-      scenario('plain_inputs', plain_inputs), scenario('stats_not_loaded', stats_not_loaded), scenario('other_device', other_device)]
+      scenario('plain_inputs', plain_inputs), scenario('stats_not_loaded', stats_not_loaded), &
+      scenario('other_device', other_device)]
   end function package_scenarios
 
   subroutine wrong_dtype(stat, errmsg)

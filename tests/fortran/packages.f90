@@ -1,6 +1,6 @@
 program packages
-  !! Compiled packages give the numbers of the network they were made from: by kernels, AOTInductor's code and TorchScript, for arrays
-  !! of all kinds, from several threads.
+  !! Compiled packages give the numbers of the network they were made from: by kernels, AOTInductor's code and TorchScript, for
+  !! arrays of all kinds, from several threads.
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use :: ftorch
   use :: package_kit, only: expected, files, must, numbers, same
@@ -140,28 +140,26 @@ contains
     call model%forward(in, out)
     call model%stats(input_copies=copied)
     call must(copied == 0, 'columns are not copied')
-    call right_columns()
+    call right_columns(a, b, total, difference)
     other = transpose(a)
     call torch_tensor_from_array(in(1), other, permute_dims=[2, 1])
     total = 0
     difference = 0
     call model%forward(in, out)
-    call right_columns()
+    call right_columns(a, b, total, difference)
     call model%stats(input_copies=copied)
     call must(copied == 1, 'rows are')
     call must(torch_model_count_buffers(model) == 2 .and. torch_model_count_parameters(model) == 1, 'weights of columns')
-
-  contains
-
-    subroutine right_columns()
-      integer :: j
-      do j = 1, 3
-        call must(all(abs(total(:, j) - (a(:, j) * 2**(j - 1) + b(:, j))) <= 0), 'sum of columns')
-        call must(all(abs(difference(:, j) - (a(:, j) - b(:, j) + j - 1)) <= 0), 'difference of columns')
-      end do
-    end subroutine right_columns
-
   end subroutine columns
+
+  subroutine right_columns(a, b, total, difference)
+    real(real64), intent(in) :: a(:, :), b(:, :), total(:, :), difference(:, :)
+    integer :: j
+    do j = 1, 3
+      call must(all(abs(total(:, j) - (a(:, j) * 2**(j - 1) + b(:, j))) <= 0), 'sum of columns')
+      call must(all(abs(difference(:, j) - (a(:, j) - b(:, j) + j - 1)) <= 0), 'difference of columns')
+    end do
+  end subroutine right_columns
 
   subroutine plain()
     !! A package that PyTorch made by itself.

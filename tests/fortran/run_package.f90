@@ -1,6 +1,6 @@
 program run_package
-  !! Loads the package named by the first argument and runs it on one sample and on four, as `file [trust] [repeat]`. Prints the status,
-  !! the variants that ran and whether the numbers were right.
+  !! Loads the package named by the first argument (a second one, `trust`, admits any) and runs it on one sample and on four. Prints
+  !! the status, the variants that ran and whether the numbers were right.
   use, intrinsic :: iso_fortran_env, only: real32
   use :: ftorch
   implicit none (type, external)
@@ -32,7 +32,8 @@ contains
     y = -1
     x = reshape([(real(n, real32), n=0, 19)], [5, 4])
     call torch_model_load(model, path, trust=trust, stat=status, errmsg=message)
-    if (status == torch_success) call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=status, errmsg=message)
+    if (status == torch_success) &
+      call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=status, errmsg=message)
     if (status == torch_success) call model%stats(variant=first)
     if (status == torch_success .and. .not. trust) then
       call model%infer(x(:, 1), one, stat=status, errmsg=message)
