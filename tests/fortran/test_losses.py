@@ -177,11 +177,11 @@ class OwnLoss(torch.nn.Module):
 
 def test_loss_from_a_module(build: Build, run: Run, models: Path) -> None:
     """A loss written in Python and exported trains in Fortran as it does in Python."""
-    torch.jit.script(network()).save(str(models / "perceptron64.pt"))  # type: ignore[no-untyped-call]
+    torch.jit.script(network("adam")).save(str(models / "perceptron64.pt"))  # type: ignore[no-untyped-call]
     torch.jit.script(OwnLoss()).save(str(models / "own_loss.pt"))  # type: ignore[no-untyped-call]
     done = run(build("own_loss.f90"))
     assert done.returncode == 0, done.stderr
-    module, measure = network(), OwnLoss()
+    module, measure = network("adam"), OwnLoss()
     optimizer = torch.optim.Adam(module.parameters(), 0.01)
     x, y = data()
     expected = []
