@@ -73,5 +73,9 @@ def build(folder: Path, fflags: list[str] | None = None, ldflags: list[str] | No
     program = folder / "bench"
     source = HERE / "bench.f90"
     ours = [loops.name, "-L.", "-lbench_plain", "-Wl,-rpath,$ORIGIN", "-o", program.name]
-    make(program, [source, loops, plain, interface_library(ldflags)], [COMPILER["fortran"], "-O2", *fflags, str(source), *ours, *ldflags])
+    make(
+        program,
+        [source, loops, plain, interface_library(ldflags)],
+        [COMPILER["fortran"], "-O2", *fflags, str(source), *ours, *ldflags],
+    )
     return program

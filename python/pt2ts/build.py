@@ -36,17 +36,20 @@ def build_aoti(
 
 
 def build_kernel_variant(
-    name: str, program: ExportedProgram, weights: Sequence[tuple[str, torch.Tensor]], sizes: Mapping[str, int], isa: Isa
+    name: str,
+    program: ExportedProgram,
+    weights: Sequence[tuple[str, torch.Tensor]],
+    sizes: Mapping[str, int],
+    isa: Isa,
+    layouts: Sequence[str],
 ) -> Built | None:
     """Compile a program of fixed sizes to a kernel; None where it has something that kernels do not know."""
     builder = kernel_builder()
-    kernel = None if builder is None else builder(program, weights, sizes, isa)
+    kernel = None if builder is None else builder(program, weights, sizes, isa, layouts)
     if kernel is None:
         return None
     limits = {symbol: (size, size) for symbol, size in sizes.items()}
-    variant = Variant(
-        name, "kernel", limits, kernel.isa.to_dict(), "shared", kernel.threads, kernel.workspace, kernel.packed
-    )  # fmt: skip
+    variant = Variant(name, "kernel", limits, isa.to_dict(), "shared", kernel.threads, kernel.workspace, kernel.packed)
     return Built(variant, {kernel_member(name): kernel.library})
 
 

@@ -63,7 +63,8 @@ def candidates(
     limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
     if set(limits) == set(forms.symbols):
         progress(f"{where}: kernel")
-        kernel = build_kernel_variant(name, program, list(weights.items()), {key: low for key, (low, _) in limits.items()}, isa)
+        sizes, layouts = {key: low for key, (low, _) in limits.items()}, [spec.layout for spec in forms.inputs]
+        kernel = build_kernel_variant(name, program, list(weights.items()), sizes, isa, layouts)
         if kernel is not None:
             yield Candidate("kernel", kernel)
     all_threads = largest_loop(program) > SERIAL

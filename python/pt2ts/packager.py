@@ -192,7 +192,8 @@ def _general_variants(
 def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
     program, batch = forms.fixed(size), str(forms.batch)
     if list(forms.symbols) == [batch]:
-        kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa)
+        layouts = [spec.layout for spec in forms.inputs]
+        kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa, layouts)
         if kernel is not None:
             return kernel
     threads = options.threads or (1 if largest_loop(program) <= SERIAL else 0)

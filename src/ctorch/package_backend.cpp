@@ -129,8 +129,8 @@ class PackageBackend final : public Backend {
   void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
     if (device == device_ && !dtype) return;
     fail(CTORCH_ERROR_MODEL, "'", info_->path, "' is compiled for ", device_.str(),
-         " and the dtypes of its contract, which cannot be changed afterwards; export it again with pt2ts export --dtype or "
-         "--device");
+         " and the dtypes of its contract, which cannot be changed afterwards; export it again with pt2ts export --dtype, or "
+         "as TorchScript for another device");
   }
 
   void save(const Writer& write, const Extras& extras) const override {
@@ -286,7 +286,7 @@ std::unique_ptr<Backend> load_package(Archive archive, c10::Device device, bool 
   if (requires_grad || is_training) only_inference(path);
   if (!device.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", path, "' is compiled for the cpu, argument 'device_type' asks for ", device.str(),
-         "; export it with pt2ts export --device, or as TorchScript");
+         "; export it as TorchScript");
   // Without a contract the code has to check its inputs itself. It looks at this variable at its first call.
   if (package.info().contract.empty()) ::setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/0);
   extras = {package.info().contract, package.text_of(package_golden_member)};

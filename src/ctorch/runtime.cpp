@@ -43,9 +43,7 @@ int32_t ctorch_live_handles(int32_t kind, int64_t* count) {
   return guard([&] {
     require(count, "count");
     switch (kind) {
-      case CTORCH_HANDLE_ANY:
-        *count = tensors().live() + models().live() + optims().live() + trainers().live();
-        break;
+      case CTORCH_HANDLE_ANY: *count = tensors().live() + models().live() + optims().live() + trainers().live(); break;
       case CTORCH_HANDLE_TENSOR: *count = tensors().live(); break;
       case CTORCH_HANDLE_MODEL: *count = models().live(); break;
       case CTORCH_HANDLE_OPTIM: *count = optims().live(); break;

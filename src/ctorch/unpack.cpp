@@ -55,8 +55,8 @@ std::shared_ptr<const Unpacked> Unpacked::of(const Package& package) {
     made->into_folder(package);
   std::erase_if(known, [](const auto& item) { return item.second.expired(); });
   known[key] = made;
-  // The system takes a library for loaded when it knows its name, and the name of a file in memory is a number that would be given
-  // out again. So it stays, like most of the libraries themselves.
+  // The system takes a library for loaded when it knows its name, and the name of a file in memory is a number that would be
+  // given out again. So it stays, like most of the libraries themselves.
   static std::vector<std::shared_ptr<const Unpacked>> kept;
   if (place == "memory") kept.push_back(made);
   return made;

@@ -32,8 +32,9 @@ contains
     y = -1
     x = reshape([(real(n, real32), n=0, 19)], [5, 4])
     call torch_model_load(model, path, trust=trust, stat=status, errmsg=message)
-    if (status == torch_success) &
+    if (status == torch_success) then
       call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=status, errmsg=message)
+    end if
     if (status == torch_success) call model%stats(variant=first)
     if (status == torch_success .and. .not. trust) then
       call model%infer(x(:, 1), one, stat=status, errmsg=message)

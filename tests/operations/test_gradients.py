@@ -51,7 +51,10 @@ def runner(fc: str, build_fortran: BuildFortran) -> Iterator[Runner]:
 
 
 #: Arguments without gradients, by operation; what copy overwrites has no history.
-CONSTANT = {"copy": {"a"}, **{f"loss_{name}": {"weight", "pos_weight"} for name in ("bce", "bce_with_logits", "cross_entropy", "nll")}}
+CONSTANT = {
+    "copy": {"a"},
+    **{f"loss_{name}": {"weight", "pos_weight"} for name in ("bce", "bce_with_logits", "cross_entropy", "nll")},
+}
 
 
 def leaves(op: operations.Operation, values: list[Any]) -> list[torch.Tensor]:

@@ -59,13 +59,13 @@ def write(path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> dict[s
 
     def builder(*arguments: Any) -> SimpleNamespace:
         seen.append(arguments)
-        return SimpleNamespace(library=content, workspace=4, packed=16, isa=ISA, threads=1)
+        return SimpleNamespace(library=content, workspace=4, packed=16, threads=1)
 
     monkeypatch.setattr(build, "kernel_builder", lambda: builder)
     program: Any = object()
-    built = build.build_kernel_variant("b4", program, list(weights.items()), {"batch": 4}, ISA)
+    built = build.build_kernel_variant("b4", program, list(weights.items()), {"batch": 4}, ISA, ["fortran"])
     assert built is not None
-    assert seen == [(program, list(weights.items()), {"batch": 4}, ISA)]
+    assert seen == [(program, list(weights.items()), {"batch": 4}, ISA, ["fortran"])]
     blob, table = pack_weights(list(weights.items()), frozenset(weights))
     x = TensorSpec("x", "float32", ("batch", 3), layout="fortran")
     symbols = {"batch": Symbol()}
@@ -103,4 +103,4 @@ def test_where_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     program: Any = object()
     for builder in (None, lambda *_: None):
         monkeypatch.setattr(build, "kernel_builder", lambda builder=builder: builder)
-        assert build.build_kernel_variant("b1", program, [], {}, ISA) is None
+        assert build.build_kernel_variant("b1", program, [], {}, ISA, []) is None
