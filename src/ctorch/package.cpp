@@ -177,8 +177,11 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
         damaged("it has two variants '" + info_->variants.back().name + "'");
     }
     // A training package holds its network, too.
-    if (wanted == PackageKind::inference && kind == "training")
+    if (wanted == PackageKind::inference && kind == "training") {
       std::erase_if(info_->variants, [](const Variant& variant) { return variant.name != "model"; });
+      if (info_->variants.empty())
+        fail(CTORCH_ERROR_FILE, "'", info_->path, "' is a compiled training step, not a model; load it into a torch_trainer");
+    }
     if (info_->variants.empty()) damaged("it has no variants");
   } catch (const nlohmann::json::exception& error) {
     damaged(error.what());
