@@ -100,6 +100,12 @@ bool Package::recognizes(const Archive& archive) {
 
 Package::Package(Archive archive, PackageKind wanted, bool trust) : archive_(std::move(archive)) {
   info_->path = archive_.path();
+  // A TorchScript file, say, is not damaged because it is no package.
+  const bool compiled = std::any_of(archive_.members().begin(), archive_.members().end(), [](const Archive::Member& member) {
+    return member.name.starts_with(package_compiled_folder);
+  });
+  if (wanted == PackageKind::training && !compiled)
+    fail(CTORCH_ERROR_FILE, "'", info_->path, "' is no training package; make one with pt2ts export-training");
   std::vector<DigestPart> parts;
   for (const auto& member : archive_.members()) {
     if (!member.stored) archive_.corrupt("its member '" + member.full_name + "' is compressed, which no package is");

@@ -140,7 +140,7 @@ MISTAKES = {
     "rate": (ARGUMENT, "argument 'learning_rate': expected a number, 0 or more, got -1"),
     "name": (ARGUMENT, "the trainer has no tensor 'nothing'; it has: net.0.weight net.0.bias"),
     "values": (ARGUMENT, "'net.0.weight': expected float32 [16, 1], got float32 [32, 1]"),
-    "weights": (ARGUMENT, "the trainer does not fit the model: of another dtype or shape: net.0.bias (float32 [4]"),
+    "weights": (ARGUMENT, "the trainer does not fit the model: of another dtype or shape: net.0.weight (float32 [4, 1]"),
 }
 
 
