@@ -109,13 +109,11 @@ def write_case(name: str, block_us: float, folder: Path) -> Path:
     """Write network, package and data, and what the Fortran program has to know."""
     widths, batch = CASES[name]
     module, (x, y) = network(name), data(name)
-    declared = {"inputs": [f"x[batch,{widths[0]}] float32"]}
-    pt2ts.export(module, x, folder / f"{name}.pt", **declared)
+    inputs = [f"x[batch,{widths[0]}] float32"]
+    pt2ts.export(module, x, folder / f"{name}.pt", inputs=inputs)
     package = folder / f"{name}.pt2"
     if not package.exists():  # compiling takes a minute
-        pt2ts.export_training(
-            module, "mse", "adam", x, y, package, inputs=declared["inputs"], learning_rate=1e-3, threads=1, isa="native"
-        )
+        pt2ts.export_training(module, "mse", "adam", x, y, package, inputs=inputs, learning_rate=1e-3, threads=1, isa="native")
     np.concatenate([x.numpy().ravel(), y.numpy().ravel()]).tofile(folder / f"{name}.data")
     path = folder / f"{name}.nml"
     path.write_text(
