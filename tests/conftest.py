@@ -14,6 +14,8 @@ from ftorch import find_compiler
 
 from .support import BUILD, BuildFortran, both_compilers, printed_flags, run
 
+# As many processes run as there are cores; more threads in each would only wait for each other, which costs three times as much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tools of the environment that runs the tests come first, as under make, even if it was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
