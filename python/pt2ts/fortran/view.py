@@ -110,6 +110,12 @@ class Port:
         first = ["; ".join(facts)] if facts else []
         return [text for text in (*first, self.elements.remark, clean(spec.description)) if text]
 
+    @property
+    def label(self) -> str:
+        """The contract's name in a Fortran string, which has no other characters than those of the standard."""
+        name = clean(self.spec.name)
+        return name.replace("'", "''") if name.isascii() else self.name
+
     def batch_extents(self) -> str:
         """Return the extents of a sample as a batch of one: the array's own, and 1 where the batch is."""
         own = [f"size({self.name}, {number})" for number in range(1, self.rank)]
@@ -150,12 +156,6 @@ class Guard:
         mask = f", mask=abs({self.port.name}) <= huge({self.port.name})" if self.port.elements.category == "real" else ""
         return f"real({function}({self.value}{mask}), real64)"
 
-    @property
-    def label(self) -> str:
-        """The input's name as a Fortran string, which has no other characters than those of the standard."""
-        name = clean(self.port.spec.name)
-        return name.replace("'", "''") if name.isascii() else self.port.name
-
 
 @dataclass(frozen=True)
 class ModuleView:
@@ -192,15 +192,19 @@ class ModuleView:
         """Names of all arguments."""
         return ", ".join(port.name for port in self.ports)
 
-    def kinds(self) -> list[str]:
-        """Return the kinds that the module names, from ``iso_fortran_env``."""
+    def kinds(self, guards: bool = True) -> list[str]:
+        """Return the kinds that are named, from ``iso_fortran_env``; ``guards`` says whether the guards are there too."""
         named = {port.elements.kind for port in self.ports} - {"c_bool"}
-        return sorted(named | {"real64"} | ({"int64"} if self.guards else set()))
+        named |= {"real64"} if guards or self.golden else set()
+        return sorted(named | ({"int64"} if guards and self.guards else set()))
+
+    def c_kinds(self) -> list[str]:
+        """Return the kinds that are named, from ``iso_c_binding``."""
+        return ["c_bool"] if any(port.elements.kind == "c_bool" for port in self.ports) else []
 
     def iso_c(self) -> list[str]:
         """Return what the module takes from ``iso_c_binding``."""
-        logical = any(port.elements.kind == "c_bool" for port in self.ports)
-        return ["c_bool"] * logical + ["c_f_pointer", "c_loc"] * (self.batch is not None)
+        return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if self.batch else [])]
 
     def sizes(self) -> list[str]:
         """Return one sentence for each symbolic size."""
@@ -287,7 +291,7 @@ def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
             continue
         low, high = port.spec.range
         if kind.category == "real":
-            value, bounds = port.name, (_real(low, kind.kind), _real(high, kind.kind))
+            value, bounds = port.name, (real_literal(low, kind.kind), real_literal(high, kind.kind))
         else:
             byte = f"iand(int({port.name}, int64), 255_int64)"
             value = byte if kind.storage else f"int({port.name}, int64)"
@@ -296,7 +300,7 @@ def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
     return tuple(found)
 
 
-def _real(value: float, kind: str) -> str:
+def real_literal(value: float, kind: str) -> str:
     """Return a literal that the kind can hold: compilers refuse others."""
     kept = np.float32(value) if kind == "real32" else np.float64(value)
     if not np.isfinite(kept):

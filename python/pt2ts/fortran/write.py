@@ -52,7 +52,7 @@ def write_fortran(
     if program:
         from .program import render_program
 
-        texts |= {target.with_name(file): text for file, text in render_program(view, target.name, Path(path)).items()}
+        texts |= {target.with_name(file): text for file, text in render_program(view, target.name).items()}
     if not force:
         for file in texts:
             _refuse_foreign(file)
