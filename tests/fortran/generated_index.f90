@@ -3,7 +3,7 @@ program generated_index
   !!
   !! The networks return 100 row + column, counted from 0 as PyTorch does, plus their input.
   use, intrinsic :: iso_fortran_env, only: real32, real64
-  use :: torch_order, only: torch_init => init, torch_run => run, torch_finalize => finalize
+  use :: reversed_order, only: reversed_init => init, reversed_run => run, reversed_finalize => finalize
   use :: fortran_order, only: fortran_init => init, fortran_run => run, fortran_finalize => finalize
   use ftorch, only: torch_live_handles
   implicit none (type, external)
@@ -22,8 +22,8 @@ contains
     real(real32), target :: field(columns, rows, 2), marked(columns, rows, 2)
     integer :: i, j, k
     field = reshape([(0.001 * i, i=1, size(field))], shape(field))
-    call torch_init('torch_order.pt')
-    call torch_run(field, marked)
+    call reversed_init('reversed_order.pt')
+    call reversed_run(field, marked)
     do k = 1, 2
       do j = 1, rows
         do i = 1, columns
@@ -32,9 +32,9 @@ contains
       end do
     end do
     marked = 0
-    call torch_run(field(:, :, 2), marked(:, :, 2))
+    call reversed_run(field(:, :, 2), marked(:, :, 2))
     if (abs(marked(4, 2, 2) - (100 + 3 + field(4, 2, 2))) > 1e-4) error stop 'torch order, one sample'
-    call torch_finalize()
+    call reversed_finalize()
   end subroutine reversed
 
   subroutine same()
@@ -65,11 +65,11 @@ contains
     real(real32), target :: field(2 * columns, rows, 2), marked(2 * columns, rows, 2)
     field = 0
     marked = -1
-    call torch_init('torch_order.pt')
-    call torch_run(field(1::2, :, :), marked(2::2, :, :))
+    call reversed_init('reversed_order.pt')
+    call reversed_run(field(1::2, :, :), marked(2::2, :, :))
     if (any(abs(marked(1::2, :, :) + 1) > 0)) error stop 'a section wrote between its elements'
     if (abs(marked(8, 3, 1) - 203) > 1e-4) error stop 'a section has its values elsewhere'
-    call torch_finalize()
+    call reversed_finalize()
   end subroutine sections
 
 end program generated_index
