@@ -195,7 +195,9 @@ CASES: dict[str, Case] = {
     ),
     "image": Case(Image, ["image[batch,6,5,3] uint8 0..200"], ["negative", "mean"], _image, {"guard": True}, tolerance=1e-5),
     "logic": Case(Logic, ["a[batch,3] bool", "b[batch,3] bool"], ["either", "both"], _logic, tolerance=0),
-    "half": Case(Double, ["x[batch,5] float16 K -1..1"], ["y"], _real((4, 5), dtype=torch.float16), {"guard": True}, tolerance=1e-2),
+    "half": Case(
+        Double, ["x[batch,5] float16 K -1..1"], ["y"], _real((4, 5), dtype=torch.float16), {"guard": True}, tolerance=1e-2
+    ),
     "brain": Case(Double, ["x[batch,5] bfloat16"], ["y"], _real((4, 5), dtype=torch.bfloat16), tolerance=1e-1),
     "brain_real32": Case(
         Double, ["x[batch,5] bfloat16 K -1..1"], ["y"], _real((4, 5), dtype=torch.bfloat16), {"kind": "real32", "guard": True},

@@ -15,6 +15,7 @@ import pt2ts
 from pt2ts.fortran.kinds import check_kind
 from pt2ts.fortran.render import render_module
 from pt2ts.fortran.view import ModuleView, module_view
+from pt2ts.fortran.write import write_fortran
 
 from ..support import BuildFortran
 from . import generated_driver, model_files, package_files
@@ -119,9 +120,7 @@ def results(
         sources.append(folder / f"{case.view.name}.f90")
         sources[-1].write_text(render_module(case.view))
     sources.append(folder / "driver.f90")
-    sources[-1].write_text(
-        generated_driver.driver({name: (case.view, case.inputs, case.outputs) for name, case in made.items()})
-    )
+    sources[-1].write_text(generated_driver.driver({name: (case.view, case.inputs, case.outputs) for name, case in made.items()}))
     with FileLock(folder / "lock"):
         program = build_fortran(*sources, compiler=fc, flags=strict(fc))
     place = tmp_path_factory.mktemp("values")
@@ -228,3 +227,20 @@ def test_guard(manners: Callable[..., Done]) -> None:
     # Compilers write as many zeros as they like.
     extremes = [[float(number) for number in report.partition(", from ")[2].split(" to ")] for report in reports]
     assert extremes == [[200, 400.5], [13, 13]]
+
+
+@pytest.mark.parametrize("name", ["dense", "integers", "half", "complex_double", "fields"])
+def test_program(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder: Path, tmp_path: Path, name: str) -> None:
+    """It runs the golden sample, where that is small enough to be written out, and prints its first results."""
+    view = made[name].view
+    write_fortran(folder / view.file, tmp_path / f"{view.name}.f90", kind=view.kind, program=True)
+    program = build_fortran(tmp_path / f"{view.name}.f90", tmp_path / "main.f90", compiler=fc, flags=strict(fc))
+    done = subprocess.run([program, folder / view.file], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("self test, largest difference:")
+    assert [line.partition(":")[0] for line in lines] == [port.spec.name for port in view.outputs]
+    if name == "dense":
+        assert view.golden
+        numbers = [float(word) for word in lines[0].partition(":")[2].split()]
+        agree(torch.tensor(numbers), view.golden.outputs[0][0, :4], 1e-6)

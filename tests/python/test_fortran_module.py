@@ -1,4 +1,4 @@
-"""The source that `pt2ts fortran` writes: names, types, layout, long lines, and what is refused. What it computes: tests/fortran."""
+"""The source that `pt2ts fortran` writes: names, types, layout, long lines, refusals. What it computes: tests/fortran."""
 
 from __future__ import annotations
 

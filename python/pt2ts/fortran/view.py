@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -305,13 +306,14 @@ def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
 def real_literal(value: float, kind: str) -> str:
     """Return a literal that the kind can hold: compilers refuse others."""
     with np.errstate(over="ignore", under="ignore"):
-        kept = np.float32(value) if kind == "real32" else np.float64(value)
+        kept: np.floating[Any] = np.float32(value) if kind == "real32" else np.float64(value)
+    size = abs(float(kept))
     if not np.isfinite(kept):
         return f"{'-' if value < 0 else ''}huge(1.0_{kind})"
     # Compilers warn about denormal numbers.
-    if abs(kept) < np.finfo(kept.dtype).tiny:
+    if size < np.finfo(kept.dtype).tiny:
         return f"0.0_{kind}"
-    plain = _PLAIN[0] <= abs(kept) < _PLAIN[1]
+    plain = _PLAIN[0] <= size < _PLAIN[1]
     return f"{(np.format_float_positional if plain else np.format_float_scientific)(kept, trim='0')}_{kind}"
 
 
