@@ -229,7 +229,9 @@ def test_guard(manners: Callable[..., Done]) -> None:
     assert extremes == [[200, 400.5], [13, 13]]
 
 
-@pytest.mark.parametrize("name", ["dense", "integers", "half", "complex_double", "fields"])
+@pytest.mark.parametrize(
+    "name", ["dense", "integers", "fields", *(pytest.param(name, marks=pytest.mark.long) for name in ("half", "complex_double"))]
+)
 def test_program(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder: Path, tmp_path: Path, name: str) -> None:
     """It runs the golden sample, where that is small enough to be written out, and prints its first results."""
     view = made[name].view
