@@ -23,15 +23,13 @@ from torch import Tensor, nn
 
 import pt2ts
 from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Contestant, Estimate, estimate, shuffled
+from bench_measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
 from bench_networks import perceptron
-from bench_report import number, surroundings, table
-from run import stay_on_one_core
+from bench_report import number, record, surroundings, table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = ROOT / "docs" / "compiled-training.md"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 #: How many times as fast as a contestant a compiled step has to be, in the case of the 1-16-1 network.
 BARS = {"library": 4.0, "eager": 8.0}
@@ -232,8 +230,7 @@ def main() -> int:
     listed = [asdict(case) | {"speedup": {name: asdict(case.speedup(name)) for name in BARS}, "met": case.met} for case in cases]
     (folder / "results" / "compiled_training.json").write_text(json.dumps(listed, indent=1))
     if options.record:
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
+        record(text, PAGE, "results")
     return 0 if all(case.met for case in cases) else 3
 
 
