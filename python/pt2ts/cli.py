@@ -7,7 +7,6 @@ Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 t
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import show, training_command
+from . import show, training_command, verify_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 
@@ -190,33 +189,12 @@ def inspect(
 
     report = inspector.inspect(file)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=1, ensure_ascii=False))
+        show.as_json(report.to_dict())
         return
     show.facts(report.facts())
     if report.spec is not None:
         print()
         _tables(report)
-
-
-@app.command(short_help="Replay the golden sample through Fortran.")
-def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file with a golden sample.")],
-    tolerance: Annotated[
-        float | None, typer.Option(min=0.0, help="Largest absolute difference allowed; by dtype otherwise.")
-    ] = None,
-) -> None:
-    """Replay the golden sample through the Fortran interface; exit 1 when a result differs."""
-    from . import verifier
-
-    found = verifier.verify(file, tolerance)
-    rows = [
-        (item.name, item.dtype, str(list(item.shape)), f"{item.difference:.3g}", f"{item.tolerance:.3g}", item.verdict)
-        for item in found
-    ]
-    show.table(("output", "dtype", "shape", "largest difference", "allowed", ""), rows)
-    if not all(item.passed for item in found):
-        raise Pt2tsError(f"{file} does not reproduce its golden sample", "the weights or the library changed: export it again")
-    show.success(f"{file}: the Fortran interface reproduces the golden sample")
 
 
 @app.command(short_help="Measure what runs a package fastest here, and keep it.")
@@ -235,6 +213,7 @@ def tune(
     show.success(f"wrote {file}: the fastest of each size, checked")
 
 
+app.command("verify", short_help="Try a model file through Fortran, in every way its contract admits.")(verify_command.verify)
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 
 
