@@ -1,4 +1,5 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``.
+"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``bench``, ``diff``,
+``convert``, ``doctor``, ``tune``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import show, training_command, verify_command
+from . import bench_command, convert_command, diff_command, doctor_command, show, training_command, verify_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 
@@ -132,12 +133,10 @@ def export(
     """Write a module as a checked model file with its contract and a golden sample."""
     from . import exporter, inspector
     from .declare import parse_symbol
-    from .load import load_examples, load_module, load_weights, parse_arguments
+    from .load import load_complete, load_examples
     from .options import choose_files, parse_batch
 
-    module = load_module(source, parse_arguments(arg or []), trust_pickle=trust_pickle)
-    if weights is not None:
-        load_weights(module, weights)
+    module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
     if example is None and not input_:
         hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
         raise DeclarationError("nothing says what the inputs are", hint)
@@ -214,6 +213,10 @@ def tune(
 
 
 app.command("verify", short_help="Try a model file through Fortran, in every way its contract admits.")(verify_command.verify)
+app.command("bench", short_help="Measure what a call costs, over batch sizes.")(bench_command.bench)
+app.command("diff", short_help="Compare two model files.")(diff_command.diff)
+app.command("convert", short_help="Turn TorchScript files into compiled packages.")(convert_command.convert)
+app.command("doctor", short_help="Say what is wrong with this machine, and how to mend it.")(doctor_command.doctor)
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 
 

@@ -36,15 +36,11 @@ def verify(
     are compared with those of the module (--against), or of what lies in the file.
     """
     from . import examination
-    from .load import load_module, load_weights, parse_arguments
+    from .load import load_complete
 
     if against is None and (arg or weights or trust_pickle):
         raise VerifyError("--arg, --weights and --trust-pickle are for the module of --against", "name it, or leave them out")
-    module = None
-    if against is not None:
-        module = load_module(against, parse_arguments(arg or []), trust_pickle=trust_pickle)
-        if weights is not None:
-            load_weights(module, weights)
+    module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
     found = examination.examine(file, module, tolerance=tolerance, skip=skip or ())
     faults = {item.fault: item for item in found if item.fault}
     if as_json:
