@@ -139,7 +139,9 @@ def bench(
     """
     spec = read_spec(path)
     if spec.kind == "training":
-        raise VerifyError(f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/train_run.py measures steps")
+        raise VerifyError(
+            f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/train_run.py measures steps"
+        )
     cases = Cases(spec, read_golden(path))
     sizes: Sequence[int | None] = [None]
     if cases.batch is not None:
@@ -197,7 +199,9 @@ def _require_agreement(spec: Spec, eager: Reference, inputs: Tensors, have: Tens
         want = eager.run(inputs)
     except Exception as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise VerifyError(f"the module fails on inputs of the contract: {why}", "is it the one that the file was made from?") from error
+        raise VerifyError(
+            f"the module fails on inputs of the contract: {why}", "is it the one that the file was made from?"
+        ) from error
     same = len(want) == len(have) and all(a.shape == b.shape for a, b in zip(want, have, strict=True))
     for item, a, b in zip(spec.outputs, want, have, strict=False):
         gap, limit = worst(a, b, spec.precision) if same else (float("inf"), 0.0)

@@ -1,5 +1,4 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``bench``, ``diff``,
-``convert``, ``doctor``, ``tune``.
+"""The command line: ``pt2ts export``, ``export-training``, ``convert``, ``inspect``, ``verify``, ``diff``, ``bench``, ``tune``, ``doctor``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 

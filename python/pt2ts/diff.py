@@ -169,7 +169,9 @@ def _run(path: Path, given: list[Tensors], outputs: int) -> list[Tensors]:
         return [model.forward(inputs, outputs) for inputs in given]
 
 
-def _output(name: str, pairs: list[tuple[torch.Tensor, torch.Tensor]], precision: str | None, tolerance: float | None) -> Difference:
+def _output(
+    name: str, pairs: list[tuple[torch.Tensor, torch.Tensor]], precision: str | None, tolerance: float | None
+) -> Difference:
     found = []
     for a, b in pairs:
         if a.shape != b.shape or a.dtype != b.dtype:

@@ -139,6 +139,11 @@ def threads() -> int:
     return count.value
 
 
+def version() -> str:
+    """Return the version of the library."""
+    return _text(_library().ctorch_runtime_version)
+
+
 def _library() -> ctypes.CDLL:
     from ftorch.layout import Installation
 

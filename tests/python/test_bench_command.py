@@ -51,7 +51,10 @@ def test_json(path: Path) -> None:
     data = json.loads(done.out)
     assert data["model"] == "model"
     # 1024 lies outside the bounds, and there is no module to compare with.
-    assert [(row["batch"], row["contestant"], row["speedup"]) for row in data["rows"]] == [(1, "library", None), (32, "library", None)]
+    assert [(row["batch"], row["contestant"], row["speedup"]) for row in data["rows"]] == [
+        (1, "library", None),
+        (32, "library", None),
+    ]
     for row in data["rows"]:
         assert 0 < row["low"] <= row["seconds"] <= row["high"]
         assert row["per_sample"] == row["seconds"] / row["batch"]
