@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``convert``, ``inspect``, ``verify``, ``diff``, ``bench``, ``tune``, ``doctor``.
+"""The command line: ``pt2ts export``, ``export-training``, ``convert``, ``inspect``, ``verify``, ``diff``, ``bench`` and so on.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def diff(first: StrPath, second: StrPath, tolerance: float | None = None) -> lis
     Returns
     -------
     list of Difference
-        What differs, and the numbers that were compared. The files are the same, within the tolerance, when none of them ``matters``.
+        What differs, and the numbers that were compared. The files are the same, within the tolerance, when none ``matters``.
     """
     one, two = read_spec(first), read_spec(second)
     for path, spec in ((first, one), (second, two)):
@@ -155,8 +155,9 @@ def _numbers(first: Path, second: Path, one: Spec, two: Spec, tolerance: float |
         yield Difference("numbers", "not compared: the inputs or outputs are of other kinds")
         return
     cases = Cases(one, read_golden(first) or read_golden(second))
-    sizes = [size for size in cases.admitted(_BATCHES) if cases.batch is None or two.symbols[cases.batch].admits(size)]
-    given = [cases.random(size) for size in sizes or [None]]
+    admitted = [size for size in cases.admitted(_BATCHES) if two.symbols[str(cases.batch)].admits(size)]
+    sizes: Sequence[int | None] = admitted or [None]
+    given = [cases.random(size) for size in sizes]
     results = [_run(path, given, len(one.outputs)) for path in (first, second)]
     coarse = one.precision or two.precision
     for number, item in enumerate(one.outputs):

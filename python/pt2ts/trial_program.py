@@ -1,4 +1,4 @@
-"""A short Fortran program, compiled and run with each compiler: does the whole chain work?"""
+"""A short Fortran program, compiled and run with each compiler, shows whether the whole chain works."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _remedy(done: subprocess.CompletedProcess[str], program: Path) -> str:
         missing = [
             line.split()[0] for line in _run(["ldd", str(program)], str(program.parent)).stdout.splitlines() if "not found" in line
         ]
-        return f"the linker's paths do not lead to {', '.join(missing) or 'a library'}: is the file system of the installation mounted?"
+        return f"no path of the program leads to {', '.join(missing) or 'a library'}: is the installation's file system mounted?"
     if "version `" in said or "symbol lookup error" in said or "undefined symbol" in said:
         return "another library of the same name is found first: look at LD_LIBRARY_PATH and LD_PRELOAD"
     return "python -m ftorch --info shows whether PyTorch and the library fit"

@@ -44,7 +44,8 @@ def test_a_healthy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"{compiler}: compiled, linked and run" in tried
 
 
-def test_a_problem_is_exit_code_1(monkeypatch: pytest.MonkeyPatch, nobody: None) -> None:
+@pytest.mark.usefixtures("nobody")
+def test_a_problem_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FC", "no-such-fortran")
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     done = pt2ts_command("doctor")
@@ -108,7 +109,7 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("says", "remedy"),
     [
-        ("libftorch.so: cannot open shared object file", "the linker's paths do not lead to"),
+        ("libftorch.so: cannot open shared object file", "no path of the program leads to"),
         ("doctor: symbol lookup error: undefined symbol: f", "another library of the same name is found first"),
         ("killed", "python -m ftorch --info"),
     ],
