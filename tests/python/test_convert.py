@@ -49,7 +49,7 @@ def test_a_batch_of_files(path: Path, tmp_path: Path) -> None:
     names = ("changed.pt", "missing.pt", "a.pt", "text.pt", "plain.pt")
     done = convert(*(tmp_path / name for name in names), "-o", out)
     assert done.code == 1
-    assert sorted(item.name for item in out.iterdir()) == ["a.pt2"]
+    assert sorted(item.name for item in out.iterdir()) == ["a.pt2"], done.err
     verdicts = {Path(line.split()[0]).name: line.split()[-1] for line in done.out.splitlines()[1:]}
     assert verdicts == {name: "verified" if name == "a.pt" else "FAILED" for name in names}
     for words in (
