@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``, ``fortran``, ``new``.
+"""The command line: ``pt2ts export``, ``export-training``, ``convert``, ``inspect``, ``verify``, ``diff``, ``bench`` and so on.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -7,7 +7,6 @@ Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 t
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import show, training_command
+from . import bench_command, convert_command, diff_command, doctor_command, show, training_command, verify_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 from .fortran import command as fortran_command
@@ -135,12 +134,10 @@ def export(
     """Write a module as a checked model file with its contract and a golden sample."""
     from . import exporter, inspector
     from .declare import parse_symbol
-    from .load import load_examples, load_module, load_weights, parse_arguments
+    from .load import load_complete, load_examples
     from .options import choose_files, parse_batch
 
-    module = load_module(source, parse_arguments(arg or []), trust_pickle=trust_pickle)
-    if weights is not None:
-        load_weights(module, weights)
+    module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
     if example is None and not input_:
         hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
         raise DeclarationError("nothing says what the inputs are", hint)
@@ -192,33 +189,12 @@ def inspect(
 
     report = inspector.inspect(file)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=1, ensure_ascii=False))
+        show.as_json(report.to_dict())
         return
     show.facts(report.facts())
     if report.spec is not None:
         print()
         _tables(report)
-
-
-@app.command(short_help="Replay the golden sample through Fortran.")
-def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file with a golden sample.")],
-    tolerance: Annotated[
-        float | None, typer.Option(min=0.0, help="Largest absolute difference allowed; by dtype otherwise.")
-    ] = None,
-) -> None:
-    """Replay the golden sample through the Fortran interface; exit 1 when a result differs."""
-    from . import verifier
-
-    found = verifier.verify(file, tolerance)
-    rows = [
-        (item.name, item.dtype, str(list(item.shape)), f"{item.difference:.3g}", f"{item.tolerance:.3g}", item.verdict)
-        for item in found
-    ]
-    show.table(("output", "dtype", "shape", "largest difference", "allowed", ""), rows)
-    if not all(item.passed for item in found):
-        raise Pt2tsError(f"{file} does not reproduce its golden sample", "the weights or the library changed: export it again")
-    show.success(f"{file}: the Fortran interface reproduces the golden sample")
 
 
 @app.command(short_help="Measure what runs a package fastest here, and keep it.")
@@ -237,6 +213,11 @@ def tune(
     show.success(f"wrote {file}: the fastest of each size, checked")
 
 
+app.command("verify", short_help="Try a model file through Fortran, in every way its contract admits.")(verify_command.verify)
+app.command("bench", short_help="Measure what a call costs, over batch sizes.")(bench_command.bench)
+app.command("diff", short_help="Compare two model files.")(diff_command.diff)
+app.command("convert", short_help="Turn TorchScript files into compiled packages.")(convert_command.convert)
+app.command("doctor", short_help="Say what is wrong with this machine, and how to mend it.")(doctor_command.doctor)
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 app.command("fortran", short_help="Write a Fortran module for a model file.")(fortran_command.fortran)
 app.command("new", short_help="Make a small project to start from.")(new_command.new)

@@ -95,7 +95,7 @@ def make(declarations: Sequence[Declaration], symbols: Mapping[str, Symbol]) -> 
                 "such as 'column[batch,124] float32'",
             )
         sizes = [_made_size(symbols.get(size, Symbol())) if isinstance(size, str) else size for size in item.shape]
-        made.append(_random(sizes, DTYPES[item.dtype], item, source))
+        made.append(random_values(sizes, DTYPES[item.dtype], item, source))
     return made
 
 
@@ -108,7 +108,8 @@ def _made_size(symbol: Symbol) -> int:
     return max(symbol.min, min(_MADE_BATCH, symbol.max or _MADE_BATCH))
 
 
-def _random(sizes: Sequence[int], dtype: torch.dtype, item: Declaration, source: torch.Generator) -> torch.Tensor:
+def random_values(sizes: Sequence[int], dtype: torch.dtype, item: Declaration, source: torch.Generator) -> torch.Tensor:
+    """Return random values: within the declared range, or the usual ones of the dtype."""
     if item.range is None and (dtype.is_floating_point or dtype.is_complex):
         return torch.randn(sizes, generator=source, dtype=torch.float64).to(dtype)
     low, high = item.range or (0.0, 1.0)

@@ -62,6 +62,16 @@ def load_object(name: str, attribute: str) -> Any:
     return found
 
 
+def load_complete(
+    source: str, arguments: Sequence[str] | None, weights: str | None, *, trust_pickle: bool = False
+) -> torch.nn.Module:
+    """Return the module that options of a command name: source, ``key=value`` arguments, weights to load into it."""
+    module = load_module(source, parse_arguments(arguments or []), trust_pickle=trust_pickle)
+    if weights is not None:
+        load_weights(module, weights)
+    return module
+
+
 def _from_code(name: str, attribute: str, arguments: Mapping[str, Any]) -> Any:
     found = load_object(name, attribute)
     if not callable(found) or isinstance(found, torch.nn.Module):

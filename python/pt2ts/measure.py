@@ -14,17 +14,21 @@ _WARM_UP = 3
 
 
 def measure(calls: Sequence[Call], rounds: int) -> list[float]:
-    """Return the seconds that one call of each candidate takes.
+    """Return the seconds that one call of each candidate takes; the median leaves out the rounds that were disturbed."""
+    return [statistics.median(times) for times in samples(calls, rounds)]
 
-    The candidates take turns in every round, so that what else the machine does meets all of them; the median leaves out the rounds
-    that were disturbed.
+
+def samples(calls: Sequence[Call], rounds: int) -> list[list[float]]:
+    """Return for each candidate the seconds of one call, round by round.
+
+    The candidates take turns in every round, so that what else the machine does meets all of them.
     """
     repeats = [_repeats(call) for call in calls]
     taken: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for call, count, times in zip(calls, repeats, taken, strict=True):
             times.append(_time(call, count))
-    return [statistics.median(times) for times in taken]
+    return taken
 
 
 def _repeats(call: Call) -> int:

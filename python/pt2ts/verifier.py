@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,9 @@ from .bridge import FortranModel
 from .check import difference, worst
 from .dtypes import name_of
 from .errors import VerifyError
+from .golden import Golden
 from .remarks import not_finite
+from .spec import Spec
 
 #: Another machine may add in another order; so the tolerance is this much wider than for the check at export.
 SLACK = 10.0
@@ -81,6 +84,11 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
         raise VerifyError(f"{path} has no golden sample", "export it again with golden=True (the default)")
     with FortranModel(path) as model:
         results = model.forward(golden.inputs, len(golden.outputs))
+    return golden_findings(spec, golden, results, tolerance)
+
+
+def golden_findings(spec: Spec, golden: Golden, results: Sequence[torch.Tensor], tolerance: float | None) -> list[Finding]:
+    """Compare results with those of the golden sample; see `verify`."""
     found = []
     for item, want, have in zip(spec.outputs, golden.outputs, results, strict=True):
         _same_kind(item.name, want, have)

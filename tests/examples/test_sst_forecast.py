@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 import pytest
 import sst_data
+
 from tests.support import both_compilers
 
 Done = subprocess.CompletedProcess[str]

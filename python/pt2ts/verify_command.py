@@ -1,0 +1,57 @@
+"""The command ``pt2ts verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import show
+from .errors import VerifyError
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file with a contract.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="What it was made from: package.module:factory, or a saved module.")
+    ] = None,
+    arg: Annotated[
+        list[str] | None, typer.Option("--arg", metavar="KEY=VALUE", help="Argument of the factory; repeat for more.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(metavar="FILE", help="state_dict to load into that module.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Largest absolute difference allowed; by dtype otherwise.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHECK", help="Leave out golden, random, repeat, batch, nan, edges, layout or mode; repeat for more."),
+    ] = None,
+    trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Try a model file through the Fortran interface in every way its contract admits; exit 1 when a fault is found.
+
+    Its golden sample, random inputs and the edges of what may come, batches of several sizes, both memory orders. The numbers
+    are compared with those of the module (--against), or of what lies in the file.
+    """
+    from . import examination
+    from .load import load_complete
+
+    if against is None and (arg or weights or trust_pickle):
+        raise VerifyError("--arg, --weights and --trust-pickle are for the module of --against", "name it, or leave them out")
+    module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
+    found = examination.examine(file, module, tolerance=tolerance, skip=skip or ())
+    faults = {item.fault: item for item in found if item.fault}
+    if as_json:
+        show.as_json({"file": str(file), "passed": not faults, "checks": [item.to_dict() for item in found]})
+    else:
+        show.table(examination.COLUMNS, [item.row() for item in found])
+    for item in faults.values():
+        show.failure(VerifyError(item.fault, item.hint))
+    if faults:
+        raise typer.Exit(1)
+    if not as_json:
+        golden = any(item.check == "golden" and item.difference is not None for item in found)
+        done = "reproduces the golden sample and " if golden else ""
+        show.success(f"{file}: the Fortran interface {done}stands every check")

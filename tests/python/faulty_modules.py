@@ -1,0 +1,128 @@
+"""Modules with the faults that ``pt2ts verify`` is there to find, and the right ones beside them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Layers(nn.Module):
+    """A network whose last channels can be told apart; the right one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.one = nn.Linear(4, 8)
+        self.two = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.two(torch.tanh(self.one(x)))
+        return y
+
+
+class OutputOrder(Layers):
+    """Its outputs in another order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:, [1, 2, 0]]
+
+
+class InputOrder(Layers):
+    """Takes its input channels in another order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, [3, 1, 2, 0]])
+
+
+class Misread(Layers):
+    """Reads the memory of its input in column-major order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.t().reshape(x.shape))
+
+
+class Pairs(nn.Module):
+    """Two outputs, two inputs of one shape."""
+
+    def forward(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        return u + 2 * v, u * v
+
+
+class PairsReversed(nn.Module):
+    """The outputs of `Pairs` the other way round."""
+
+    def forward(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        return u * v, u + 2 * v
+
+
+class PairsExchanged(nn.Module):
+    """`Pairs` with its arguments exchanged."""
+
+    def forward(self, v: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        return u + 2 * v, u * v
+
+
+class Square(nn.Module):
+    """A field whose two dimensions have one size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.cumsum(1)
+
+
+class SquareTurned(nn.Module):
+    """Takes the dimensions the other way round."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2).cumsum(1)
+
+
+class Dropout(nn.Module):
+    """Nothing but dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.drop(x)
+        return y
+
+
+class Norm(nn.Module):
+    """Nothing but batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.norm(x)
+        return y
+
+
+class MinusMean(nn.Module):
+    """Depends on the whole batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(0)
+
+
+class Leak(nn.Module):
+    """Depends on the batch in nothing but NaN."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0 * x.sum(0)
+
+
+class Normalized(nn.Module):
+    """NaN where all values are equal."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)
+
+
+class Root(nn.Module):
+    """NaN below zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sqrt()
