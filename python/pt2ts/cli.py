@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``.
+"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``, ``train``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import show, training_command
+from . import course_command, show, training_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 
@@ -236,6 +236,7 @@ def tune(
 
 
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
+app.command(short_help="Train a model of the course.")(course_command.train)
 
 
 def main() -> None:
