@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .archive import read_golden, read_spec
     from .declare import Declaration
     from .exporter import export
+    from .fortran.render import fortran_module
     from .inspector import inspect
     from .spec import Spec, Symbol, TensorSpec
     from .training import export_training
@@ -45,6 +46,7 @@ __all__ = [
     "__version__",
     "export",
     "export_training",
+    "fortran_module",
     "inspect",
     "read_golden",
     "read_spec",
@@ -60,6 +62,7 @@ _HOMES = {
     "TensorSpec": "spec",
     "export": "exporter",
     "export_training": "training",
+    "fortran_module": "fortran.render",
     "inspect": "inspector",
     "read_golden": "archive",
     "read_spec": "archive",

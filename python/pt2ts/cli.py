@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``, ``train``.
+"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``, ``train``, ``fortran``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -18,6 +18,7 @@ import typer
 from . import course_command, show, training_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
+from .fortran import command as fortran_command
 
 if TYPE_CHECKING:
     from .inspector import Report
@@ -236,6 +237,7 @@ def tune(
 
 
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
+app.command("fortran", short_help="Write a Fortran module for a model file.")(fortran_command.fortran)
 app.command(short_help="Train a model of the course.")(course_command.train)
 
 

@@ -14,7 +14,7 @@ from .errors import VerifyError
 from .remarks import not_finite
 
 #: Another machine may add in another order; so the tolerance is this much wider than for the check at export.
-_SLACK = 10.0
+SLACK = 10.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
     for item, want, have in zip(spec.outputs, golden.outputs, results, strict=True):
         _same_kind(item.name, want, have)
         gap, limit = worst(want, have, spec.precision)
-        gap, limit = (gap, _SLACK * limit) if tolerance is None else (difference(want, have), tolerance)
+        gap, limit = (gap, SLACK * limit) if tolerance is None else (difference(want, have), tolerance)
         found.append(Finding(item.name, item.dtype, tuple(want.shape), gap, limit, not_finite(have)))
     return found
 

@@ -1,0 +1,321 @@
+"""What the templates of a module show: the contract in Fortran's words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..archive import StrPath, read_golden, read_spec
+from ..check import TOLERANCE
+from ..errors import SpecError
+from ..golden import Golden
+from ..options import batch_symbol
+from ..spec import Shape, Spec, TensorSpec
+from ..verifier import SLACK
+from .kinds import Elements, HostKind, elements, is_converted
+from .names import Namer
+
+_LETTERS = "ijklmn"
+_LARGEST_INTEGER = 2**63 - 1
+#: Numbers of this size are written without an exponent.
+_PLAIN = (1e-3, 1e6)
+
+
+@dataclass(frozen=True)
+class Port:
+    """One argument of ``run``.
+
+    Attributes
+    ----------
+    spec
+        The contract's words about it.
+    name
+        Its name in Fortran.
+    elements
+        Its Fortran type.
+    reversed
+        Whether its dimensions run the other way round than the model's.
+    batched
+        Whether its first dimension in the model is the batch, which the form for one sample leaves out.
+    is_input
+        Whether it is an input.
+    converted
+        Whether its values are converted on the way.
+    """
+
+    spec: TensorSpec
+    name: str
+    elements: Elements
+    reversed: bool
+    batched: bool
+    is_input: bool
+    converted: bool
+
+    @property
+    def rank(self) -> int:
+        """Number of dimensions in the model."""
+        return len(self.spec.shape)
+
+    @property
+    def order(self) -> str:
+        """The argument ``permute_dims`` as Fortran writes it; empty where tensor and array have the same order."""
+        return str(list(range(self.rank, 0, -1))) if self.reversed else ""
+
+    def dims(self, sample: bool = False) -> Shape:
+        """Return the extents of the array, in Fortran's order."""
+        dims = self.spec.shape[1:] if sample and self.batched else self.spec.shape
+        return tuple(reversed(dims)) if self.reversed else dims
+
+    def declaration(self, sample: bool = False) -> str:
+        """Return the declaration of the dummy argument."""
+        # The form for one sample gives its arrays another rank, which takes contiguous ones.
+        intent = "in" if self.is_input else "inout"
+        contiguous = ", contiguous" if sample and self.batched and self.dims(sample) else ""
+        return f"{self.elements.declaration}, intent({intent}), target{contiguous} :: {self.name}{self.colons(sample)}"
+
+    def colons(self, sample: bool = False) -> str:
+        """Return the shape of the dummy argument as it is declared: ``(:, :)``."""
+        rank = len(self.dims(sample))
+        return f"({', '.join(':' * rank)})" if rank else ""
+
+    def meaning(self, sample: bool = False) -> str:
+        """Return what the argument is, with the place of every index."""
+        dims = self.dims(sample)
+        letters = list(_LETTERS[: len(dims)]) if len(dims) <= len(_LETTERS) else [f"i{n}" for n in range(1, len(dims) + 1)]
+        places = letters[::-1] if self.reversed else letters
+        if sample and self.batched:
+            places = ["1", *places]
+        tensor = f"the model's {clean(self.spec.name)}{self.spec.shape_text()}"
+        if dims:
+            extents = ", ".join(map(str, dims))
+            here = f"Extents ({extents}): {self.name}({', '.join(letters)}) is element [{', '.join(places)}] of {tensor}"
+        elif places:
+            here = f"A single number, element [1] of {tensor}"
+        else:
+            here = f"A single number, {tensor}"
+        return ". ".join([here, *self._facts()])
+
+    def _facts(self) -> list[str]:
+        spec = self.spec
+        facts = [clean(spec.units)] if spec.units else []
+        if spec.range is not None:
+            facts.append(f"range {spec.range[0]:.10g} to {spec.range[1]:.10g}")
+        if self.converted:
+            facts.append(f"{spec.dtype} in the model, converted in each call")
+        first = ["; ".join(facts)] if facts else []
+        return [text for text in (*first, self.elements.remark, clean(spec.description)) if text]
+
+    @property
+    def label(self) -> str:
+        """The contract's name in a Fortran string, which has no other characters than those of the standard."""
+        name = clean(self.spec.name)
+        return name.replace("'", "''") if name.isascii() else self.name
+
+    def batch_extents(self) -> str:
+        """Return the extents of a sample as a batch of one: the array's own, and 1 where the batch is."""
+        own = [f"size({self.name}, {number})" for number in range(1, self.rank)]
+        return ", ".join([*own, "1"] if self.reversed else ["1", *own])
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The range check of one input.
+
+    Attributes
+    ----------
+    number
+        Which of the guarded inputs it is, from 1.
+    port
+        The input.
+    value
+        Fortran expression of its values.
+    low, high
+        Its bounds as literals, in the kind of the values.
+    """
+
+    number: int
+    port: Port
+    value: str
+    low: str
+    high: str
+
+    @property
+    def inside(self) -> str:
+        """Fortran expression that is true for values within the range, and for no NaN."""
+        return f"({self.value} >= {self.low} .and. {self.value} <= {self.high})"
+
+    def extreme(self, function: str) -> str:
+        """Return the expression of the smallest or largest finite value."""
+        if not self.port.rank:
+            return f"real({self.value}, real64)"
+        mask = f", mask=abs({self.port.name}) <= huge({self.port.name})" if self.port.elements.category == "real" else ""
+        return f"real({function}({self.value}{mask}), real64)"
+
+
+@dataclass(frozen=True)
+class ModuleView:
+    """All that the template of a module shows; see `module_view`."""
+
+    name: str
+    file: str
+    spec: Spec
+    golden: Golden | None
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    batch: str | None
+    kind: HostKind | None
+    guards: tuple[Guard, ...]
+    pointers: dict[str, str]
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Inputs and outputs in the order of the arguments."""
+        return (*self.inputs, *self.outputs)
+
+    @property
+    def convert(self) -> bool:
+        """Whether any values are converted."""
+        return any(port.converted for port in self.ports)
+
+    @property
+    def direct(self) -> bool:
+        """Whether a call goes straight from array to array, without tensors."""
+        return len(self.inputs) == len(self.outputs) == 1 and not any(port.elements.storage for port in self.ports)
+
+    @property
+    def arguments(self) -> str:
+        """Names of all arguments."""
+        return ", ".join(port.name for port in self.ports)
+
+    def kinds(self, guards: bool = True) -> list[str]:
+        """Return the kinds that are named, from ``iso_fortran_env``; ``guards`` says whether the guards are there too."""
+        named = {port.elements.kind for port in self.ports} - {"c_bool"}
+        named |= {"real64"} if guards or self.golden else set()
+        return sorted(named | ({"int64"} if guards and self.guards else set()))
+
+    def c_kinds(self) -> list[str]:
+        """Return the kinds that are named, from ``iso_c_binding``."""
+        return ["c_bool"] if any(port.elements.kind == "c_bool" for port in self.ports) else []
+
+    def iso_c(self) -> list[str]:
+        """Return what the module takes from ``iso_c_binding``."""
+        return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if self.batch else [])]
+
+    def sizes(self) -> list[str]:
+        """Return one sentence for each symbolic size."""
+        lines = []
+        for name, bounds in self.spec.symbols.items():
+            limits = f"{bounds.min} or more" if bounds.max is None else f"{bounds.min} to {bounds.max}"
+            lines.append(f"{clean(name)} is {limits}")
+        return lines
+
+    @property
+    def has_fortran_order(self) -> bool:
+        """Whether any array has its dimensions in the model's own order by contract."""
+        return any(port.rank > 1 and not port.reversed for port in self.ports)
+
+    @property
+    def has_torch_order(self) -> bool:
+        """Whether any array has its dimensions the other way round."""
+        return any(port.reversed for port in self.ports)
+
+    @property
+    def tolerance(self) -> str:
+        """Literal of the largest difference that rounding explains in the self test."""
+        allowed = 0.0
+        for tensor, port in zip(self.golden.outputs if self.golden else (), self.outputs, strict=False):
+            relative = TOLERANCE.get(port.spec.dtype, 0.0)
+            if relative > 0.0 and self.spec.precision is not None:
+                relative = max(relative, TOLERANCE[self.spec.precision])
+            size = tensor.abs().to(torch.float64).nan_to_num(0.0, 0.0, 0.0)
+            allowed = max(allowed, SLACK * relative * float(size.max() if size.numel() else 0.0))
+        return f"{allowed:.1e}_real64"
+
+
+def module_view(path: StrPath, name: str, kind: HostKind | None, *, guard: bool) -> ModuleView:
+    """Read a model file and return what its module shows."""
+    spec, golden = read_spec(path), read_golden(path)
+    if spec.kind == "training":
+        raise SpecError(
+            f"{path} is a compiled training step, not a model", "call it by type(torch_trainer); a module is made for model files"
+        )
+    namer = Namer()
+    batch = _batch(spec)
+    inputs = _ports(spec.inputs, namer, batch, kind, is_input=True, turned=[item.layout == "torch" for item in spec.inputs])
+    # Results are copied into arrays of any order: theirs is the one that the inputs have.
+    orders = {port.reversed for port in inputs if port.rank > 1}
+    turned = [orders != {False} if orders else item.layout == "torch" for item in spec.outputs]
+    outputs = _ports(spec.outputs, namer, batch, kind, is_input=False, turned=turned)
+    pointers = {port.name: namer.name(f"{port.name}_batch", "") for port in (*inputs, *outputs) if batch and port.batched}
+    guards = _guards(inputs) if guard else ()
+    return ModuleView(name, Path(path).name, spec, golden, inputs, outputs, batch, kind, guards, pointers)
+
+
+def _batch(spec: Spec) -> str | None:
+    """Return the symbol that one sample can do without: it comes first wherever it comes, and may be 1."""
+    symbol = batch_symbol(spec.inputs, spec.symbols)
+    shapes = [item.shape for item in (*spec.inputs, *spec.outputs)]
+    if symbol is None or not spec.symbols[symbol].admits(1) or any(symbol in shape[1:] for shape in shapes):
+        return None
+    return symbol if any(shape[:1] == (symbol,) for shape in shapes[: len(spec.inputs)]) else None
+
+
+def _ports(
+    specs: Sequence[TensorSpec], namer: Namer, batch: str | None, kind: HostKind | None, *, is_input: bool, turned: Sequence[bool]
+) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            spec=item,
+            name=namer.name(item.name, f"{'input' if is_input else 'output'}_{number}"),
+            elements=elements(item.dtype, kind),
+            reversed=reverse and len(item.shape) > 1,
+            batched=batch is not None and item.shape[:1] == (batch,),
+            is_input=is_input,
+            converted=is_converted(item.dtype, kind),
+        )
+        for number, (item, reverse) in enumerate(zip(specs, turned, strict=True), 1)
+    )
+
+
+def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
+    """Return the checks of all inputs that have a range and an order: no logical, no complex number, no bits of a half."""
+    found: list[Guard] = []
+    for port in inputs:
+        kind, half = port.elements, port.elements.storage in ("torch_kFloat16", "torch_kBFloat16")
+        if port.spec.range is None or half or kind.category not in ("real", "integer"):
+            continue
+        low, high = port.spec.range
+        if kind.category == "real":
+            value, bounds = port.name, (real_literal(low, kind.kind), real_literal(high, kind.kind))
+        else:
+            byte = f"iand(int({port.name}, int64), 255_int64)"
+            value = byte if kind.storage else f"int({port.name}, int64)"
+            bounds = (_integer(math.ceil(low)), _integer(math.floor(high)))
+        found.append(Guard(len(found) + 1, port, value, *bounds))
+    return tuple(found)
+
+
+def real_literal(value: float, kind: str) -> str:
+    """Return a literal that the kind can hold: compilers refuse others."""
+    kept = np.float32(value) if kind == "real32" else np.float64(value)
+    if not np.isfinite(kept):
+        return f"{'-' if value < 0 else ''}huge(1.0_{kind})"
+    # Compilers warn about denormal numbers.
+    if abs(kept) < np.finfo(kept.dtype).tiny:
+        return f"0.0_{kind}"
+    plain = _PLAIN[0] <= abs(kept) < _PLAIN[1]
+    return f"{(np.format_float_positional if plain else np.format_float_scientific)(kept, trim='0')}_{kind}"
+
+
+def _integer(value: int) -> str:
+    return f"{max(-_LARGEST_INTEGER, min(_LARGEST_INTEGER, value))}_int64"
+
+
+def clean(text: str) -> str:
+    """Return a text of the contract as one line that cannot end a comment or a string."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
