@@ -69,10 +69,10 @@ class Penguins:
         """Return the number of each one's species in `SPECIES`."""
         return np.array([SPECIES.index(row["species"]) for row in self.rows])
 
-    def held_out_csv(self) -> bytes:
-        """Return the rows held out as a table in a file, with a heading, columns as in the whole file."""
-        rows = [row for row, out in zip(self.rows, self.held_out, strict=True) if out]
-        lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    def table(self) -> bytes:
+        """Return all rows as a table in a file: the columns of the original, and before them ``held_out``, 1 or 0."""
+        lines = [",".join(["held_out", *self.rows[0]])]
+        lines += [",".join([str(int(out)), *row.values()]) for row, out in zip(self.rows, self.held_out, strict=True)]
         return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -42,8 +42,8 @@ def learn(plan: Plan, network: nn.Module, recipe: Recipe, course: float, goal: s
         },
         module=nn.Sequential(net, nn.Softmax(dim=1)),
         example=(images[::200],),
-        inputs=["image[batch,28,28] uint8 1 0..255 -- [row, column]; 0 is paper, 255 ink"],
-        outputs=["probability 1 -- of the digits 0 to 9"],
+        inputs=["image[batch,28,28] uint8 0..255 -- [row, column]; 0 is paper, 255 ink"],
+        outputs=["probability -- of the digits 0 to 9"],
         files={"digits_held_out.bin": held_out.to_bytes()},
         note=history.ended,
     )

@@ -81,7 +81,7 @@ def learn(plan: Plan) -> Outcome:
         figures=drawings,
         module=pixels(net),
         example=(held_out[0][:4],),
-        inputs=[f"image[batch,{SIZE},{SIZE},3] uint8 1 0..255 -- [row, column, channel], red green blue"],
+        inputs=[f"image[batch,{SIZE},{SIZE},3] uint8 0..255 -- [row, column, channel], red green blue"],
         outputs=["ellipse pixels -- row and column of the centre, counted from 0, then radius along rows and along columns"],
         note=history.ended,
     )

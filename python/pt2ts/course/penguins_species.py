@@ -57,8 +57,8 @@ def learn(plan: Plan) -> Outcome:
         module=nn.Sequential(net, nn.Softmax(dim=1)),
         example=(x[out][::6],),
         inputs=["penguin[batch,5] float32 -- " + ", ".join(FEATURES) + " (male 1, female 0)"],
-        outputs=["probability 1 -- of " + ", ".join(SPECIES)],
-        files={"penguins_held_out.csv": penguins().held_out_csv()},
+        outputs=["probability -- of " + ", ".join(SPECIES)],
+        files={"penguins.csv": penguins().table()},
         note=history.ended,
     )
 
