@@ -32,9 +32,13 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where model file, figures and samples go; made if missing.")
     ] = Path(),
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training samples; as many as needed otherwise.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training samples; as many as needed otherwise.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all random numbers.")] = 0,
-    format_: Annotated[Format, typer.Option("--format", help="The model file: TorchScript, compiled, or both.")] = Format.TORCHSCRIPT,
+    format_: Annotated[
+        Format, typer.Option("--format", help="The model file: TorchScript, compiled, or both.")
+    ] = Format.TORCHSCRIPT,
     list_: Annotated[bool, typer.Option("--list", help="Say what there is.")] = False,
 ) -> None:
     """Train a model of the course, judge it, draw it, and write it for Fortran."""

@@ -10,11 +10,10 @@ traced and exported by ``torch.export``, and keeps its numbers as buffers, so th
 >>> module = torch.nn.Sequential(scale, torch.nn.Linear(60, 60), scale.inverse(), Clip(150, 350))
 """
 
-from __future__ import annotations
+# No "from __future__ import annotations" here: TorchScript reads the annotations of attributes, and strings are none to it.
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +54,7 @@ class Standardize(nn.Module):
 
     mean: Tensor
     std: Tensor
-    back: Final[bool]
+    back: bool
 
     def __init__(self, mean: Numbers, std: Numbers, dim: int = -1, *, back: bool = False) -> None:
         super().__init__()
@@ -63,15 +62,17 @@ class Standardize(nn.Module):
         self.register_buffer("mean", _along(mean, dim, "mean"))
         self.register_buffer("std", _along(std, dim, "std"))
         if not bool((self.std > 0).all()):
-            raise DeclarationError(f"std has {self.std.min().item():g}", "variables that never change cannot be scaled: leave them out")
+            raise DeclarationError(
+                f"std has {self.std.min().item():g}", "variables that never change cannot be scaled: leave them out"
+            )
 
     @staticmethod
-    def of(samples: Tensor, dim: int = -1) -> Standardize:
+    def of(samples: Tensor, dim: int = -1) -> "Standardize":
         """Measure mean and standard deviation of each variable over all other dimensions of ``samples``."""
         others = [d for d in range(samples.dim()) if d != samples.dim() + _from_the_end(dim)]
         return Standardize(samples.double().mean(others).float(), samples.double().std(others).float(), dim)
 
-    def inverse(self) -> Standardize:
+    def inverse(self) -> "Standardize":
         """Return the module that turns scaled values into physical ones again."""
         other = Standardize(0.0, 1.0, back=not self.back)
         other.mean, other.std = self.mean.clone(), self.std.clone()
@@ -93,8 +94,8 @@ class FromBytes(nn.Module):
         What the bytes 0 and 255 become.
     """
 
-    low: Final[float]
-    step: Final[float]
+    low: float
+    step: float
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
         super().__init__()
@@ -119,8 +120,8 @@ class NonNegative(nn.Module):
         For softplus: the larger, the closer to relu.
     """
 
-    method: Final[str]
-    sharpness: Final[float]
+    method: str
+    sharpness: float
 
     def __init__(self, method: str = "softplus", sharpness: float = 1.0) -> None:
         super().__init__()
@@ -153,7 +154,7 @@ class ConserveSum(nn.Module):
     """
 
     weights: Tensor
-    method: Final[str]
+    method: str
 
     def __init__(self, size: int, weights: Numbers = 1.0, method: str = "shift") -> None:
         super().__init__()
@@ -268,7 +269,7 @@ class RangeGuard(nn.Module):
         self.register_buffer("high", upper + margin * (upper - lower))
 
     @staticmethod
-    def of(network: nn.Module, samples: Tensor, margin: float = 0.0) -> RangeGuard:
+    def of(network: nn.Module, samples: Tensor, margin: float = 0.0) -> "RangeGuard":
         """Measure the ranges of the variables, the last dimension of the training ``samples``."""
         flat = samples.reshape(-1, samples.shape[-1]).float()
         return RangeGuard(network, flat.amin(0), flat.amax(0), margin)
@@ -289,8 +290,6 @@ class Cast(nn.Module):
     dtype
         Such as ``torch.float32``.
     """
-
-    dtype: Final[torch.dtype]
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The models of the course, from raw data to a file for Fortran: one module for each, and what they share.
 
-A lesson is a module with a function ``learn``; `LESSONS` lists them. What they have in common is in ``learning`` (the training loop),
-``lesson`` (what a training gives), ``datasets`` and ``ellipse_images`` (what is learned from), ``figures`` and ``write``.
+A lesson is a module with a function ``learn``; `LESSONS` lists them. What they have in common is in ``learning`` (the training
+loop), ``lesson`` (what a training gives), ``datasets`` and ``ellipse_images`` (what is learned from), ``figures`` and ``write``.
 """
 
 from typing import NamedTuple

@@ -53,7 +53,9 @@ def wobble(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Move, turn and stretch each image a little: 8,000 digits are few, and none of this makes another digit of one."""
     n = len(images)
     angle, stretch = 0.2 * _between(n), 1.0 + 0.1 * _between(n)
-    rows = torch.stack([stretch * angle.cos(), -angle.sin(), _SHIFT * _between(n), angle.sin(), stretch * angle.cos(), _SHIFT * _between(n)], 1)
+    rows = torch.stack(
+        [stretch * angle.cos(), -angle.sin(), _SHIFT * _between(n), angle.sin(), stretch * angle.cos(), _SHIFT * _between(n)], 1
+    )
     grid = nn.functional.affine_grid(rows.reshape(n, 2, 3), [n, 1, 28, 28], align_corners=False)
     moved = nn.functional.grid_sample(images[:, None].float(), grid, align_corners=False)
     return moved[:, 0].round().to(torch.uint8), labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ def network() -> nn.Module:
     """Make the network, untrained: from bytes [n, row, column, channel] to numbers between 0 and 1."""
     layers: list[nn.Module] = [HWCtoCHW(), FromBytes(-1.0, 1.0)]
     channels = (3, 16, 32, 64, 64)
-    for before, after in zip(channels[:-1], channels[1:], strict=True):
+    for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
     layers += [nn.Flatten(), nn.Linear(64 * (SIZE // 16) ** 2, 64), nn.ReLU(), nn.Linear(64, 4), nn.Sigmoid()]
     return nn.Sequential(*layers)

@@ -140,7 +140,7 @@ def fit(
         for epoch in range(1, recipe.epochs + 1):
             network.train()
             summed = 0.0
-            for number, chosen in enumerate(torch.randperm(len(inputs))[: steps * recipe.batch].split(recipe.batch), 1):
+            for number, chosen in enumerate(torch.randperm(len(inputs))[: steps * recipe.batch].reshape(steps, recipe.batch), 1):
                 x, y = inputs[chosen], targets[chosen]
                 if change is not None:
                     x, y = change(x, y)
@@ -169,7 +169,7 @@ def answers(network: nn.Module, inputs: Tensor, batch: int = 500) -> Tensor:
     """Return what the network says in evaluation mode."""
     network.eval()
     with torch.no_grad():
-        return torch.cat([network(part) for part in inputs.split(batch)])
+        return torch.cat([network(part) for part in torch.split(inputs, batch)])
 
 
 def average_loss(network: nn.Module, samples: tuple[Tensor, Tensor], loss: Loss) -> float:

@@ -56,7 +56,7 @@ def learn(plan: Plan) -> Outcome:
                 break
             with torch.no_grad():
                 for parameter, slope in zip(line.parameters(), slopes, strict=True):
-                    parameter -= RATE * slope
+                    parameter.sub_(RATE * slope)
     history.seconds = time.monotonic() - begun
     m, c, loss_now = line.m.item(), line.c.item(), history.training[-1]
     away = max(abs(m - 2.05), abs(c + 1 / 30), abs(loss_now - 1 / 72))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import torch
 
@@ -19,6 +20,9 @@ from ..options import Progress
 from . import LESSONS
 from .learning import repeatable
 from .lesson import Lesson, Measure, Outcome, Plan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Format = Literal["torchscript", "pt2", "both"]
 SUFFIXES: dict[Format, tuple[str, ...]] = {"torchscript": (".pt",), "pt2": (".pt2",), "both": (".pt", ".pt2")}
@@ -41,12 +45,11 @@ def train(name: str, folder: Path, plan: Plan, kind: Format, tell: Progress) -> 
         for path in models:
             tell(f"writing {path}")
             _export(outcome, path, tell)
-    contents: dict[str, Callable[[], bytes]] = {f"{name}-{figure}.png": _png(draw) for figure, draw in outcome.figures.items()}
-    contents |= {file: lambda content=content: content for file, content in outcome.files.items()}  # type: ignore[misc]
-    contents[f"{name}.json"] = lambda: _json(name, plan, outcome)
     tell("drawing")
-    filled = {folder / file: make() for file, make in contents.items()}
-    replace_files([Job(path, lambda file, content=content: file.write(content), _nothing) for path, content in filled.items()])
+    contents = {f"{name}-{figure}.png": _png(draw()) for figure, draw in outcome.figures.items()}
+    contents |= {**outcome.files, f"{name}.json": _json(name, plan, outcome)}
+    filled = {folder / file: content for file, content in contents.items()}
+    replace_files([Job(path, partial(_fill, content), _nothing) for path, content in filled.items()])
     return outcome, [*models, *filled]
 
 
@@ -92,13 +95,14 @@ def _export(outcome: Outcome, path: Path, tell: Progress) -> None:
     )
 
 
-def _png(draw: Callable[[], object]) -> Callable[[], bytes]:
-    def paint() -> bytes:
-        file = io.BytesIO()
-        draw().savefig(file, format="png", dpi=110)  # type: ignore[attr-defined]
-        return file.getvalue()
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()
 
-    return paint
+
+def _fill(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)
 
 
 def _json(name: str, plan: Plan, outcome: Outcome) -> bytes:
