@@ -64,7 +64,7 @@ def test_damaged_data_are_refused(tmp_path: Path) -> None:
     with mock.patch.object(datasets, "FOLDER", tmp_path):
         with pytest.raises(LoadError, match=r"penguins.csv is not the file that belongs here: its SHA-256 is .*, expected f204"):
             datasets.penguins()
-        with pytest.raises(LoadError, match="mnist.bin.gz is not the file"):
+        with pytest.raises(LoadError, match=r"mnist.bin.gz is not the file"):
             datasets.digits()
         (tmp_path / "mnist.bin.gz").unlink()
         with pytest.raises(LoadError, match="cannot be read: No such file"):
@@ -241,7 +241,10 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_training(tmp_path: Pat
     (tmp_path / "file").write_text("")
     from pt2ts.course import penguins_mass as lesson
 
-    with mock.patch.object(lesson, "learn") as learn, pytest.raises(ExportError, match="cannot make the folder .*file: File exists"):
+    with (
+        mock.patch.object(lesson, "learn") as learn,
+        pytest.raises(ExportError, match=r"cannot make the folder .*file: File exists"),
+    ):
         RUNNER.invoke(app, ["train", "penguins-mass", "-o", str(tmp_path / "file")], catch_exceptions=False)
     learn.assert_not_called()
 
@@ -259,9 +262,10 @@ def test_sst_needs_a_checkout(tmp_path: Path) -> None:
     from pt2ts.course import sst
 
     assert (sst.find_example() / "train.py").is_file()
-    with mock.patch.object(sst, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py")), mock.patch("pathlib.Path.cwd", return_value=tmp_path):
-        with pytest.raises(LoadError, match=r"in examples/02_sst_emulator of the sources\n  hint: run this command in a checkout"):
-            sst.find_example()
+    elsewhere = mock.patch.object(sst, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py"))
+    complaint = r"in examples/02_sst_emulator of the sources\n  hint: run this command in a checkout"
+    with elsewhere, mock.patch("pathlib.Path.cwd", return_value=tmp_path), pytest.raises(LoadError, match=complaint):
+        sst.find_example()
 
 
 def test_sst_is_trained_by_the_example(tmp_path: Path) -> None:

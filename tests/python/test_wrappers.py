@@ -39,7 +39,8 @@ def numpy_cyclic(t: np.ndarray) -> np.ndarray:
 
 def numpy_shift(x: np.ndarray, total: np.ndarray) -> np.ndarray:
     weights = np.array([1.0, 2.0, 5.0])
-    return x + ((total - x @ weights) / weights.sum())[:, None]
+    moved: np.ndarray = x + ((total - x @ weights) / weights.sum())[:, None]
+    return moved
 
 
 #: Module, inputs, and what numpy makes of these.
@@ -173,7 +174,7 @@ def test_bytes_that_are_no_bytes_any_more() -> None:
         (lambda: Standardize([1.0, 2.0], [1.0, 0.0]), "std has 0\n  hint: variables that never change"),
         (lambda: Standardize(0.0, [1.0], dim=1), "dim is 1\n  hint: count from the end"),
         (lambda: Standardize([math.nan], 1.0), "mean has NaN"),
-        (lambda: Standardize([[1.0]], 1.0), "mean has 2 dimensions"),
+        (lambda: Standardize(torch.ones(1, 1), 1.0), "mean has 2 dimensions"),
         (lambda: NonNegative("abs"), "method is 'abs'\n  hint: either 'softplus' or 'relu'"),
         (lambda: NonNegative(sharpness=0), "sharpness is 0"),
         (lambda: ConserveSum(3, [1.0, 2.0]), "there are 2 weights for 3 values"),
