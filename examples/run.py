@@ -65,7 +65,12 @@ EXAMPLES = (
         pictures=("sst_forecast.png",),
     ),
     Example("03_autograd", (Check("derivatives", r"^tangent: (.*)"),), "all", ("tangent", "material.pt")),
-    Example("04_line", (Check("slope", r"m = (\S+),", "2.05"), Check("intercept", r"c = (\S+),", "-0.0333")), "all", ("line",)),
+    Example(
+        "04_line",
+        (Check("slope", r"steps: m = (\S+),", "2.05"), Check("intercept", r"steps: m = \S+, c = +(\S+),", "-0.0333")),
+        "all",
+        ("line",),
+    ),
     Example("05_train_mlp", (Check("variance explained (%)", r"explains +(\S+) %"),), pictures=("loss.png",)),
     Example(
         "06_penguins",

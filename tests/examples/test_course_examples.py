@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pt2ts.course import datasets, ellipse_images
 
@@ -35,39 +36,43 @@ def command(*words: str | Path) -> Done:
 
 
 @pytest.fixture(scope="session")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Folder with the trained networks of an example."""
-    folders: dict[str, Path] = {}
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Fill a folder once, whichever process of the tests asks for it first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "course"
+    shared.mkdir(exist_ok=True)
 
-    def train(example: str) -> Path:
-        if example not in folders:
-            folders[example] = tmp_path_factory.mktemp(f"learned_{example}")
-            for words in TRAININGS[example]:
-                done = command(sys.executable, "-m", "pt2ts", "train", *words, "--output", folders[example])
-                assert done.returncode == 0, done.stdout + done.stderr
-        return folders[example]
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with FileLock(shared / f"{name}.lock"):
+            if not (folder / "complete").exists():
+                folder.mkdir(exist_ok=True)
+                fill(folder)
+                (folder / "complete").touch()
+        return folder
 
-    return train
+    return make
 
 
 @pytest.fixture(scope="session")
-def built(
-    fc: str, learned: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Done]
-) -> Build:
-    """Build folder of an example; what is trained already is put there first."""
-    folders: dict[str, Path] = {}
+def built(fc: str, once: Callable[[str, Callable[[Path], None]], Path], configure: Callable[..., Done]) -> Build:
+    """Build folder of an example in which ``demo`` has run; what is trained already was put there first."""
 
     def build(example: str) -> Path:
-        if example not in folders:
-            folder = tmp_path_factory.mktemp(f"built_{example}")
-            shutil.copytree(learned(example), folder, dirs_exist_ok=True)
+        def train(folder: Path) -> None:
+            for words in TRAININGS[example]:
+                done = command(sys.executable, "-m", "pt2ts", "train", *words, "--output", folder)
+                assert done.returncode == 0, done.stdout + done.stderr
+
+        def demo(folder: Path) -> None:
+            shutil.copytree(once(f"{example}-trained", train), folder, dirs_exist_ok=True, ignore=lambda *_: ["complete"])
             done = configure(example, folder, fc, *OPTIONS[example])
             assert done.returncode == 0, done.stdout + done.stderr
             done = command("cmake", "--build", folder, "--target", "demo")
             (folder / "demo.txt").write_text(done.stdout)
             assert done.returncode == 0, done.stdout + done.stderr
-            folders[example] = folder
-        return folders[example]
+
+        return once(f"{example}-{fc}", demo)
 
     return build
 
