@@ -1,4 +1,4 @@
-"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``, ``train``, ``fortran``.
+"""The command line: ``pt2ts export``, ``export-training``, ``inspect``, ``verify``, ``tune``, ``fortran``, ``new``, ``train``.
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
@@ -19,6 +19,7 @@ from . import course_command, show, training_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 from .fortran import command as fortran_command
+from .starter import new as new_command
 
 if TYPE_CHECKING:
     from .inspector import Report
@@ -238,6 +239,7 @@ def tune(
 
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 app.command("fortran", short_help="Write a Fortran module for a model file.")(fortran_command.fortran)
+app.command("new", short_help="Make a small project to start from.")(new_command.new)
 app.command(short_help="Train a model of the course.")(course_command.train)
 
 

@@ -233,19 +233,29 @@ def _good(folder: Path, models: Path) -> None:
     write(folder / "plain.pt2", inside, None)
     write(folder / "two_plain.pt2", {**inside, **aoti}, None)
 
+    write_columns(folder, spec)
+
+
+def write_columns(folder: Path, common: Mapping[str, Any]) -> Path:
+    """Write the package of `Columns`; ``common`` is the contract of another model."""
+    batch = torch.export.Dim("batch", min=2, max=1024)
     columns = Columns()
     a = torch.arange(6.0, dtype=torch.float64).reshape(3, 2).t()
     code = compiled("columns", columns, (a, a * 10), {"a": {0: batch}, "b": {0: batch}})
     entries, blob = packed_weights(columns)
     port = {"dtype": "float64", "shape": ["batch", 3], "units": None, "range": None, "description": ""}
-    spec = spec | {
+    spec = {
+        **common,
+        "kind": "inference",
         "name": "columns",
         "inputs": [{"name": name, "layout": "fortran", **port} for name in "ab"],
         "outputs": [{"name": name, "layout": "torch", **port} for name in ("sum", "difference")],
         "weights": entries,
         "golden": False,
     }
-    write(folder / "columns.pt2", {**code, WEIGHTS: blob}, {**spec, "variants": [variant("columns", "aoti")]})
+    path = folder / "columns.pt2"
+    write(path, {**code, WEIGHTS: blob}, {**spec, "variants": [variant("columns", "aoti")]})
+    return path
 
 
 def _bad_contracts(folder: Path, members: Members, spec: dict[str, Any]) -> None:

@@ -14,7 +14,9 @@ from .kinds import HostKind
 def fortran(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The source file to write.")],
-    module: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the module; that of the source file otherwise.")] = None,
+    module: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the module; that of the source file otherwise.")
+    ] = None,
     kind: Annotated[HostKind | None, typer.Option(help="Kind of all real arguments; that of the model otherwise.")] = None,
     guard: Annotated[bool, typer.Option("--guard", help="Count values outside the ranges of the contract.")] = False,
     program: Annotated[bool, typer.Option("--program", help="Write main.f90 and CMakeLists.txt beside it too.")] = False,

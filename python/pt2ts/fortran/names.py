@@ -15,7 +15,7 @@ _ROOM = 4
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 
 #: Letters that do not come apart into a Latin letter and an accent.
-_LETTERS = {"ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+_LETTERS = {"ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i"}
 
 #: Fortran has no reserved words, but a variable called ``end`` helps nobody, and some compilers fail on ``if(1) = 2``.
 _KEYWORDS = """
@@ -26,7 +26,7 @@ _KEYWORDS = """
     interface intrinsic is kind len lock logical module namelist none nullify only open operator optional out parameter pass
     pause pointer post precision print private procedure program protected public pure read real recursive result return rewind
     save select sequence stop submodule subroutine sync target team then to type unlock use value volatile wait where while write
-""".split()
+""".split()  # noqa: SIM905 - a list of quoted words is harder to read
 
 #: What the generated module itself calls by name: its own procedures and variables, kinds, intrinsic functions.
 _TAKEN = """
@@ -34,7 +34,7 @@ _TAKEN = """
     guard_counts guard_reset guarded_names n_guarded observe counts calls unit outside_counts observed_calls is_outside n_elements
     default_file tolerance int8 int16 int32 int64 real32 real64 c_bool c_loc c_f_pointer abs aimag all any count huge iand int
     kind maxval merge min max minval present real reshape shape size spread sum trim
-""".split()
+""".split()  # noqa: SIM905 - a list of quoted words is harder to read
 
 _RESERVED = frozenset([*_KEYWORDS, *_TAKEN])
 
@@ -106,7 +106,9 @@ def check_module_name(name: str) -> str:
             f"'{name}' is no name for a Fortran module", f"a letter, then letters, digits and _, {_LONGEST} characters at most"
         )
     if _is_refused(name.lower()):
-        raise DeclarationError(f"a module cannot be called '{name}': that name is used inside it", "choose another one for --module")
+        raise DeclarationError(
+            f"a module cannot be called '{name}': that name is used inside it", "choose another one for --module"
+        )
     return name.lower()
 
 

@@ -26,8 +26,8 @@ def fortran_module(path: StrPath, module: str | None = None, *, kind: str | None
     module
         Name of the module; otherwise made from the name of the file.
     kind
-        ``real64`` or ``real32``: kind of all real and complex arguments, converted in each call where the model has another one. None
-        gives each argument the kind that the model has.
+        ``real64`` or ``real32``: kind of all real and complex arguments, converted in each call where the model has another one.
+        None gives each argument the kind that the model has.
     guard
         Whether values outside the ranges of the contract are counted.
 

@@ -94,7 +94,9 @@ def _value(port: Port, tensor: torch.Tensor | None, extents: tuple[int, ...]) ->
         ordered = kept if port.reversed or kept.dim() < 2 else kept.permute(*reversed(range(kept.dim())))
         values = [_literal(item, port.elements) for item in _items(ordered.reshape(-1), port.elements)]
         listed = f"[{', '.join(values)}]"
-        written = values[0] if not extents else listed if len(extents) == 1 else f"reshape({listed}, [{', '.join(map(str, extents))}])"
+        written = (
+            values[0] if not extents else listed if len(extents) == 1 else f"reshape({listed}, [{', '.join(map(str, extents))}])"
+        )
         return written, "the golden sample"
     if port.spec.range is not None and port.elements.category in ("real", "integer") and not port.elements.storage:
         low, high = port.spec.range

@@ -62,7 +62,11 @@ def write_fortran(
 
 def write_texts(texts: Mapping[Path, str]) -> None:
     """Write text files, all of them or none."""
-    replace_files([Job(file, lambda stream, text=text: stream.write(text.encode()), lambda _: None) for file, text in texts.items()])
+    replace_files([_job(file, text.encode()) for file, text in texts.items()])
+
+
+def _job(file: Path, content: bytes) -> Job:
+    return Job(file, lambda stream: stream.write(content), lambda _: None)
 
 
 def _refuse_foreign(file: Path) -> None:
@@ -74,4 +78,6 @@ def _refuse_foreign(file: Path) -> None:
     except OSError as error:
         raise ExportError(f"cannot write {file}: {error.strerror or error}") from error
     if not ours:
-        raise ExportError(f"{file} was not made by pt2ts fortran, and is left as it is", "choose another name, or overwrite it by --force")
+        raise ExportError(
+            f"{file} was not made by pt2ts fortran, and is left as it is", "choose another name, or overwrite it by --force"
+        )
