@@ -86,7 +86,7 @@ test-long: setup
 bench: install
 	failed=0; \
 	$(python) benchmarks/run.py $(if $(LONG),--long) || failed=$$?; \
-	for part in bench_operators train_run; do $(python) benchmarks/$$part.py || failed=$$?; done; \
+	for part in bench_operators train_run compiled_run train_compiled; do $(python) benchmarks/$$part.py || failed=$$?; done; \
 	exit $$failed
 
 lint:

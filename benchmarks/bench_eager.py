@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from bench_networks import NETWORKS, sample
 
 
-def main() -> None:
-    """Time a block for every line of standard input."""
-    name, batch, block_us, output = sys.argv[1:]
-    network = NETWORKS[name]
-    module = network.module(name)
-    x = sample(network, int(batch))
+def serve(module: nn.Module, inputs: Sequence[Tensor], block_us: float, output: Path) -> None:
+    """Time a block of calls for every line of standard input; write the result at its end."""
 
     def timed(calls: int) -> float:
         start = time.perf_counter_ns()
         for _ in range(calls):
-            module(x)
+            module(*inputs)
         return (time.perf_counter_ns() - start) / calls
 
     with torch.inference_mode():
         timed(4)
-        calls = max(1, int(1000 * float(block_us) / timed(3)))
+        calls = max(1, int(1000 * block_us / timed(3)))
         for _ in sys.stdin:
             if calls > 1:
                 timed(1)
             print(timed(calls), flush=True)
-        module(x).numpy().tofile(Path(output))
+        module(*inputs).numpy().tofile(output)
+
+
+def main() -> None:
+    """Time a network of ``bench_networks``."""
+    name, batch, block_us, output = sys.argv[1:]
+    network = NETWORKS[name]
+    serve(network.module(name), [sample(network, int(batch))], float(block_us), Path(output))
 
 
 if __name__ == "__main__":

@@ -118,6 +118,12 @@ class Contestant:
             raise SystemExit(f"{self.process.args!r} failed with status {status}")
 
 
+def stay_on_one_core() -> None:
+    """Keep this process and its children on one core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def shuffled(count: int) -> str:
     """Return 1..count in random order."""
     return " ".join(map(str, random.sample(range(1, count + 1), count)))

@@ -18,12 +18,11 @@ from pathlib import Path
 import torch
 
 from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Estimate, estimate
-from bench_report import surroundings
+from bench_measure import Estimate, estimate, stay_on_one_core
+from bench_report import record, surroundings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- expressions: begin -->", "<!-- expressions: end -->"
 SIZES = (1, 1000, 100000)
 JUDGED, RATIO, EXCESS_US = 1000, 1.15, 0.5
 
@@ -91,8 +90,7 @@ def main() -> int:
     folder: Path = options.output.resolve()
     (folder / "results").mkdir(parents=True, exist_ok=True)
     program = build(folder, options.fflags, options.ldflags)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    stay_on_one_core()
     results = {size: measure(program, size, options.pairs, options.rounds) for size in SIZES}
     around = ", ".join(f"{name}: {value}" for name, value in surroundings().items())
     verdict = "met" if met(results[JUDGED]) else "missed"
@@ -105,8 +103,7 @@ def main() -> int:
     values = {size: {name: vars(value) for name, value in result.items()} for size, result in results.items()}
     (folder / "results" / "operators.json").write_text(json.dumps(values, indent=2))
     if options.record:
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
+        record(text, PAGE, "expressions")
     if not met(results[JUDGED]):
         print(f"missed: {RATIO} times the C++ expression or {EXCESS_US} us more, at {JUDGED} elements", file=sys.stderr)
         return 3

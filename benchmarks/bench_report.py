@@ -145,6 +145,13 @@ def markdown(cases: Sequence[Case], around: dict[str, Any]) -> str:
     )
 
 
+def record(text: str, page: Path, name: str) -> None:
+    """Replace what stands between the marks of a name in a page of the documentation."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n{text}{end}{rest.split(end)[1]}")
+
+
 def as_json(cases: Sequence[Case], around: dict[str, Any]) -> str:
     """Return the results for programs."""
     return json.dumps(

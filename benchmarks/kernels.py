@@ -79,7 +79,7 @@ def times(
 def torchscript(module: nn.Module, inputs: list[Tensor]) -> float:
     """Return the median microseconds of single calls."""
     script = torch.jit.trace(module, tuple(inputs), check_trace=False)  # type: ignore[no-untyped-call]
-    found = []
+    found: list[float] = []
     with torch.inference_mode():
         begin = time.perf_counter()
         while len(found) < PAIRS and time.perf_counter() - begin < PATIENCE:

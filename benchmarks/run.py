@@ -7,20 +7,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
 from pathlib import Path
 
 from bench_build import build
-from bench_measure import AGREEMENT, Effort, measure
+from bench_measure import AGREEMENT, Effort, measure, stay_on_one_core
 from bench_networks import NETWORKS, batches_of, write
-from bench_report import as_json, judge, markdown, plot, surroundings
+from bench_report import as_json, judge, markdown, plot, record, surroundings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
 def arguments() -> argparse.Namespace:
@@ -37,19 +35,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fflags", type=shlex.split, help="instead of those of the installed library")
     parser.add_argument("--ldflags", type=shlex.split, help="instead of those of the installed library")
     return parser.parse_args()
-
-
-def stay_on_one_core() -> None:
-    """Keep this process and its children on one core, where the system can."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def record(text: str) -> None:
-    """Replace the table in the documentation."""
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
 
 
 def main() -> int:
@@ -79,7 +64,7 @@ def main() -> int:
     plot(cases, results / "benchmarks.png")
     print(f"written to {results}")
     if options.record:
-        record(text)
+        record(text, PAGE, "results")
     missed = [verdict for case in cases for verdict in judge(case) if not verdict.met]
     for verdict in missed:
         print(f"missed: {verdict.what}, {verdict.case}: {verdict.estimate} against {verdict.bar}", file=sys.stderr)

@@ -23,15 +23,13 @@ from torch import Tensor, nn
 
 import pt2ts
 from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Contestant, Estimate, estimate, shuffled
+from bench_measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
 from bench_networks import perceptron
-from bench_report import number, surroundings, table
-from run import stay_on_one_core
+from bench_report import number, record, surroundings, table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = ROOT / "docs" / "compiled-training.md"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 #: How many times as fast as a contestant a compiled step has to be, in the case of the 1-16-1 network.
 BARS = {"library": 4.0, "eager": 8.0}
@@ -109,13 +107,11 @@ def write_case(name: str, block_us: float, folder: Path) -> Path:
     """Write network, package and data, and what the Fortran program has to know."""
     widths, batch = CASES[name]
     module, (x, y) = network(name), data(name)
-    declared = {"inputs": [f"x[batch,{widths[0]}] float32"]}
-    pt2ts.export(module, x, folder / f"{name}.pt", **declared)
+    inputs = [f"x[batch,{widths[0]}] float32"]
+    pt2ts.export(module, x, folder / f"{name}.pt", inputs=inputs)
     package = folder / f"{name}.pt2"
     if not package.exists():  # compiling takes a minute
-        pt2ts.export_training(
-            module, "mse", "adam", x, y, package, inputs=declared["inputs"], learning_rate=1e-3, threads=1, isa="native"
-        )
+        pt2ts.export_training(module, "mse", "adam", x, y, package, inputs=inputs, learning_rate=1e-3, threads=1, isa="native")
     np.concatenate([x.numpy().ravel(), y.numpy().ravel()]).tofile(folder / f"{name}.data")
     path = folder / f"{name}.nml"
     path.write_text(
@@ -234,8 +230,7 @@ def main() -> int:
     listed = [asdict(case) | {"speedup": {name: asdict(case.speedup(name)) for name in BARS}, "met": case.met} for case in cases]
     (folder / "results" / "compiled_training.json").write_text(json.dumps(listed, indent=1))
     if options.record:
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
+        record(text, PAGE, "results")
     return 0 if all(case.met for case in cases) else 3
 
 

@@ -20,15 +20,13 @@ import numpy as np
 import torch
 
 from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Contestant, Estimate, estimate, shuffled
+from bench_measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
 from bench_networks import NETWORKS, sample, write
-from bench_report import number, surroundings, table
-from run import stay_on_one_core
+from bench_report import number, record, surroundings, table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- training: begin -->", "<!-- training: end -->"
 
 #: What a step through the library may cost, as a multiple of the fastest plain C++.
 BAR = 1.05
@@ -191,8 +189,7 @@ def main() -> int:
     listed = [asdict(case) | {"ratio": asdict(case.ratio("fortran", "plain")), "bar": BAR, "met": case.met} for case in cases]
     (folder / "results" / "training.json").write_text(json.dumps(listed, indent=1))
     if options.record:
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
+        record(text, PAGE, "training")
     return 0 if all(case.met for case in cases) else 3
 
 

@@ -14,6 +14,10 @@ from ftorch import find_compiler
 
 from .support import BUILD, BuildFortran, both_compilers, printed_flags, run
 
+# As many processes run as there are cores; more threads in each would only wait for each other, which costs three times as much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# In compiled packages the code around the kernels need not be fast here, and its compilation is what takes long.
+os.environ.setdefault("AOT_INDUCTOR_COMPILE_WRAPPER_OPT_LEVEL", "O0")
 # Tools of the environment that runs the tests come first, as under make, even if it was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 

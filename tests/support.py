@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import torch
+from filelock import FileLock
 
 from ftorch.compilers import present_compilers
 
@@ -33,3 +37,34 @@ def run(*words: str | Path, cwd: Path | None = None, env: dict[str, str] | None 
 def printed_flags(compiler: str, *options: str) -> list[str]:
     """Flags as ``python -m ftorch`` prints them for a compiler."""
     return run(sys.executable, "-m", "ftorch", "--compiler", compiler, *options).split()
+
+
+def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], None]) -> Path:
+    """Folder that ``make`` has filled, in this run or an earlier one, whichever process came first.
+
+    Parameters
+    ----------
+    name
+        For people.
+    decisive
+        Everything that decides what comes out.
+    make
+        Called with the empty folder.
+    """
+    key = hashlib.sha256(torch.__version__.encode())
+    for part in decisive:
+        key.update(part)
+    folder = BUILD / "shared" / f"{name}-{key.hexdigest()[:16]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        done = folder / ".done"
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
+def sources_of_pt2ts() -> list[bytes]:
+    """Return the content of everything that exports models."""
+    return [source.read_bytes() for source in sorted((ROOT / "python" / "pt2ts").rglob("*.py"))]

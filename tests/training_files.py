@@ -60,7 +60,8 @@ class Coupled(nn.Module):
 
 
 def coupled_loss(outputs: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor]) -> Tensor:
-    return ((outputs[0] - targets[0]) ** 2).mean() + (outputs[1] - targets[1]).abs().mean()
+    """Smooth on purpose: an absolute value turns one bit of the weights into 4 % of the loss within 90 steps, this into 2e-7."""
+    return ((outputs[0] - targets[0]) ** 2).mean() + nn.functional.smooth_l1_loss(outputs[1], targets[1])
 
 
 def line_data() -> tuple[Tensor, Tensor]:

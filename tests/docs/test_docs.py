@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from ..support import shared_folder, sources_of_pt2ts
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
@@ -128,12 +130,15 @@ def compiler(fc: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models() -> Path:
     """Folder in which all Python blocks were run: it holds the model files that the programs load."""
-    folder = tmp_path_factory.mktemp("models")
-    for block in blocks("python"):
-        subprocess.run([sys.executable, "-c", block.text], cwd=folder, check=True, capture_output=True)
-    return folder
+    texts = [block.text for block in blocks("python")]
+
+    def make(folder: Path) -> None:
+        for text in texts:
+            subprocess.run([sys.executable, "-c", text], cwd=folder, check=True, capture_output=True)
+
+    return shared_folder("docs", [*sources_of_pt2ts(), *(text.encode() for text in texts)], make)
 
 
 @functools.cache

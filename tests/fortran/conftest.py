@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..support import BuildFortran
-from . import model_files
+from . import model_files, package_files
 
 HERE = Path(__file__).resolve().parent
 
@@ -57,3 +58,19 @@ def run(models: Path) -> Run:
         return done
 
     return run_program
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """Folder with the packages, good and bad, and the TorchScript file of the same network."""
+    folder = tmp_path_factory.mktemp("packages")
+    package_files.write_all(folder, models)
+    for name in ("linear.pt", "state_dict.pt"):
+        shutil.copy(models / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of unpacked code that these tests share."""
+    return tmp_path_factory.mktemp("cache")

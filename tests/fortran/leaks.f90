@@ -22,14 +22,15 @@ contains
     close (unit)
   end function resident
 
-  subroutine forwards(n)
+  subroutine forwards(n, file)
     integer, intent(in) :: n
+    character(len=*), intent(in) :: file
     type(torch_model) :: model
     type(torch_tensor) :: x(1), y(1), z(1)
     real(real32), target :: a(2, 5), b(2, 3)
     integer :: i
     a = 1
-    call torch_model_load(model, 'linear.pt')
+    call torch_model_load(model, file)
     call torch_tensor_from_array(x(1), a)
     call torch_tensor_from_array(y(1), b)
     do i = 1, n
@@ -136,13 +137,15 @@ contains
     end do
   end subroutine errors
 
-  subroutine loads(n)
+  subroutine loads(n, file, bad)
     integer, intent(in) :: n
+    character(len=*), intent(in) :: file, bad
     type(torch_model) :: model
     integer :: i, status
     do i = 1, n
-      call torch_model_load(model, 'linear.pt')
-      call torch_model_load(model, 'corrupt.pt', stat=status)
+      call torch_model_load(model, file)
+      call torch_model_load(model, bad, stat=status)
+      if (status == 0) error stop 'no error'
     end do
   end subroutine loads
 
@@ -189,11 +192,20 @@ program leaks
   use :: leaks_scenarios
   implicit none (type, external)
   character(len=20) :: name, count
-  integer :: n, before, after
+  character(len=100) :: file, bad
+  integer :: n, i, before, after
   call get_command_argument(1, name)
   call get_command_argument(2, count)
   read (count, *) n
-  call repeat_it(max(n / 10, 1))  ! fills pools and caches
+  file = 'linear.pt'
+  bad = 'corrupt.pt'
+  if (command_argument_count() > 2) then  ! other models
+    call get_command_argument(3, file)
+    call get_command_argument(4, bad)
+  end if
+  do i = 1, 2  ! fills pools and caches; a second model of a kind takes more than the first left
+    call repeat_it(max(n / 20, 1))
+  end do
   before = resident()
   call repeat_it(n)
   after = resident()
@@ -206,7 +218,7 @@ contains
     integer, intent(in) :: times
     select case (name)
     case ('forwards')
-      call forwards(times)
+      call forwards(times, trim(file))
     case ('tensors')
       call tensors(times)
     case ('expressions')
@@ -222,7 +234,7 @@ contains
     case ('training')
       call training(times)
     case ('loads')
-      call loads(times)
+      call loads(times, trim(file), trim(bad))
     case default
       error stop 'no such scenario'
     end select

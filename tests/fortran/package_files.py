@@ -13,7 +13,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from filelock import FileLock
@@ -61,6 +61,8 @@ void ftorch_kernel_run(const void *const *inputs, void *const *outputs, const vo
 class Columns(torch.nn.Module):
     """Two outputs of two inputs in double precision, for arrays whose first index runs fastest; a buffer scales one."""
 
+    scale: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("scale", torch.tensor([[1.0, 2.0, 4.0]], dtype=torch.float64))
@@ -101,11 +103,11 @@ def compiled(
 
     def make(path: Path) -> None:
         program = torch.export.export(module.eval(), inputs, dynamic_shapes=shapes)
-        files = torch._inductor.aot_compile(program.module(), inputs, options=settings)
+        files = cast("list[str]", torch._inductor.aot_compile(program.module(), inputs, options=settings))
         with zipfile.ZipFile(path, "w") as archive:
-            for file in files:
-                if not str(file).endswith(".cpp"):
-                    archive.write(file, Path(file).name)
+            for file in map(Path, files):
+                if file.suffix != ".cpp":
+                    archive.write(file, file.name)
 
     with zipfile.ZipFile(_kept(name, f"{type(module).__name__}{settings}{inputs[0].stride()}", make)) as archive:
         return {f"data/aotinductor/{name}/{item}": archive.read(item) for item in archive.namelist()}

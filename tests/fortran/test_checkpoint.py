@@ -50,7 +50,7 @@ def kill_and_resume(run: Run, program: Path, folder: Path, kills: int) -> None:
     checkpoint.unlink(missing_ok=True)
     progress = []
     for _ in range(kills):
-        command = [program, checkpoint.name, endless, "1"]
+        command = [str(program), checkpoint.name, endless, "1"]
         environment = {**os.environ, **ONE_THREAD}
         with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:
             assert process.stdout is not None
@@ -63,7 +63,7 @@ def kill_and_resume(run: Run, program: Path, folder: Path, kills: int) -> None:
     assert progress == sorted(progress)
     assert len(set(progress)) > kills // 2, progress
     # One more resumed run goes on to the end, a few steps from here.
-    steps = read_checkpoint(checkpoint)["ftorch_checkpoint"][1].item() + 20
+    steps = int(read_checkpoint(checkpoint)["ftorch_checkpoint"][1]) + 20
     done = run(program, checkpoint.name, str(steps), "1", timeout=300, env=ONE_THREAD)
     assert done.returncode == 0, done.stderr
     last, _, numbers = done.stdout.partition("\n")

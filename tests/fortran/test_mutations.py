@@ -11,7 +11,7 @@ import pytest
 from .conftest import Build
 from .misuse_table import FILE
 
-FILES = 3000
+FILES = 5000
 
 
 def damaged(good: bytes, chance: random.Random) -> bytes:

@@ -89,8 +89,8 @@ MAKERS: dict[str, Callable[[Parameters], optim.Optimizer]] = {
 }
 
 
-#: What they minimize is chosen so that it forgives rounding: one bit more in the data changes no number by more than this. A network
-#: at the end of L-BFGS or of RMSprop with tiny gradients is chaotic, there Python does not agree with Python.
+#: What they minimize is chosen so that it forgives rounding: one bit more in the data changes no number by more than this.
+#: A network at the end of L-BFGS or of RMSprop with tiny gradients is chaotic, there Python does not agree with Python.
 FORGIVING = 2e-7
 PENALTY = 0.01
 

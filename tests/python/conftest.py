@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,6 @@ from pt2ts import packager
 from tests.support import BUILD
 
 from . import package_modules as modules
-
-#: The code around the kernels need not be fast here, and its compilation is what takes long.
-os.environ.setdefault("AOT_INDUCTOR_COMPILE_WRAPPER_OPT_LEVEL", "O0")
 
 Recipe = tuple[Callable[[], torch.nn.Module], Any, dict[str, Any]]
 
