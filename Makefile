@@ -1,6 +1,6 @@
 # The commands of this project. `make help` explains them; each sets up what it needs, and nothing twice.
 .DEFAULT_GOAL := help
-.PHONY: help setup install install-all demo test test-long bench lint docs clean
+.PHONY: help setup install install-all demo examples test test-long bench lint docs clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --silent
 
@@ -19,6 +19,7 @@ export FC
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 TESTS ?=
+EXAMPLES ?=
 
 # The second compiler of the tests: the newest flang-NN, or what is called just flang.
 FLANG ?= $(or $(notdir $(lastword $(sort $(wildcard $(addsuffix /flang-[0-9][0-9],$(subst :, ,$(PATH))))))),flang)
@@ -28,6 +29,7 @@ PRODUCT := CMakeLists.txt pyproject.toml README.md LICENSE $(shell find cmake sr
 
 help:
 	echo "make demo       train a network on sea surface temperatures, run it in a Fortran program, draw and check the forecast"
+	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some)"
 	echo "make test       build everything, run all tests with gfortran and flang      (TESTS='tests/python -k export' runs some)"
 	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours"
 	echo "make bench      what a call costs, compared with plain C++, eager Python and hand-written Fortran    (LONG=1: all cases)"
@@ -65,6 +67,9 @@ demo: install
 	cmake -S examples/02_sst_emulator -B build/demo -DFTorch_DIR="$$($(python) -m ftorch --cmake-dir)" > build/demo.log 2>&1 \
 	  || { cat build/demo.log; exit 1; }
 	cmake --build build/demo --target demo
+
+examples: install
+	$(python) examples/run.py --cmake=-DCMAKE_Fortran_COMPILER=$(FC) $(EXAMPLES)
 
 install-all: install
 	$(MAKE) .venv/.installed-$(FLANG)

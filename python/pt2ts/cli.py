@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import bench_command, convert_command, diff_command, doctor_command, show, training_command, verify_command
+from . import bench_command, convert_command, course_command, diff_command, doctor_command, show, training_command, verify_command
 from ._version import __version__
 from .errors import DeclarationError, Pt2tsError
 from .fortran import command as fortran_command
@@ -221,6 +221,7 @@ app.command("doctor", short_help="Say what is wrong with this machine, and how t
 app.command("export-training", short_help="Compile a whole training step.")(training_command.export_training)
 app.command("fortran", short_help="Write a Fortran module for a model file.")(fortran_command.fortran)
 app.command("new", short_help="Make a small project to start from.")(new_command.new)
+app.command(short_help="Train a model of the course.")(course_command.train)
 
 
 def main() -> None:

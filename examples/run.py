@@ -1,0 +1,223 @@
+"""Build and run the examples, print one table of their checks, and leave their figures in one page.
+
+``python examples/run.py`` runs all of them, ``python examples/run.py 04 06`` some. The page is ``build/examples/index.html`` and
+needs no other file. Exits with 1 when an example fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number or verdict that an example prints.
+
+    Attributes
+    ----------
+    what
+        What it is.
+    pattern
+        Finds it in the output.
+    course
+        What the course gets, where it has the same.
+    """
+
+    what: str
+    pattern: str
+    course: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """How an example is run: a target of its CMake project, and then perhaps a command in the build folder."""
+
+    folder: str
+    checks: tuple[Check, ...]
+    target: str = "demo"
+    command: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+
+EXAMPLES = (
+    Example("01_hello_tensor", (Check("tensors", r"^hello_tensor: (.*)"),), "all", ("hello_tensor",)),
+    Example(
+        "02_sst_emulator",
+        (
+            Check("RMSE one month ahead (K)", r"RMSE (\S+) K, \d+% below", "0.48"),
+            Check("persistence (K)", r"below persistence, (\S+) K", "0.715"),
+            Check("Fortran and Python differ by (K)", r"Fortran equals Python: largest difference (\S+) K"),
+        ),
+        pictures=("sst_forecast.png",),
+    ),
+    Example("03_autograd", (Check("derivatives", r"^tangent: (.*)"),), "all", ("tangent", "material.pt")),
+    Example(
+        "04_line",
+        (Check("slope", r"steps: m = (\S+),", "2.05"), Check("intercept", r"steps: m = \S+, c = +(\S+),", "-0.0333")),
+        "all",
+        ("line",),
+    ),
+    Example("05_train_mlp", (Check("variance explained (%)", r"explains +(\S+) %"),), pictures=("loss.png",)),
+    Example(
+        "06_penguins",
+        (
+            Check("species accuracy", r"species accuracy: (\S+)", "0.984"),
+            Check("mass, mean squared error", r"mass, mean squared error: (\S+)", "0.0083"),
+            Check("batch and single calls differ by", r"one by one: largest difference (\S+)"),
+        ),
+        pictures=("penguins.png",),
+    ),
+    Example(
+        "07_mnist",
+        (
+            Check("accuracy", r"ok +accuracy: (\S+)", "0.983"),
+            Check("accuracy with rows and columns exchanged", r"exchanged: (\S+)"),
+        ),
+        pictures=("mnist.png",),
+    ),
+    Example(
+        "08_ellipse",
+        (
+            Check("mean squared error", r"mean squared error: (\S+) \(needed", "5.4E-04"),
+            Check("images equal to Python's, bit for bit", r"(\d+) images drawn by Fortran equal"),
+        ),
+        pictures=("ellipse.png",),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an example gave: rows (check, result, course's figure), its pictures, and whether it passed."""
+
+    example: str
+    passed: bool
+    rows: tuple[tuple[str, str, str], ...]
+    pictures: tuple[Path, ...]
+
+
+def run(example: Example, build: Path, options: Sequence[str]) -> Result:
+    """Configure, build and run one example; what it prints goes into ``build``/NAME.log."""
+    folder = build / example.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    place = subprocess.run(
+        [sys.executable, "-m", "ftorch", "--cmake-dir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    given = (f"-DCMAKE_PREFIX_PATH={place}", f"-DPython3_EXECUTABLE={sys.executable}", *options)
+    commands = [
+        ["cmake", "-S", str(HERE / example.folder), "-B", str(folder), *given],
+        ["cmake", "--build", str(folder), "--target", example.target],
+    ]
+    if example.command:
+        commands.append([str(folder / example.command[0]), *example.command[1:]])
+    said, passed = "", True
+    for command in commands:
+        quiet = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+        done = subprocess.run(
+            command, cwd=folder, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        said += done.stdout
+        passed = passed and done.returncode == 0
+        if not passed:
+            break
+    (build / f"{example.folder}.log").write_text(said)
+    rows = tuple((check.what, find(check.pattern, said), check.course) for check in example.checks)
+    pictures = tuple(folder / name for name in example.pictures if (folder / name).exists())
+    # A program that stopped saying what it said before is no success.
+    complete = all(result for _, result, _ in rows) and len(pictures) == len(example.pictures)
+    return Result(example.folder, passed and complete, rows, pictures)
+
+
+def find(pattern: str, text: str) -> str:
+    """Return what a pattern finds last: its group where it has one."""
+    found = list(re.finditer(pattern, text, re.MULTILINE))
+    if not found:
+        return ""
+    return found[-1][1] if found[-1].re.groups else found[-1][0]
+
+
+def show(results: Sequence[Result]) -> None:
+    """Print the table."""
+    table = Table("example", "check", "result", "course", "")
+    for result in results:
+        for number, (what, value, course) in enumerate(result.rows):
+            first = number == 0
+            table.add_row(result.example if first else "", what, value or "none", course, verdict(result) if first else "")
+    Console(width=None if sys.stdout.isatty() else 132).print(table)
+
+
+def verdict(result: Result) -> str:
+    """Return the word for the last column."""
+    return "passed" if result.passed else "FAILED"
+
+
+def page(results: Sequence[Result]) -> str:
+    """Return a page with the same table and all figures inside."""
+    rows, figures = [], []
+    for result in results:
+        for what, value, course in result.rows:
+            cells = (result.example, what, value or "none", course, verdict(result))
+            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+        for picture in result.pictures:
+            data = base64.b64encode(picture.read_bytes()).decode()
+            name = html.escape(f"{result.example}: {picture.name}")
+            figures.append(f'<h2>{name}</h2>\n<img alt="{name}" src="data:image/png;base64,{data}">')
+    heads = "".join(f"<th>{name}</th>" for name in ("example", "check", "result", "course", "verdict"))
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Examples</title>',
+            "<style>body{font-family:sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}",
+            "td,th{text-align:left;padding:.2rem .8rem;border-bottom:1px solid #ddd}</style>\n</head>\n<body>",
+            "<h1>Examples</h1>\n<table>",
+            f"<tr>{heads}</tr>",
+            *rows,
+            "</table>",
+            *figures,
+            "</body>\n</html>\n",
+        ]
+    )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run, print, write the page; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("numbers", nargs="*", help="examples to run, such as 04 06; all otherwise")
+    parser.add_argument(
+        "--build", type=Path, default=HERE.parent / "build" / "examples", help="where to build (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cmake", action="append", default=[], metavar="-DNAME=VALUE", help="for all CMake projects: --cmake=-DNAME=VALUE"
+    )
+    options = parser.parse_args(words)
+    unknown = [word for word in options.numbers if not any(example.folder.startswith(word) for example in EXAMPLES)]
+    if unknown:
+        parser.error(f"there is no example {unknown[0]}")
+    chosen = [item for item in EXAMPLES if not options.numbers or any(item.folder.startswith(word) for word in options.numbers)]
+    build, results = options.build.resolve(), []
+    for example in chosen:
+        print(f"[examples] {example.folder}", file=sys.stderr, flush=True)
+        results.append(run(example, build, options.cmake))
+        if not results[-1].passed:
+            print(f"[examples] {example.folder} failed: see {build / example.folder}.log", file=sys.stderr, flush=True)
+    show(results)
+    (build / "index.html").write_text(page(results))
+    print(f"Figures: {build / 'index.html'}")
+    return 0 if all(result.passed for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
