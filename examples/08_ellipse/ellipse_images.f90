@@ -1,8 +1,8 @@
 !> Images of one filled ellipse, each a function of (seed, index) alone: the same bits as pt2ts.course.ellipse_images draws.
 !>
-!> Random numbers without a state: every word is a hash of seed, index and the number of the word. Fortran has no unsigned integers,
-!> and a product that overflows is undefined. So 32-bit words live in 64-bit integers, and the multipliers are below 2**31: no product
-!> reaches 2**63.
+!> Random numbers without a state: every word is a hash of seed, index and the number of the word. Fortran has no unsigned
+!> integers, and a product that overflows is undefined. So 32-bit words live in 64-bit integers, and the multipliers are below
+!> 2**31: no product reaches 2**63.
 module ellipse_images
    use, intrinsic :: iso_fortran_env, only: int8, int64
    implicit none (type, external)

@@ -54,6 +54,8 @@ contains
       call guarded(sst, mask, month, next, total)
     case ('missed')
       call guard_report(output_unit)
+    case default
+      error stop 'no such scenario'
     end select
     call finalize()
     if (torch_live_handles() /= 0) error stop 'handles are left over'
