@@ -70,11 +70,14 @@ class LibraryModel:
             )
         )
 
-    def prepare(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> Prepared:
-        """Return the call for these tensors; their memory is read and written where it lies, with its strides."""
+    def prepare(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor], *, convert: bool = False) -> Prepared:
+        """Return the call for these tensors; their memory is read and written where it lies, with its strides.
+
+        With ``convert`` dtypes are converted on the way in and out.
+        """
         self._release_tensors()
         given, results = self._handles(inputs), self._handles(outputs)
-        arguments = (ctypes.byref(self._model), given, len(inputs), results, len(outputs), 0, 0, None, ctypes.c_int64(0))
+        arguments = (ctypes.byref(self._model), given, len(inputs), results, len(outputs), 0, int(convert), None, ctypes.c_int64(0))
         return self._library.ctorch_model_forward, arguments
 
     def prepare_infer(self, x: torch.Tensor, y: torch.Tensor) -> Prepared:
