@@ -64,7 +64,7 @@ def drawn(chance: random.Random, spec: TensorSpec, batch: int, change: str | Non
         case "transposed":
             shape.reverse()
         case "size":
-            shape[-1:] = [shape[-1] + chance.choice((-1, 1, 20))] if shape else [2]
+            shape[-1:] = [abs(shape[-1] + chance.choice((-1, 1, 20)))] if shape else [2]
         case "rank":
             shape = chance.choice((shape[:-1] if shape else [1], [*shape, 1], [1, *shape], [*shape, 2, 2]))
         case "batch":
