@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from functools import cache
@@ -17,7 +18,11 @@ AT_LEAST = {"not long": 4600, "long": 66}
 
 @cache
 def collected(mark: str) -> str:
-    return run(sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-m", mark, ROOT / "tests")
+    # Options of this run, such as -v, would change what is printed.
+    plain = {**os.environ, "PYTEST_ADDOPTS": ""}
+    return run(
+        sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-m", mark, ROOT / "tests", env=plain
+    )
 
 
 @pytest.mark.parametrize("mark", AT_LEAST)
