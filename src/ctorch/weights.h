@@ -41,6 +41,7 @@ class Weights {
   Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory);
   Weights(const Weights& other);  // a copy of the values
   Weights& operator=(const Weights&) = delete;
+  ~Weights() = default;
 
   // Handing tensors out means that they can be written from now on: only then are changes looked for.
   State parameters() const { return hand_out(true, false); }

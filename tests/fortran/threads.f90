@@ -3,7 +3,7 @@ program threads
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use :: ftorch
   implicit none (type, external)
-  integer, parameter :: calls = 20000, rounds = 7, counts(3) = [1, 2, 4]
+  integer, parameter :: calls = 200000, rounds = 5, counts(3) = [1, 2, 4]
   real(real64) :: best(3)
   type(torch_model) :: model
   character(len=100) :: file
