@@ -25,9 +25,7 @@ struct Plain {
   void* output;
 };
 
-void keep(const Plain& plain, const at::Tensor& result) {
-  std::memcpy(plain.output, result.const_data_ptr(), result.nbytes());
-}
+void keep(const Plain& plain, const at::Tensor& result) { std::memcpy(plain.output, result.const_data_ptr(), result.nbytes()); }
 
 }  // namespace
 

@@ -148,7 +148,9 @@ def many_calls(name: str, path: Path, count: int) -> None:
 
         calls()
     assert live_handles() == before
-    assert min(seen.values()) > count / 100, seen
+    assert min(seen["refused"], seen["right"]) > count / 10, seen
+    # Few calls need a conversion that means something: only thousands are sure to hold one.
+    assert seen["converted"] or count < LONG, seen
 
 
 @pytest.fixture(scope="module", autouse=True)
