@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
+from ftorch import Installation, find_compiler
 from pt2ts.course import datasets, ellipse_images
+
+from ..support import shared_folder, sources_of_pt2ts
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 Done = subprocess.CompletedProcess[str]
@@ -36,26 +38,7 @@ def command(*words: str | Path) -> Done:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Fill a folder once, whichever process of the tests asks for it first."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "course"
-    shared.mkdir(exist_ok=True)
-
-    def make(name: str, fill: Callable[[Path], None]) -> Path:
-        folder = shared / name
-        with FileLock(shared / f"{name}.lock"):
-            if not (folder / "complete").exists():
-                folder.mkdir(exist_ok=True)
-                fill(folder)
-                (folder / "complete").touch()
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def built(fc: str, once: Callable[[str, Callable[[Path], None]], Path], configure: Callable[..., Done]) -> Build:
+def built(fc: str, configure: Callable[..., Done]) -> Build:
     """Build folder of an example in which ``demo`` has run; what is trained already was put there first."""
 
     def build(example: str) -> Path:
@@ -65,14 +48,18 @@ def built(fc: str, once: Callable[[str, Callable[[Path], None]], Path], configur
                 assert done.returncode == 0, done.stdout + done.stderr
 
         def demo(folder: Path) -> None:
-            shutil.copytree(once(f"{example}-trained", train), folder, dirs_exist_ok=True, ignore=lambda *_: ["complete"])
+            trained = shared_folder(f"{example}-trained", [*sources_of_pt2ts(), repr(TRAININGS[example]).encode()], train)
+            shutil.copytree(trained, folder, dirs_exist_ok=True, ignore=lambda *_: [".done"])
             done = configure(example, folder, fc, *OPTIONS[example])
             assert done.returncode == 0, done.stdout + done.stderr
             done = command("cmake", "--build", folder, "--target", "demo")
             (folder / "demo.txt").write_text(done.stdout)
             assert done.returncode == 0, done.stdout + done.stderr
 
-        return once(f"{example}-{fc}", demo)
+        library = Installation().library_dir / find_compiler(fc).tag / "libftorch.so"
+        sources = [file.read_bytes() for file in sorted((EXAMPLES / example).iterdir()) if file.is_file()]
+        decisive = [*sources_of_pt2ts(), *sources, repr((TRAININGS, OPTIONS, library.stat().st_mtime_ns)).encode()]
+        return shared_folder(f"{example}-{fc}", decisive, demo)
 
     return build
 
