@@ -46,7 +46,8 @@ def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> 
 
 def measure(program: Path, size: int, pairs: int, rounds: int) -> dict[str, Estimate]:
     """Return microseconds of both, their ratio and their difference."""
-    calls = max(20, 200000 // max(size, 1000))
+    # A turn lasts long enough for its first call, which finds the caches full of the other's numbers, to be one of many.
+    calls = max(200, 200000 // max(size, 1000))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     found = []
     for _ in range(pairs):

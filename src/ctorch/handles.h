@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "error.h"
+#include "spin_lock.h"
 
 namespace ctorch {
 
@@ -34,9 +35,20 @@ class HandleTable {
     }
     const uint32_t generation = next_generation(slot.last_generation);
     slot.last_generation = generation;
-    slot.consumed = false;
     slot.generation.store(generation, std::memory_order_release);
-    live_.fetch_add(1, std::memory_order_relaxed);
+    return pack(index, generation);
+  }
+
+  // Gives the object of an expression to a variable: it gets a new handle, the old one is consumed. 0 if it names none.
+  uint64_t rename(uint64_t id) noexcept {
+    if (!find(id)) return 0;
+    const uint32_t index = static_cast<uint32_t>(id);
+    Slot& slot = slot_at(index);
+    uint32_t old = generation_of(id);
+    const uint32_t generation = next_generation(old);
+    if (!slot.generation.compare_exchange_strong(old, generation)) return 0;
+    slot.consumed = old;
+    slot.last_generation = generation;
     return pack(index, generation);
   }
 
@@ -65,8 +77,7 @@ class HandleTable {
     uint32_t expected = generation_of(id);
     if (!slot.generation.compare_exchange_strong(expected, 0)) return false;
     std::launder(reinterpret_cast<Object*>(slot.storage))->~Object();
-    slot.consumed = consumed;
-    live_.fetch_sub(1, std::memory_order_relaxed);
+    if (consumed) slot.consumed = generation_of(id);
     return_slot(index, consumed);
     return true;
   }
@@ -74,14 +85,17 @@ class HandleTable {
   int64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
 
  private:
+  HandleTable() { resting_.fill(nobody); }
+
   struct Slot {
     alignas(Object) std::byte storage[sizeof(Object)];
     std::atomic<uint32_t> generation{0};  // 0: free
     uint32_t last_generation = 0;
-    bool consumed = false;  // the last object here was an expression's result that had been used up
+    uint32_t consumed = 0;  // the last generation here that was an expression's result and was used up
   };
   static constexpr uint32_t chunk_size = 1024;
   static constexpr uint32_t max_chunks = 1u << 16;
+  static constexpr uint32_t nobody = 0xFFFFFFFF;
 
   static uint32_t next_generation(uint32_t last) { return last == 0xFFFFFFF ? 1 : last + 1; }
   static uint32_t generation_of(uint64_t id) { return static_cast<uint32_t>(id >> 32) & 0xFFFFFFF; }
@@ -92,18 +106,23 @@ class HandleTable {
   Slot& slot_at(uint32_t index) const noexcept { return chunks_[index / chunk_size][index % chunk_size]; }
 
   uint32_t take_slot() {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(lock_);
     if (free_.empty()) grow();
     const uint32_t index = free_.back();
     free_.pop_back();
+    live_.store(live_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return index;
   }
 
   // Slots are reused at once, while they are in the cache; those of expressions later, so that they can still tell their fate.
   void return_slot(uint32_t index, bool consumed = false) noexcept {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(lock_);
+    live_.store(live_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    if (consumed) {
+      std::swap(index, resting_[n_resting_++ % resting_.size()]);
+      if (index == nobody) return;
+    }
     free_.push_back(index);  // grow() reserved the room
-    if (consumed) std::swap(free_.back(), free_[consumed_++ % free_.size()]);
   }
 
   void grow() {
@@ -121,17 +140,18 @@ class HandleTable {
     const uint32_t index = static_cast<uint32_t>(id);
     if ((id >> 60) != Kind || index >= capacity_.load()) fail(CTORCH_ERROR_HANDLE, noun, " is not a valid handle");
     const Slot& slot = slot_at(index);
-    if (slot.consumed && slot.last_generation == generation_of(id))
+    if (slot.consumed == generation_of(id))
       fail(CTORCH_ERROR_HANDLE, noun, ": expression already consumed; assign it to a variable first");
     fail(CTORCH_ERROR_HANDLE, noun, " is used after delete");
   }
 
   std::array<Slot*, max_chunks> chunks_{};
   std::atomic<uint32_t> capacity_{0};
-  std::atomic<int64_t> live_{0};
-  std::mutex mutex_;
+  std::atomic<int64_t> live_{0};  // written under the lock
+  SpinLock lock_;
   std::vector<uint32_t> free_;
-  size_t consumed_ = 0;
+  std::array<uint32_t, 64> resting_;  // slots of expressions that were used up lately
+  uint32_t n_resting_ = 0;
 };
 
 }  // namespace ctorch

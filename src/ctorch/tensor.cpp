@@ -220,6 +220,11 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
       HostEnvironment host;
       write_result(into->value, from.value);
       if (temporary) tensors().release(right->id, true);
+    } else if (temporary && !from.shares && from.one_shot) {  // nobody else will release it: its place goes over
+      from.temporary = from.one_shot = false;
+      const uint64_t old = left->id;
+      left->id = tensors().rename(right->id);
+      if (old) tensors().release(old);
     } else if (temporary && !from.shares) {
       const bool wraps = from.wraps;
       const uint64_t consumed = right->id;  // released last, so that its slot still tells what became of it
