@@ -10,9 +10,9 @@
 namespace ctorch {
 namespace {
 
-constexpr FileWords words{"no model file", "; expected one made by pt2ts export",
-                          ": it is a Python pickle (torch.save); export the module with pt2ts export",
-                          "copy or export it again"};
+constexpr FileWords model_words{"no model file", "; expected one made by pt2ts export",
+                                ": it is a Python pickle (torch.save); export the module with pt2ts export",
+                                "copy or export it again"};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -26,7 +26,7 @@ Archive open_model_file(const std::string& path, const std::string& sha256) {
   if (!wanted.empty() && (wanted.size() != 64 || wanted.find_first_not_of("0123456789abcdef") != std::string::npos))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
          "'");
-  const auto file = std::make_shared<OpenFile>(path, words);
+  const auto file = std::make_shared<OpenFile>(path, model_words);
   auto content = std::make_shared<OpenFile::Content>(file->read());
   if (!wanted.empty())
     if (const std::string found = sha256_of(content->bytes.get(), content->size); found != wanted)

@@ -1,9 +1,9 @@
 // Memory of tensors on the CPU, kept for the next call.
 //
-// A network allocates the same blocks at every call. The C library cuts each to its alignment, and when the last one is freed it
-// may hand the top of the heap back to the system, which then has to clear every page anew: for a batch of a thousand columns
-// that is more than a tenth of the network's time. So freed blocks wait here, sorted by size. Each thread has blocks of its own:
-// there is nothing to lock, and memory stays near the processor that uses it.
+// A network allocates the same blocks at every call. The C library cuts each to its alignment, and when the last one is freed
+// it may hand the top of the heap back to the system, which then has to clear every page anew: for a batch of a thousand
+// columns that is more than a tenth of the network's time. So freed blocks wait here, sorted by size. Each thread has blocks of
+// its own: there is nothing to lock, and memory stays near the processor that uses it.
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>

@@ -11,7 +11,7 @@
 namespace ctorch {
 namespace {
 
-constexpr FileWords words{
+constexpr FileWords state_words{
     "no file of named tensors", "; expected one made by torch_model_save_state, torch_checkpoint_save or Python's torch.save",
     ": it is a pickle in the form that torch.save used before PyTorch 1.6; load it in Python and save it again",
     "copy it again"};
@@ -66,7 +66,7 @@ void write_state(const std::string& path, const State& state) {
 }
 
 State read_state(const std::string& path) {
-  const Archive file(path, words);
+  const Archive file(path, state_words);
   const auto has = [&](const char* name) { return file.find(name) != nullptr; };
   if (has("constants.pkl")) unusable(path, "it is a whole model, which torch_model_load loads");
   if (!has("data.pkl")) unusable(path, "it is a zip archive, but torch.save did not write it");

@@ -17,15 +17,15 @@
 namespace ctorch {
 namespace {
 
-constexpr FileWords words{"no training package", "; expected one made by pt2ts export-training",
-                          ": it is a pickle of Python; make a training package with pt2ts export-training",
-                          "copy or export it again"};
+constexpr FileWords package_words{"no training package", "; expected one made by pt2ts export-training",
+                                  ": it is a pickle of Python; make a training package with pt2ts export-training",
+                                  "copy or export it again"};
 
 constexpr const char* step_variant = "step";
 constexpr const char* evaluate_variant = "evaluate";
 
 Package open_package(const std::string& path, const std::string& sha256) {
-  Archive archive(path, words);
+  Archive archive(path, package_words);
   if (!sha256.empty() && sha256_of(archive.bytes().data(), archive.bytes().size()) != sha256)
     fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that is wanted: its SHA-256 is ",
          sha256_of(archive.bytes().data(), archive.bytes().size()), ", argument 'sha256' is ", sha256);

@@ -65,6 +65,8 @@ def with_everything(fc: str) -> Path:
             f"-DFTORCH={ROOT}",
             f"-DPython_EXECUTABLE={sys.executable}",
             "-DCMAKE_BUILD_TYPE=None",
+            "-DCMAKE_UNITY_BUILD=ON",
+            "-DCMAKE_UNITY_BUILD_BATCH_SIZE=16",
             "-DFTORCH_INSTALL=ON",
             "-DCMAKE_INSTALL_LIBDIR=lib",
         )
