@@ -1,6 +1,6 @@
 !> Forecast the sea surface temperature of the tropics with a PyTorch network inside a Fortran time loop.
 !>
-!>     sst_forecast OBSERVATIONS.nc MODEL.pt FORECAST.nc
+!>     sst_forecast OBSERVATIONS.nc MODEL FORECAST.nc
 !>
 !> forecasts the last 12 months of the observations two ways: each from the observed month before it, and all of them in one free
 !> run that never sees an observation again.
@@ -81,7 +81,7 @@ contains
       integer :: length
 
       call get_command_argument(number, length=length)
-      if (length == 0) error stop 'usage: sst_forecast OBSERVATIONS.nc MODEL.pt FORECAST.nc'
+      if (length == 0) error stop 'usage: sst_forecast OBSERVATIONS.nc MODEL FORECAST.nc'
       allocate (character(len=length) :: text)
       call get_command_argument(number, text)
    end function argument

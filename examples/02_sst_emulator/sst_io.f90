@@ -66,7 +66,7 @@ contains
       call define_sst(file, 'sst_free_run', 'free run, each month from the forecast before', dims, obs%land, free)
       call check(nf90_put_att(file, nf90_global, 'Conventions', 'CF-1.8'), 'Conventions')
       call check(nf90_put_att(file, nf90_global, 'title', 'Sea surface temperature forecast by a neural network'), 'title')
-      call check(nf90_put_att(file, nf90_global, 'source', 'sst_forecast (Fortran) with sst_emulator.pt (PyTorch), ' &
+      call check(nf90_put_att(file, nf90_global, 'source', 'sst_forecast (Fortran) with a network of PyTorch, ' &
          //'started from OSTIA of the Met Office'), 'source')
       call check(nf90_enddef(file), path)
       call check(nf90_put_var(file, lon, obs%lon), 'longitude')

@@ -154,6 +154,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over the training months (default: %(default)s)")
+    parser.add_argument(
+        "--format", choices=("torchscript", "pt2"), default="torchscript", help="of the model file (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     options = parser.parse_args()
@@ -167,11 +170,12 @@ def main() -> None:
 
     options.output.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(options.output / "reference.npz", one_month=one_month, free_run=free_run)
-    export(emulator, observations, options.output / "sst_emulator.pt")
+    model = options.output / ("sst_emulator.pt2" if options.format == "pt2" else "sst_emulator.pt")
+    export(emulator, observations, model)
     truth = observations.sst[observations.first_held_out :]
     error, simple = rmse(one_month, truth, observations.ocean), baselines(observations)
     console.print(f"One month ahead: RMSE {error:.3f} K; persistence {simple.persistence:.3f} K")
-    console.print(f"Wrote {options.output / 'sst_emulator.pt'}")
+    console.print(f"Wrote {model}")
 
 
 if __name__ == "__main__":
