@@ -27,7 +27,7 @@ int64_t limit = 0;
 // Stands before the data, which keep PyTorch's alignment.
 struct alignas(64) Block {
   Block* next;
-  size_t size_class;  // n_sizes: too large to be kept
+  size_t size_class;
 };
 
 // Four sizes from each power of two to the next.
@@ -115,10 +115,8 @@ size_t bytes_of(size_t size_class) {
 }
 
 void give_back(void* data) {
-  if (!data) return;
-  auto* block = reinterpret_cast<Block*>(static_cast<std::byte*>(data) - sizeof(Block));
-  Pool* pool_here = block->size_class < n_sizes ? pool() : nullptr;
-  if (pool_here) [[likely]]
+  auto* block = static_cast<Block*>(data) - 1;
+  if (Pool* pool_here = pool()) [[likely]]
     pool_here->keep(block, static_cast<int64_t>(bytes_of(block->size_class)));
   else
     c10::free_cpu(block);
@@ -137,22 +135,18 @@ Block* fresh_block(size_t bytes) {
 class PoolAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
-    if (bytes == 0) return {nullptr, nullptr, &give_back, c10::Device(c10::kCPU)};
+    if (bytes == 0 || bytes > largest) [[unlikely]]
+      return c10::GetDefaultCPUAllocator()->allocate(bytes);
+    const SizeClass size(bytes);
     Block* block = nullptr;
-    if (bytes <= largest) [[likely]] {
-      const SizeClass size(bytes);
-      if (Pool* pool_here = pool()) [[likely]]
-        block = pool_here->take(size);
-      if (!block) block = fresh_block(size.bytes);
-      block->size_class = size.index;
-    } else {
-      block = fresh_block(bytes);
-      block->size_class = n_sizes;
-    }
+    if (Pool* pool_here = pool()) [[likely]]
+      block = pool_here->take(size);
+    if (!block) block = fresh_block(size.bytes);
+    block->size_class = size.index;
     void* data = block + 1;
     return {data, data, &give_back, c10::Device(c10::kCPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
+  // No raw_deleter: large blocks have another one.
   void copy_data(void* target, const void* source, size_t bytes) const override { default_copy_data(target, source, bytes); }
 };
 
@@ -162,8 +156,7 @@ class PoolAllocator final : public c10::Allocator {
   char* end = nullptr;
   const int64_t megabytes = given ? std::strtoll(given, &end, 10) : default_limit_mb;
   limit = (end == given || megabytes > 1 << 20 ? default_limit_mb : megabytes) << 20;
-  static PoolAllocator allocator;
-  if (limit > 0) c10::SetCPUAllocator(&allocator, 1);
+  if (limit > 0) c10::SetCPUAllocator(new PoolAllocator, 1);  // for ever: tensors are freed after main, too
   return limit > 0;
 }
 #if !defined(__SANITIZE_ADDRESS__)

@@ -1,6 +1,8 @@
 #include "spec.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "convert.h"
 
@@ -45,6 +47,18 @@ TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
       tensor.dims.push_back({whole(dim, "a size"), -1});
   }
   return tensor;
+}
+
+// Whether these sizes could be the expected ones in another order.
+bool fits_permuted(const TensorSpec& expected, c10::IntArrayRef sizes) {
+  std::vector<int64_t> left(sizes.begin(), sizes.end());
+  for (const SpecDim& dim : expected.dims) {
+    if (dim.symbol >= 0) continue;
+    const auto found = std::find(left.begin(), left.end(), dim.size);
+    if (found == left.end()) return false;
+    left.erase(found);
+  }
+  return true;
 }
 
 }  // namespace
@@ -140,7 +154,8 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
     const SpecDim& dim = expected.dims[d];
     if (dim.symbol < 0) {
       if (sizes[d] != dim.size) [[unlikely]]
-        refuse(sizes.size() > 1 ? "; if the dimensions are only in another order, permute_dims gives the view" : "");
+        refuse(fits_permuted(expected, sizes) ? "; if the dimensions are only in another order, permute_dims gives the view"
+                                              : "");
       continue;
     }
     const Symbol& symbol = symbols[static_cast<size_t>(dim.symbol)];
