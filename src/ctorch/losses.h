@@ -2,6 +2,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace ctorch {
 
 // Checks a reduction; the numbers are PyTorch's.

@@ -2,10 +2,12 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 namespace ctorch::pickle {
 namespace {
