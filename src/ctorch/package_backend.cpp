@@ -58,6 +58,9 @@ class PackageBackend final : public Backend {
     for (size_t i = 0; i < mine.size(); ++i) mine[i].second.copy_(theirs[i].second);
   }
 
+  PackageBackend& operator=(const PackageBackend&) = delete;
+  ~PackageBackend() override = default;
+
   bool run_directly(const ctorch_array& x, const ctorch_array& y) const override {
     DirectCall call;
     return direct_ && direct_->fit(x, y, call) && run_kernel(call);
