@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/SmallVector.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>

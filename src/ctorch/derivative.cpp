@@ -1,6 +1,7 @@
 #include "derivative.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "convert.h"

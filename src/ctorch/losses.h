@@ -2,6 +2,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace ctorch {
 
 // Checks a reduction; the numbers are PyTorch's.
@@ -9,9 +11,11 @@ int64_t reduction(int32_t given, const char* name);
 
 // The target, if it has the input's shape: PyTorch broadcasts a column against a row, and trains on nonsense.
 const at::Tensor& alike(const at::Tensor& target, const at::Tensor& input);
+const at::Tensor& alike(at::Tensor&& target, const at::Tensor& input) = delete;  // it would be gone
 
 // The target, if its numbers can be classes (int64) or probabilities (real).
 const at::Tensor& classes(const at::Tensor& target);
+const at::Tensor& classes(at::Tensor&& target) = delete;
 
 at::Tensor gaussian_nll(const at::Tensor& input, const at::Tensor& target, const at::Tensor& variance, bool full, double eps,
                         int64_t reduction);

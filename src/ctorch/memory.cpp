@@ -17,7 +17,7 @@ Span span(const at::Tensor& tensor) {
   int64_t extent = tensor.numel() ? 1 : 0;
   for (int64_t d = 0; d < tensor.dim() && extent; ++d) extent += (tensor.size(d) - 1) * tensor.stride(d);
   const char* first = static_cast<const char*>(tensor.const_data_ptr());
-  return {first, first + extent * static_cast<int64_t>(tensor.element_size())};
+  return {first, first + extent * tensor.element_size()};
 }
 
 }  // namespace

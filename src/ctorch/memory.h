@@ -2,6 +2,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace ctorch {
 
 // Whether the bytes from the first to the last element of one tensor meet those of another.

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstring>
 #include <map>
+#include <tuple>
 
 #include "model_file.h"
 #include "package_backend.h"
@@ -58,14 +59,14 @@ Model::Model(const std::string& path, const LoadOptions& options) : device_(opti
 }
 
 Model::Model(const Model& other)
-    : device_(other.device_),
+    : backend_(other.backend_->clone()),
       extras_(other.extras_),
-      backend_(other.backend_->clone()),
       spec_(other.spec_),
       sampled_(other.sampled_),
-      float_type_(other.float_type_),
       fewest_inputs_(other.fewest_inputs_),
-      most_inputs_(other.most_inputs_) {}
+      most_inputs_(other.most_inputs_),
+      float_type_(other.float_type_),
+      device_(other.device_) {}
 
 std::shared_ptr<Model> Model::copy() const { return std::shared_ptr<Model>(new Model(*this)); }
 

@@ -22,6 +22,8 @@ struct LoadOptions {
 class Model {
  public:
   Model(const std::string& path, const LoadOptions& options);
+  ~Model() = default;
+  Model& operator=(const Model&) = delete;
 
   // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
   template <class Inputs, class Outputs>
@@ -77,15 +79,15 @@ class Model {
   Sample golden_sample() const;
   std::string new_sample() const;
 
-  c10::Device device_;
-  Extras extras_;
+  mutable CallCounter calls_;  // before all else: it lies on cache lines of its own
   std::unique_ptr<Backend> backend_;
+  Extras extras_;
   std::optional<Spec> spec_;
-  uint64_t sampled_ = 0;                      // the fingerprint of the weights that the sample is of
-  c10::ScalarType float_type_ = c10::kFloat;  // dtype of the weights: what real inputs are converted to without a contract
-  mutable CallCounter calls_;
+  uint64_t sampled_ = 0;  // the fingerprint of the weights that the sample is of
   size_t fewest_inputs_ = 0;
   size_t most_inputs_ = 0;
+  c10::ScalarType float_type_ = c10::kFloat;  // dtype of the weights: what real inputs are converted to without a contract
+  c10::Device device_;
 };
 
 // Puts matched values into their places.

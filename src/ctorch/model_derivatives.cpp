@@ -46,11 +46,13 @@ class Run {
   const at::Tensor& y() const { return y_; }
 
   at::Tensor jacobian(bool convert) const {
+    at::Tensor all;
     try {
-      if (auto all = in_one_pass(convert); all.defined()) return all;
+      all = in_one_pass(convert);
     } catch (const std::exception&) {  // too large for the memory, or no network for a batch
+      all.reset();
     }
-    return ctorch::jacobian(y_, x_, {});
+    return all.defined() ? all : ctorch::jacobian(y_, x_, {});
   }
 
   void give_output(const ctorch_array* array, bool convert) const {

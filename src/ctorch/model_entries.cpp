@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <array>
+#include <cstring>
 #include <optional>
 
 #include "memory.h"

@@ -280,6 +280,7 @@ std::function<void()> Optim::prepare_load(const State& state) {
   if (find(state, group_name(groups_.size())))
     fail(CTORCH_ERROR_ARGUMENT, "the saved state has more parameter groups than the ", groups_.size(), " of this optimizer");
   std::vector<Group> groups;
+  groups.reserve(groups_.size());
   Names known;
   for (size_t g = 0; g < groups_.size(); ++g) groups.push_back(loaded(state, g, known));
   for (const auto& [name, value] : state)

@@ -3,6 +3,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,7 +23,9 @@ bool ends_with(const std::string& text, std::string_view end) {
 // Major and minor number of "2.13.0+cpu".
 std::pair<int, int> release_of(const std::string& version) {
   int major = 0, minor = 0;
-  std::sscanf(version.c_str(), "%d.%d", &major, &minor);
+  const char* const end = version.data() + version.size();
+  const char* const dot = std::from_chars(version.data(), end, major).ptr;
+  if (dot != end && *dot == '.') std::from_chars(dot + 1, end, minor);
   return {major, minor};
 }
 
@@ -149,7 +152,8 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
     const auto json = nlohmann::json::parse(text);
     if (json.at("digest").get<std::string>() != info_->digest)
       archive_.corrupt("the digest of its members is not the one that its contract has");
-    const std::string made_with = json.at("torch").get<std::string>(), here = torch_version();
+    const std::string made_with = json.at("torch").get<std::string>();
+    const std::string& here = torch_version();
     if (release_of(made_with) > release_of(here))
       fail(CTORCH_ERROR_FILE, "'", info_->path, "' was compiled with PyTorch ", made_with, ", this is PyTorch ", here,
            ", and compiled code runs with the same or a newer one only; export it with PyTorch ", here, " or install ",

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <unordered_set>
 
 #include "convert.h"
@@ -56,6 +57,9 @@ class PackageBackend final : public Backend {
     const State mine = only_aoti().constants(), theirs = other.only_aoti().constants();
     for (size_t i = 0; i < mine.size(); ++i) mine[i].second.copy_(theirs[i].second);
   }
+
+  PackageBackend& operator=(const PackageBackend&) = delete;
+  ~PackageBackend() override = default;
 
   bool run_directly(const ctorch_array& x, const ctorch_array& y) const override {
     DirectCall call;

@@ -1,5 +1,6 @@
 #include "package_save.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "error.h"

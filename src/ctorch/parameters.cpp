@@ -2,6 +2,8 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "ctorch_parameters.h"
 #include "model_handle.h"
 #include "tensor_handle.h"

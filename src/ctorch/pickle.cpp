@@ -2,10 +2,14 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <map>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace ctorch::pickle {
 namespace {
@@ -14,18 +18,20 @@ using Ref = std::shared_ptr<Value>;
 
 constexpr int deepest = 50;  // state dictionaries are flat; a pathological pickle could exhaust the stack when it is released
 
-const std::map<std::string, at::ScalarType> storage_types{{"torch.DoubleStorage", at::kDouble},
-                                                          {"torch.FloatStorage", at::kFloat},
-                                                          {"torch.HalfStorage", at::kHalf},
-                                                          {"torch.BFloat16Storage", at::kBFloat16},
-                                                          {"torch.LongStorage", at::kLong},
-                                                          {"torch.IntStorage", at::kInt},
-                                                          {"torch.ShortStorage", at::kShort},
-                                                          {"torch.CharStorage", at::kChar},
-                                                          {"torch.ByteStorage", at::kByte},
-                                                          {"torch.BoolStorage", at::kBool},
-                                                          {"torch.ComplexFloatStorage", at::kComplexFloat},
-                                                          {"torch.ComplexDoubleStorage", at::kComplexDouble}};
+constexpr std::pair<std::string_view, at::ScalarType> storage_types[] = {
+    {"torch.DoubleStorage", at::kDouble},
+    {"torch.FloatStorage", at::kFloat},
+    {"torch.HalfStorage", at::kHalf},
+    {"torch.BFloat16Storage", at::kBFloat16},
+    {"torch.LongStorage", at::kLong},
+    {"torch.IntStorage", at::kInt},
+    {"torch.ShortStorage", at::kShort},
+    {"torch.CharStorage", at::kChar},
+    {"torch.ByteStorage", at::kByte},
+    {"torch.BoolStorage", at::kBool},
+    {"torch.ComplexFloatStorage", at::kComplexFloat},
+    {"torch.ComplexDoubleStorage", at::kComplexDouble},
+};
 
 Ref make(Kind kind) {
   auto value = std::make_shared<Value>();
@@ -119,10 +125,11 @@ class Reader {
 
   int64_t long_integer() {
     const auto count = static_cast<size_t>(little(1));
+    if (count == 0) return 0;
     if (count > 8) throw Unreadable("it holds an integer of more than 64 bits");
     const int64_t value = little(count);
-    const int unused = 64 - 8 * static_cast<int>(count);  // the sign is in the last byte there is
-    return count == 0 ? 0 : static_cast<int64_t>(static_cast<uint64_t>(value) << unused) >> unused;
+    const size_t unused = 64 - 8 * count;  // the sign is in the last byte there is
+    return static_cast<int64_t>(static_cast<uint64_t>(value) << unused) >> unused;
   }
 
   std::string line() {
@@ -212,8 +219,8 @@ class Reader {
     if (parts.size() != 5) throw Unreadable("the mark of a tensor's memory is malformed");
     const std::string& type = need(parts[1], Kind::global, "the type of a tensor's memory").text;
     const std::string& key = need(parts[2], Kind::text, "the key of a tensor's memory").text;
-    const auto found = storage_types.find(type);
-    if (found == storage_types.end()) throw Unreadable("there is no dtype here for its " + type);
+    const auto found = std::ranges::find(storage_types, type, [](const auto& row) { return row.first; });
+    if (found == std::end(storage_types)) throw Unreadable("there is no dtype here for its " + type);
     const auto [place, is_new] = storages_.try_emplace(key);
     if (is_new) place->second = storage_(key);
     const auto elements = static_cast<int64_t>(place->second.nbytes() / c10::elementSize(found->second));

@@ -30,21 +30,21 @@ uint32_t read_big(const unsigned char* bytes) {
 void portable_blocks(std::array<uint32_t, 8>& state, const unsigned char* bytes, size_t count) {
   for (; count > 0; --count, bytes += 64) {
     uint32_t w[64];
-    for (int i = 0; i < 16; ++i) w[i] = read_big(bytes + 4 * i);
-    for (int i = 16; i < 64; ++i) {
+    for (size_t i = 0; i < 16; ++i) w[i] = read_big(bytes + 4 * i);
+    for (size_t i = 16; i < 64; ++i) {
       const uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
       const uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
       w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
     auto [a, b, c, d, e, f, g, h] = state;
-    for (int i = 0; i < 64; ++i) {
+    for (size_t i = 0; i < 64; ++i) {
       const uint32_t first =
           h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + constants[i] + w[i];
       const uint32_t second = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
       h = g, g = f, f = e, e = d + first, d = c, c = b, b = a, a = first + second;
     }
     const uint32_t sums[8] = {a, b, c, d, e, f, g, h};
-    for (int i = 0; i < 8; ++i) state[static_cast<size_t>(i)] += sums[i];
+    for (size_t i = 0; i < 8; ++i) state[i] += sums[i];
   }
 }
 
@@ -53,17 +53,17 @@ void portable_blocks(std::array<uint32_t, 8>& state, const unsigned char* bytes,
 __attribute__((target("sha,sse4.1,ssse3"))) void native_blocks(std::array<uint32_t, 8>& state, const unsigned char* bytes,
                                                                size_t count) {
   const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-  const __m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&state[0])), 0xB1);
-  const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&state[4])), 0x1B);
+  const __m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data())), 0xB1);
+  const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data() + 4)), 0x1B);
   __m128i abef = _mm_alignr_epi8(dcba, efgh, 8);
   __m128i cdgh = _mm_blend_epi16(efgh, dcba, 0xF0);
   for (; count > 0; --count, bytes += 64) {
     const __m128i abef_before = abef, cdgh_before = cdgh;
     __m128i w[4];
-    for (int i = 0; i < 4; ++i)
+    for (size_t i = 0; i < 4; ++i)
       w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + 16 * i)), swap);
 #pragma GCC unroll 16
-    for (int group = 0; group < 16; ++group) {
+    for (size_t group = 0; group < 16; ++group) {
       __m128i& now = w[group % 4];
       if (group >= 4) {  // the words of the message schedule, four at a time
         const __m128i last = w[(group + 3) % 4];
@@ -79,8 +79,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) void native_blocks(std::array<uint32
     cdgh = _mm_add_epi32(cdgh, cdgh_before);
   }
   const __m128i feba = _mm_shuffle_epi32(abef, 0x1B), dchg = _mm_shuffle_epi32(cdgh, 0xB1);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(&state[0]), _mm_blend_epi16(feba, dchg, 0xF0));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(&state[4]), _mm_alignr_epi8(dchg, feba, 8));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_blend_epi16(feba, dchg, 0xF0));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data() + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
 bool has_native() {

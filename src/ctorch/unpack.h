@@ -19,6 +19,7 @@ class Unpacked {
   // before it is used, byte for byte by its digest. Throws, naming the folder, the reason and the setting, when it cannot.
   static std::shared_ptr<const Unpacked> of(const Package& package);
 
+  ~Unpacked() = default;
   Unpacked(const Unpacked&) = delete;
   Unpacked& operator=(const Unpacked&) = delete;
 
