@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cfenv>
+#include <new>
 #include <vector>
 
 #include "error.h"

@@ -4,6 +4,7 @@
 #include <ATen/ScalarOps.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cctype>
 #include <limits>
 
