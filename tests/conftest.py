@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from ftorch import find_compiler
-
-from .support import BUILD, BuildFortran, both_compilers, printed_flags, run
+from .support import BUILD, BuildFortran, both_compilers, known_compiler, printed_flags, run
 
 # As many processes run as there are cores; more threads in each would only wait for each other, which costs three times as much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,7 +24,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 def fc(request: pytest.FixtureRequest) -> str:
     """Command of a Fortran compiler; every test runs with each."""
     command: str = request.param
-    find_compiler(command)  # fails, and says so, where set-up has not installed it
+    known_compiler(command)  # fails, and says so, where set-up has not installed it
     return command
 
 
@@ -35,7 +33,7 @@ def build_fortran() -> BuildFortran:
     """Build a program from sources with the printed flags; what is up to date is not built again."""
 
     def build(*sources: Path, compiler: str, api: str = "ftorch", flags: tuple[str, ...] = ()) -> Path:
-        installed = find_compiler(compiler)
+        installed = known_compiler(compiler)
         first = printed_flags(compiler, "--fflags", "--api", api)
         last = printed_flags(compiler, "--ldflags")
         library = Path(last[0].removeprefix("-L")) / "libftorch.so"

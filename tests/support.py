@@ -6,12 +6,14 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import torch
 from filelock import FileLock
 
-from ftorch.compilers import present_compilers
+from ftorch import find_compiler
+from ftorch.compilers import Compiler, present_compilers
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "tests"
@@ -34,9 +36,16 @@ def run(*words: str | Path, cwd: Path | None = None, env: dict[str, str] | None 
     return done.stdout
 
 
-def printed_flags(compiler: str, *options: str) -> list[str]:
-    """Flags as ``python -m ftorch`` prints them for a compiler."""
-    return run(sys.executable, "-m", "ftorch", "--compiler", compiler, *options).split()
+@cache
+def printed_flags(compiler: str, *options: str) -> tuple[str, ...]:
+    """Flags as ``python -m ftorch`` prints them for a compiler. Every program is built with them: they are asked for once."""
+    return tuple(run(sys.executable, "-m", "ftorch", "--compiler", compiler, *options).split())
+
+
+@cache
+def known_compiler(command: str) -> Compiler:
+    """Compiler that a command starts; it does not change while tests run."""
+    return find_compiler(command)
 
 
 def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], None]) -> Path:

@@ -42,12 +42,13 @@ def run(models: Path) -> Run:
     """Run a program inside the folder of models: it must end by itself, in time, and without a signal."""
 
     def run_program(
-        program: Path, *arguments: str, timeout: float = 60, env: dict[str, str] | None = None
+        program: Path, *arguments: str, timeout: float = 60, env: dict[str, str] | None = None, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [program, *arguments],
             cwd=models,
             env={**os.environ, **(env or {})},
+            input=text,
             capture_output=True,
             text=True,
             errors="replace",

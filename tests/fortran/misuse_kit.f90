@@ -1,9 +1,11 @@
 module misuse_kit
   !! A table of scenarios and the loop that runs them. Each is a subroutine, so that its local variables are finalized. It gets
-  !! `stat` and `errmsg` or neither and hands them on to the call under test. One line per scenario is printed:
+  !! `stat` and `errmsg` or neither and hands them on to the call under test. With them, one line per scenario is printed:
   !! name | stat | live handles that it left | failed expectations | message
+  use, intrinsic :: iso_c_binding, only: c_int
   use, intrinsic :: iso_fortran_env, only: int64, output_unit
-  use :: ftorch, only: torch_live_handles, torch_set_error_handler
+  use :: forks, only: await_child, in_child
+  use :: ftorch, only: torch_live_handles
   implicit none (type, external)
   private
 
@@ -42,36 +44,58 @@ contains
   end subroutine succeed
 
   subroutine run_scenarios(table)
-    !! `program all` runs everything with stat and errmsg, `program NAME` one scenario without.
+    !! `program all` runs everything with stat and errmsg, `program each N` everything without, each in a process of its own, of
+    !! which every Nth takes apart what it has loaded before it ends.
     type(scenario), intent(in) :: table(:)
-    character(len=48) :: chosen
+    character(len=8) :: chosen, number
+    integer :: i, thorough
+    call get_command_argument(1, chosen)
+    call get_command_argument(2, number)
+    if (chosen == 'each') read (number, *) thorough
+    ! The first call loads libtorch, for all children.
+    if (torch_live_handles() /= 0) error stop 'there are handles before the first scenario'
+    do i = 1, size(table)
+      select case (chosen)
+      case ('all')
+        if (index(table(i)%name, 'stops') /= 1) call with_status(table(i))
+      case ('each')
+        call alone(table(i), mod(i, thorough) == 0)
+      case default
+        error stop 'expected the argument all or each'
+      end select
+    end do
+  end subroutine run_scenarios
+
+  subroutine with_status(chosen)
+    type(scenario), intent(in) :: chosen
     character(len=2000) :: message
-    integer :: i, status
+    integer :: status
     integer(int64) :: before
-    ! Disassociated pointers are absent arguments. (gfortran 12 passes nothing at all for `call table(i)%run(no_stat, no_message)`.)
+    failures = 0
+    status = -1
+    message = ''
+    before = torch_live_handles()
+    call chosen%run(status, message)
+    write (output_unit, '(2a,i0,a,i0,a,i0,2a)') trim(chosen%name), '|', status, '|', torch_live_handles() - before, '|', &
+      failures, '|', trim(message)
+    flush (output_unit)
+  end subroutine with_status
+
+  subroutine alone(chosen, thorough)
+    type(scenario), intent(in) :: chosen
+    logical, intent(in) :: thorough
+    integer(c_int) :: child
+    ! Disassociated pointers are absent arguments. (gfortran 12 passes nothing at all for `call chosen%run(no_stat, no_message)`.)
     integer, pointer :: no_stat
     character(len=1), pointer :: no_message
     nullify (no_stat, no_message)
-    call get_command_argument(1, chosen)
-    do i = 1, size(table)
-      if (chosen == table(i)%name) then
-        call table(i)%run(no_stat, no_message)
-        write (output_unit, '(2a)') trim(chosen), ' returned'
-        return
-      end if
-    end do
-    if (chosen /= 'all') error stop 'no such scenario'
-    do i = 1, size(table)
-      if (index(table(i)%name, 'stops') == 1) cycle
-      failures = 0
-      status = -1
-      message = ''
-      before = torch_live_handles()
-      call table(i)%run(status, message)
-      write (output_unit, '(2a,i0,a,i0,a,i0,2a)') trim(table(i)%name), '|', status, '|', torch_live_handles() - before, '|', &
-        failures, '|', trim(message)
+    if (in_child(child, thorough)) then
+      call chosen%run(no_stat, no_message)
+      write (output_unit, '(2a)') trim(chosen%name), ' returned'
       flush (output_unit)
-    end do
-  end subroutine run_scenarios
+      stop
+    end if
+    call await_child(child, trim(chosen%name))
+  end subroutine alone
 
 end module misuse_kit

@@ -15,6 +15,7 @@ import pytest
 
 from ..support import printed_flags
 from .conftest import HERE, Build, Run
+from .endings import SETTINGS, Ending, assert_stopped, endings
 from .misuse_state_table import STATES
 from .misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, Row
 from .misuse_table import TABLE as CALLS
@@ -48,6 +49,7 @@ class Outcome(NamedTuple):
 
 
 Outcomes = Callable[[str], tuple[dict[str, Outcome], str]]
+Endings = Callable[[str], dict[str, Ending]]
 
 
 def expected(fc: str, topic: str, row: Row) -> Row:
@@ -56,7 +58,7 @@ def expected(fc: str, topic: str, row: Row) -> Row:
 
 
 def program(build: Build, topic: str) -> Path:
-    return build("misuse_kit.f90", f"misuse_{topic}.f90")
+    return build("forks.f90", "misuse_kit.f90", f"misuse_{topic}.f90")
 
 
 @pytest.fixture(scope="session")
@@ -93,42 +95,91 @@ def test_table_is_complete(outcomes: Outcomes, topic: str) -> None:
     assert set(outcomes(topic)[0]) == {row.name for row in TABLE[topic]}
 
 
+@pytest.fixture(scope="session")
+def without_stat(build: Build, run: Run) -> Endings:
+    """Run each scenario of a topic's program in a process of its own, without stat; how it ended."""
+
+    @cache
+    def of(topic: str) -> dict[str, Ending]:
+        done = run(program(build, topic), "each", "10", timeout=300, env=SETTINGS)
+        return {ending.name: ending for ending in endings(done)}
+
+    return of
+
+
 @pytest.mark.parametrize(("topic", "row"), STOP_ROWS)
-def test_program_stops(fc: str, build: Build, run: Run, topic: str, row: Row) -> None:
+def test_program_stops(fc: str, without_stat: Endings, topic: str, row: Row) -> None:
     if not expected(fc, topic, row).status:
         pytest.skip("allowed with this compiler")
-    done = run(program(build, topic), row.name)
-    assert done.returncode == 1
-    assert row.fragment in done.stderr
-    assert "returned" not in done.stdout
+    assert_stopped(without_stat(topic)[row.name], row.fragment)
 
 
 @pytest.mark.parametrize(("topic", "name", "fragment"), [(topic, *row) for topic, rows in STOPS.items() for row in rows])
-def test_without_stat(fc: str, build: Build, run: Run, topic: str, name: str, fragment: str) -> None:
-    done = run(program(build, topic), name)
+def test_without_stat(fc: str, without_stat: Endings, topic: str, name: str, fragment: str) -> None:
+    ending = without_stat(topic)[name]
     if fc != "gfortran" and name in FLANG_RETURNS:
-        assert done.returncode == 0
-        assert FLANG_RETURNS[name] in done.stdout
+        assert ending.code == 0
+        assert FLANG_RETURNS[name] in ending.stdout
         return
-    assert done.returncode == 1
-    assert fragment in done.stderr
+    assert_stopped(ending, fragment)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("topic", TABLE)
+def test_libraries_are_taken_apart_after_every_stop(build: Build, run: Run, without_stat: Endings, topic: str) -> None:
+    """What every tenth does before it ends, all do, and end in the same way."""
+    done = run(program(build, topic), "each", "1", timeout=600, env=SETTINGS)
+    assert {ending.name: ending.code for ending in endings(done)} == {
+        name: ending.code for name, ending in without_stat(topic).items()
+    }
+
+
+@pytest.mark.parametrize("topic", TABLE)
+def test_table_of_stops_is_complete(without_stat: Endings, topic: str) -> None:
+    assert set(without_stat(topic)) == {row.name for row in TABLE[topic]} | {name for name, _ in STOPS.get(topic, ())}
+
+
+def load_list(build: Build) -> Path:
+    return build("forks.f90", "load_list.f90")
+
+
+@pytest.fixture(scope="session")
+def loaded(build: Build, run: Run) -> dict[str, tuple[str, str]]:
+    """Status and message of loading each file."""
+    names = [*(row.name for row in FILES), *GOOD_FILES]
+    done = run(load_list(build), text="".join(f"{name}\n" for name in names), timeout=60)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    *lines, live = done.stdout.splitlines()
+    assert live == "live 0"
+    found = {}
+    for name, line in zip(names, lines, strict=True):
+        assert line.startswith(f"{name}|")
+        status, message = line.removeprefix(f"{name}|").split("|", 1)
+        found[name] = (status, message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def loaded_without_stat(build: Build, run: Run) -> dict[str, Ending]:
+    """How a program ends that loads a bad file, for each."""
+    done = run(load_list(build), "each", text="".join(f"{row.name}\n" for row in FILES), timeout=300, env=SETTINGS)
+    found = {ending.name: ending for ending in endings(done)}
+    assert list(found) == [row.name for row in FILES]
+    return found
 
 
 @pytest.mark.parametrize("row", FILES, ids=lambda row: row.name[:20] or "no name")
-def test_bad_file(build: Build, run: Run, row: Row) -> None:
-    done = run(build("load_file.f90"), row.name, "stat", timeout=20)
-    assert f"stat {row.status} torch_model_load: " in done.stdout
-    assert row.fragment in done.stdout
-    assert done.stdout.endswith("live 0\n")
-    done = run(build("load_file.f90"), row.name, timeout=20)
-    assert done.returncode == 1
-    assert row.fragment in done.stderr
+def test_bad_file(loaded: dict[str, tuple[str, str]], loaded_without_stat: dict[str, Ending], row: Row) -> None:
+    status, message = loaded[row.name]
+    assert status == str(row.status)
+    assert message.startswith("torch_model_load: ")
+    assert row.fragment in message
+    assert_stopped(loaded_without_stat[row.name], row.fragment)
 
 
 @pytest.mark.parametrize("name", GOOD_FILES, ids=lambda name: name[:20])
-def test_unusual_name(build: Build, run: Run, name: str) -> None:
-    done = run(build("load_file.f90"), name, "stat")
-    assert done.stdout == "stat 0 \nlive 0\n"
+def test_unusual_name(loaded: dict[str, tuple[str, str]], name: str) -> None:
+    assert loaded[name] == ("0", "")
 
 
 @pytest.mark.parametrize(("mode", "code"), [("stop", 7), ("return", 1)])
