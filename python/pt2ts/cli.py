@@ -186,6 +186,7 @@ def inspect(
 ) -> None:
     """Show what a model file says about itself."""
     from . import inspector
+    from .network import COLUMNS as LAYER_COLUMNS
 
     report = inspector.inspect(file)
     if as_json:
@@ -195,6 +196,9 @@ def inspect(
     if report.spec is not None:
         print()
         _tables(report)
+    if report.layers():
+        print()
+        show.table(LAYER_COLUMNS, report.layers())
 
 
 @app.command(short_help="Measure what runs a package fastest here, and keep it.")
