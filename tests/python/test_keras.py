@@ -105,7 +105,7 @@ def test_several_inputs_and_outputs(keras: Any, take: Callable[[Any, Any], Any],
     pt2ts.export(model, [x[:4] for x in inputs], tmp_path / "m.pt")
     have = archive.load_script(tmp_path / "m.pt")(*inputs)
     for one, other in zip(have, model.predict(take(*inputs), verbose=0), strict=True):
-        assert np.allclose(one.numpy(), other, atol=1e-6)
+        assert np.allclose(one.detach().numpy(), other, atol=1e-6)
 
 
 def test_recurrent_layers(keras: Any, tmp_path: Path) -> None:
