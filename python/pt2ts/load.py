@@ -17,6 +17,12 @@ from .explain import explain_run
 from .filetype import Kind, kind_of, refusal
 from .keras_model import SUFFIX, as_module, load_keras
 
+#: Converters from ONNX need torchvision, whose builds replace or do not load beside PyTorch's CPU build: none is called here.
+_ONNX = (
+    "export the module that it was made from; or convert it by onnx2pytorch or onnx2torch where torchvision fits your PyTorch, in a "
+    "function of yours that returns the module, and name that: package.module:function (docs/models.md, ONNX)"
+)
+
 #: Where checkpoints keep the weights beside other things.
 _WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
 
@@ -92,6 +98,8 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     file = Path(path)
     if not file.is_file():
         raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
+    if file.suffix == ".onnx":
+        raise LoadError(f"{file} is an ONNX file, which PyTorch cannot read", _ONNX)
     if file.suffix == SUFFIX:
         return load_keras(file, trust=trust_pickle)
     kind = kind_of(file)

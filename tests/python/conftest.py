@@ -43,7 +43,7 @@ PACKAGES: dict[str, Recipe] = {
 #: What decides how a package comes out. Packages of one state of these files are kept between runs.
 _SOURCES = (
     "build.py", "compile.py", "draft.py", "forms.py", "fuse.py", "layers.py", "network.py", "package.py", "packager.py",
-    "program.py", "spec.py", "work.py",
+    "program.py", "scratch.py", "spec.py", "work.py",
 )  # fmt: skip
 
 

@@ -138,6 +138,7 @@ def test_module_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
         (["user_modules:Alias", "--example", "user_modules.py"], "holds no example inputs"),
         (["user_modules:Alias", "--symbol", "batch"], "cannot read the symbol 'batch'"),
         (["user_modules:Fails"], "fails on the example inputs"),
+        (["onnx_file.onnx"], "onnx_file.onnx is an ONNX file, which PyTorch cannot read"),
     ],
 )
 def test_export_refuses_in_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
