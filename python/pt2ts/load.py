@@ -19,8 +19,8 @@ from .keras_model import SUFFIX, as_module, load_keras
 
 #: Converters from ONNX need torchvision, whose builds replace or do not load beside PyTorch's CPU build: none is called here.
 _ONNX = (
-    "export the module that it was made from; or convert it by onnx2pytorch or onnx2torch where torchvision fits your PyTorch, in a "
-    "function of yours that returns the module, and name that: package.module:function (docs/models.md, ONNX)"
+    "export the module that it was made from; or convert it by onnx2pytorch or onnx2torch, where torchvision fits your PyTorch, "
+    "in a function of yours that returns the module, and name that: package.module:function (docs/models.md, ONNX)"
 )
 
 #: Where checkpoints keep the weights beside other things.
