@@ -32,6 +32,40 @@ Named = list[tuple[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
+class Check:
+    """One comparison that was passed.
+
+    Attributes
+    ----------
+    form
+        What was compared with the module: ``script``, ``trace``, ``variant b32``...
+    case
+        With which sizes.
+    output
+        The output that was nearest to its limit.
+    difference, allowed
+        The largest difference there, and how large it may be; None where every element has a limit of its own.
+    """
+
+    form: str
+    case: str
+    output: str
+    difference: float
+    allowed: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return dict(vars(self))
+
+
+Note = Callable[[Check], None]
+
+
+def ignore(_: Check) -> None:
+    """Take no note of a comparison."""
+
+
+@dataclass(frozen=True)
 class Trial:
     """What the module itself does for one choice of sizes."""
 
@@ -205,7 +239,9 @@ def _dimension(found: Sequence[Trial], output: int, dim: int, name: str) -> int 
     return f"{name}_dim{dim + 1}"
 
 
-def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why: str = "", precision: str | None = None) -> None:
+def compare(
+    call: Callable[..., Any], found: Sequence[Trial], made_by: str, why: str = "", precision: str | None = None, note: Note = ignore
+) -> None:
     """Insist that the reloaded model agrees with the module in every trial.
 
     Parameters
@@ -220,10 +256,13 @@ def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why:
         Why it was made that way; may be empty.
     precision
         What the network computes in; as the outputs by default.
+    note
+        Called with every comparison that was passed.
     """
     for number, trial in enumerate(found):
+        rows: list[tuple[str, float, float]] = []
         for _ in range(_CALLS):
-            problem = _disagreement(call, trial, precision)
+            problem = _disagreement(call, trial, precision, rows)
             if problem and number == 0:
                 raise CheckError(f"the exported file disagrees with the module on {trial.text()}: {problem}", why)
             if problem:
@@ -231,6 +270,7 @@ def compare(call: Callable[..., Any], found: Sequence[Trial], made_by: str, why:
                     f"the exported file is right for {found[0].text()} only; with {trial.text()} {problem}",
                     _baked_hint(made_by, why),
                 )
+        note(Check(made_by, trial.text(), *max(rows, key=lambda row: row[1] / row[2] if row[2] else 0.0)))
 
 
 def _baked_hint(made_by: str, why: str) -> str:
@@ -243,7 +283,8 @@ def _baked_hint(made_by: str, why: str) -> str:
     return "a size is stored in the module: take it from the tensors, or pass dynamic_batch=False"
 
 
-def _disagreement(call: Callable[..., Any], trial: Trial, precision: str | None) -> str:
+def _disagreement(call: Callable[..., Any], trial: Trial, precision: str | None, rows: list[tuple[str, float, float]]) -> str:
+    """Return how a model disagrees, in words; add name, difference and limit of its outputs to ``rows``."""
     try:
         outputs = run(call, trial.inputs)
     except RuntimeError as error:
@@ -254,6 +295,8 @@ def _disagreement(call: Callable[..., Any], trial: Trial, precision: str | None)
         if want.shape != have.shape or want.dtype != have.dtype:
             wanted, got = f"{name_of(want)} {list(want.shape)}", f"{name_of(have)} {list(have.shape)}"
             return f"output '{name}' is {got}, not {wanted}"
-        if exceeds(want, have, precision):
-            return f"output '{name}' differs by {worst(want, have, precision)[0]:.3g}"
+        gap, allowed = worst(want, have, precision)
+        if gap > allowed:
+            return f"output '{name}' differs by {gap:.3g}"
+        rows.append((name, gap, allowed))
     return ""

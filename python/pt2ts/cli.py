@@ -89,7 +89,7 @@ def _main(
 @app.command(short_help="Write a module as a checked model file.")
 def export(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="package.module:factory, or a saved file (TorchScript, pickled module).")
+        str, typer.Argument(metavar="SOURCE", help="package.module:factory, or a saved file (TorchScript, Keras, pickled module).")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
     arg: Annotated[
@@ -130,18 +130,20 @@ def export(
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
     with_fallback: Annotated[bool, typer.Option("--with-fallback", help="Package: TorchScript inside, for older CPUs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
     from . import exporter, inspector
     from .declare import parse_symbol
+    from .journal import journal
     from .load import load_complete, load_examples
     from .options import choose_files, parse_batch
 
-    module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
-    if example is None and not input_:
-        hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
-        raise DeclarationError("nothing says what the inputs are", hint)
-    with show.progress() as progress:
+    with journal(as_json) as notes:
+        module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
+        if example is None and not input_:
+            hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
+            raise DeclarationError("nothing says what the inputs are", hint)
         exporter.export(
             module,
             None if example is None else load_examples(example),
@@ -162,9 +164,13 @@ def export(
             dtype=None if dtype is None else dtype.value,
             batch=None if batch is None else parse_batch(batch),
             fallback=with_fallback,
-            progress=progress,
+            progress=notes.step,
+            note=notes.check,
         )
     written = [path for path in choose_files(output, None if format_ is None else format_.value) if path is not None]
+    if as_json:
+        show.as_json(notes.to_dict(written) | {"spec": inspector.inspect(written[-1]).to_dict()["spec"]})
+        return
     for path in written:
         show.success(f"wrote {path}: agrees with the module")
     _tables(inspector.inspect(written[-1]))
@@ -186,6 +192,7 @@ def inspect(
 ) -> None:
     """Show what a model file says about itself."""
     from . import inspector
+    from .network import COLUMNS as LAYER_COLUMNS
 
     report = inspector.inspect(file)
     if as_json:
@@ -195,6 +202,9 @@ def inspect(
     if report.spec is not None:
         print()
         _tables(report)
+    if report.layers():
+        print()
+        show.table(LAYER_COLUMNS, report.layers())
 
 
 @app.command(short_help="Measure what runs a package fastest here, and keep it.")
@@ -202,13 +212,20 @@ def tune(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compiled package; it is rewritten.")],
     batch: Annotated[str | None, typer.Option(metavar="N,N,...", help="Batch sizes; 1,32,1024 otherwise.")] = None,
     isa: Annotated[str | None, typer.Option(metavar="NAME", help="Instruction set; that of the file otherwise.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
     """Compile what may run a package fast, measure it on this machine, keep the fastest for each size."""
     from . import tuner
+    from .archive import read_spec
+    from .journal import journal
     from .options import parse_batch
 
-    with show.progress() as progress:
-        rows = tuner.tune(file, None if batch is None else parse_batch(batch), isa=isa, progress=progress)
+    with journal(as_json) as notes:
+        sizes = None if batch is None else parse_batch(batch)
+        rows = tuner.tune(file, sizes, isa=isa, progress=notes.step, note=notes.check)
+    if as_json:
+        show.as_json(notes.to_dict([file]) | {"measured": [dict(row) for row in read_spec(file).tuning]})
+        return
     show.table(tuner.COLUMNS, tuner.table(rows))
     show.success(f"wrote {file}: the fastest of each size, checked")
 

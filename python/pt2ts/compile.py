@@ -19,6 +19,7 @@ from .fuse import fuse_linear
 from .isa import Isa
 from .package import CODE, save
 from .program import quiet, weights_of
+from .scratch import scratch
 from .spec import Spec
 
 #: What every variant is compiled with.
@@ -111,16 +112,16 @@ def _compile(
     if recipe.fuse:
         fuse_linear(module)
     try:
-        with quiet(), torch.no_grad():
-            made: Any = aot_compile(module, tuple(arguments), options=options)
+        with scratch(f"{program} {options}") as folder, quiet(), torch.no_grad():
+            made: Any = aot_compile(module, tuple(arguments), options={**options, "aot_inductor.output_path": str(folder)})
+            files = [Path(item) for item in made if isinstance(item, str)]
+            return {file.name: _content(file, inside=inside) for file in files if not file.name.endswith(_LEFT_OUT)}
     except Exception as error:  # the compiler raises many kinds, and g++ its own
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ExportError(
             f"PyTorch's compiler fails on the module ({type(error).__name__}: {lines[0] if lines else 'no message'})",
             "it needs g++ and PyTorch's headers; if it has them, write a TorchScript file (format 'torchscript')",
         ) from error
-    files = [Path(item) for item in made if isinstance(item, str)]
-    return {file.name: _content(file, inside=inside) for file in files if not file.name.endswith(_LEFT_OUT)}
 
 
 def _name_constants(module: torch.nn.Module, program: ExportedProgram) -> None:

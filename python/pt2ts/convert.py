@@ -11,8 +11,13 @@ import torch
 from . import torchscript
 from .errors import UnexportableError
 from .explain import Explanation, explain_run, explain_script
+from .keras_model import KerasNetwork, is_about_shapes
 
 Method = Literal["auto", "script", "trace"]
+
+
+#: Why a Keras model is traced.
+_KERAS = Explanation("Keras's own code is no TorchScript", "use keras.ops.where instead of a decision in Python", "", "")
 
 
 class Converted(NamedTuple):
@@ -46,6 +51,8 @@ def convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: M
     """
     if isinstance(module, torchscript.ScriptModule):
         return Converted(module, "as is")
+    if isinstance(module, KerasNetwork) and method == "auto":
+        return Converted(_trace(module, examples, _KERAS), "trace", _KERAS)
     if method == "trace":
         return Converted(_trace(module, examples, None), "trace")
     try:
@@ -79,6 +86,8 @@ def _trace(module: torch.nn.Module, examples: Sequence[torch.Tensor], why: Expla
                 f"forward can neither be scripted nor traced: {seen.reason}" if why else f"forward cannot be traced: {seen.reason}",
                 hint, seen.where, seen.code,
             ) from error  # fmt: skip
+    if isinstance(module, KerasNetwork):
+        caught = [item for item in caught if not is_about_shapes(item)]
     for item in caught:
         if why is not None and issubclass(item.category, torchscript.TracerWarning):
             raise UnexportableError(

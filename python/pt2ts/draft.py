@@ -16,7 +16,8 @@ from .dtypes import DTYPES, name_of
 from .errors import DeclarationError, ExportError
 from .examples import Sizes, collect, input_specs, make, symbol_sizes
 from .golden import Golden, sample
-from .options import PRECISIONS
+from .layers import describe
+from .options import PRECISIONS, batch_symbol
 from .prepare import evaluation_copy
 from .remarks import remarks
 from .spec import MAX_SYMBOLS, Spec, Symbol, TensorSpec
@@ -101,6 +102,7 @@ def prepare(
         symbols=bounds | {size: Symbol(min=0) for size in sorted(free)},
         normalization=normalization,
         golden=kept is not None,
+        network=describe(eager, found, batch_symbol(input_spec, bounds)),
     )
     return Draft(eager, examples, sizes, found, spec, kept)
 

@@ -10,7 +10,7 @@ import torch
 
 from . import torchscript
 from .archive import Job, StrPath, load_script, replace_files
-from .check import Trial, compare
+from .check import Note, Trial, compare, ignore
 from .convert import Converted, Method, convert
 from .declare import Declaration, as_declaration
 from .draft import Draft, prepare
@@ -45,6 +45,7 @@ def export(
     batch: Sequence[int] | None = None,
     fallback: bool = False,
     progress: Progress | None = None,
+    note: Note = ignore,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
@@ -105,6 +106,8 @@ def export(
         For packages: put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for.
     progress
         Called with a line of text before each step that takes long.
+    note
+        Called with every comparison of the file with the module, as a `Check`.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def export(
         description=description,
         normalization=normalization,
     )
-    jobs = [] if script_file is None else [_script_job(script_file, draft, method)]
+    jobs = [] if script_file is None else [_script_job(script_file, draft, method, note)]
     if package_file is None:
         replace_files(jobs)
         return draft.spec
@@ -166,12 +169,12 @@ def export(
     tell = progress or (lambda _: None)
     package = make_package(draft, options, method, tell)
     tell("checking the package")
-    job = Job(package_file, lambda file: save(file, package.members, package.spec), lambda file: check_package(file, package))
+    job = Job(package_file, lambda file: save(file, package.members, package.spec), lambda file: check_package(file, package, note))
     replace_files([*jobs, job])
     return read_spec_of(package_file)
 
 
-def _script_job(path: Path, draft: Draft, method: Method) -> Job:
+def _script_job(path: Path, draft: Draft, method: Method, note: Note) -> Job:
     converted = convert(draft.module, draft.examples, method)
     extra: dict[str, str | bytes] = {SPEC_FILE: draft.spec.to_json()}
     if draft.golden is not None:
@@ -179,7 +182,7 @@ def _script_job(path: Path, draft: Draft, method: Method) -> Job:
     return Job(
         path,
         lambda file: torchscript.save(converted.script, file, extra),
-        lambda file: _compare(file, draft.found, converted),
+        lambda file: _compare(file, draft.found, converted, note),
     )
 
 
@@ -202,7 +205,7 @@ def _check_folder(path: Path) -> None:
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}")
 
 
-def _compare(file: Path, found: Sequence[Trial], converted: Converted) -> None:
+def _compare(file: Path, found: Sequence[Trial], converted: Converted, note: Note) -> None:
     why = converted.why_traced
     reason = "" if why is None else f"{why.reason}{f' at {why.where}' if why.where else ''}"
-    compare(load_script(file), found, converted.method, reason)
+    compare(load_script(file), found, converted.method, reason, note=note)

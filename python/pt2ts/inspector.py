@@ -15,6 +15,8 @@ from . import torchscript
 from .archive import StrPath, find_spec, load_script, read_golden
 from .filetype import Kind, require_runnable
 from .golden import Golden
+from .layers import of_script, of_weights
+from .network import Network
 from .package import models_in
 from .remarks import not_finite
 from .spec import Spec, TensorSpec
@@ -42,6 +44,10 @@ class Report:
         The contract, or None.
     golden
         The golden sample, or None.
+    format
+        ``torchscript`` or ``pt2``.
+    network
+        Layers and work per sample, as far as the file knows them.
     models
         Names of the models in a package without a contract.
     """
@@ -53,15 +59,20 @@ class Report:
     arguments: list[str]
     spec: Spec | None
     golden: Golden | None
+    format: str
+    network: Network
     models: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings as a JSON object."""
         return {
             "file": str(self.path),
+            "format": self.format,
             "bytes": self.size,
             "parameters": self.parameters,
             "buffers": self.buffers,
+            "flops_per_sample": self.network.flops,
+            "layers": [layer.to_dict() for layer in self.network.layers],
             "arguments": self.arguments,
             "models": list(self.models),
             "spec": None if self.spec is None else self.spec.to_dict(),
@@ -71,11 +82,14 @@ class Report:
     def facts(self) -> list[tuple[str, str]]:
         """Return the findings about the whole file as (name, value) rows."""
         spec = self.spec
-        rows = [("file", str(self.path)), ("size", bytes_text(self.size)), ("parameters", f"{self.parameters:,}")]
+        rows = [("file", str(self.path)), ("format", FORMATS[self.format]), ("size", bytes_text(self.size))]
+        if spec is None and self.models:
+            return [*rows, ("models", ", ".join(self.models)), ("contract", "none (a package that PyTorch wrote)")]
+        rows.append(("parameters", f"{self.parameters:,}"))
         if self.buffers:
             rows.append(("constants", f"{self.buffers:,}"))
-        if spec is None and self.models:
-            return [*rows[:2], ("models", ", ".join(self.models)), ("contract", "none (a package that PyTorch wrote)")]
+        if self.network.flops is not None:
+            rows.append(("flops per sample", f"{self.network.flops:,}"))
         if spec is None:
             return [*rows, ("arguments", ", ".join(self.arguments)), ("contract", "none (plain TorchScript)")]
         rows.insert(0, ("model", spec.name))
@@ -106,6 +120,10 @@ class Report:
             *_rows("output", self.spec.outputs, outputs),
         ]
 
+    def layers(self) -> list[tuple[str, ...]]:
+        """Return one row per layer."""
+        return [layer.row() for layer in self.network.layers]
+
     def variants(self) -> list[tuple[str, ...]]:
         """Return one row per variant of a package, in the order of preference."""
         return [
@@ -113,6 +131,9 @@ class Report:
             for item in (() if self.spec is None else self.spec.variants)
         ]
 
+
+#: What the formats are called.
+FORMATS = {"torchscript": "TorchScript", "pt2": "compiled package"}
 
 #: Headings of `Report.tensors`.
 COLUMNS = ("", "name", "dtype", "shape", "layout", "units", "range", "description", "golden sample")
@@ -135,6 +156,8 @@ def inspect(path: StrPath) -> Report:
         arguments=torchscript.argument_names(script),
         spec=spec,
         golden=read_golden(path),
+        format="torchscript",
+        network=of_script(script) if spec is None or spec.network is None else spec.network,
     )
 
 
@@ -143,8 +166,18 @@ def _inspect_package(path: Path, spec: Spec | None) -> Report:
     weights = () if spec is None else spec.weights
     numbers = {kind: sum(math.prod(w.shape) for w in weights if w.parameter is kind) for kind in (True, False)}
     names = [] if spec is None else [item.name for item in spec.inputs]
+    known = None if spec is None else spec.network
     return Report(
-        path, path.stat().st_size, numbers[True], numbers[False], names, spec, read_golden(path), () if spec else models_in(path)
+        path=path,
+        size=path.stat().st_size,
+        parameters=numbers[True],
+        buffers=numbers[False],
+        arguments=names,
+        spec=spec,
+        golden=read_golden(path),
+        format="pt2",
+        network=known or of_weights(weights),
+        models=() if spec else models_in(path),
     )
 
 

@@ -15,6 +15,13 @@ from .archive import load_script
 from .errors import LoadError
 from .explain import explain_run
 from .filetype import Kind, kind_of, refusal
+from .keras_model import SUFFIX, as_module, load_keras
+
+#: Converters from ONNX need torchvision, whose builds replace or do not load beside PyTorch's CPU build: none is called here.
+_ONNX = (
+    "export the module that it was made from; or convert it by onnx2pytorch or onnx2torch, where torchvision fits your PyTorch, "
+    "in a function of yours that returns the module, and name that: package.module:function (docs/models.md, ONNX)"
+)
 
 #: Where checkpoints keep the weights beside other things.
 _WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
@@ -38,7 +45,7 @@ def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool
         if arguments:
             raise LoadError(f"'{source}' is a file: constructor arguments mean nothing for it")
         return _from_file(source, trust_pickle=trust_pickle)
-    made = _from_code(name, attribute, arguments)
+    made = as_module(_from_code(name, attribute, arguments))
     if not isinstance(made, torch.nn.Module):
         raise LoadError(f"{source} gives something of type {type(made).__name__}, not a torch.nn.Module")
     return made
@@ -91,6 +98,10 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     file = Path(path)
     if not file.is_file():
         raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
+    if file.suffix == ".onnx":
+        raise LoadError(f"{file} is an ONNX file, which PyTorch cannot read", _ONNX)
+    if file.suffix == SUFFIX:
+        return load_keras(file, trust=trust_pickle)
     kind = kind_of(file)
     if kind is Kind.TORCHSCRIPT:
         return load_script(file)

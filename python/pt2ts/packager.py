@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from . import golden as golden_sample
 from . import torchscript
 from .build import Built, Recipe, build_aoti, build_kernel_variant
-from .check import Trial, compare, trial_at
+from .check import Note, Trial, compare, ignore, trial_at
 from .convert import Method, convert
 from .draft import Draft
 from .forms import Forms, Limits
@@ -124,9 +124,9 @@ def _script_bytes(draft: Draft, method: Method) -> bytes:
     return buffer.getvalue()
 
 
-def check_package(path: Path, package: Package) -> None:
+def check_package(path: Path, package: Package, note: Note = ignore) -> None:
     """Compare every variant in a written file with the module, also after its weights were replaced."""
-    _check_variants(PackageRunner(path), package.found, package.spec.precision)
+    _check_variants(PackageRunner(path), package.found, package.spec.precision, note)
     if not any(weight.parameter for weight in package.spec.weights):
         return
     changed = _changed_weights(package.flat, package.spec)
@@ -135,13 +135,15 @@ def check_package(path: Path, package: Package) -> None:
     again = [_with_weights(package.flat, trial, changed) for trial in package.found]
     for variant in shared:
         trials = [trial for trial in again if variant.admits(trial.sizes)]
-        compare(runner.call(variant), trials, "replaced weights", precision=package.spec.precision)
+        compare(
+            runner.call(variant), trials, f"variant {variant.name}, replaced weights", precision=package.spec.precision, note=note
+        )
 
 
-def _check_variants(runner: PackageRunner, found: Sequence[Trial], precision: str | None) -> None:
+def _check_variants(runner: PackageRunner, found: Sequence[Trial], precision: str | None, note: Note) -> None:
     for variant in runner.spec.variants:
         trials = [trial for trial in found if variant.admits(trial.sizes)]
-        compare(runner.call(variant), trials, f"variant {variant.name}", precision=precision)
+        compare(runner.call(variant), trials, f"variant {variant.name}", precision=precision, note=note)
 
 
 def _changed_weights(flat: torch.nn.Module, spec: Spec) -> dict[str, torch.Tensor]:

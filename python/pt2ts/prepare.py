@@ -9,6 +9,7 @@ import torch
 
 from . import torchscript
 from .errors import ExportError
+from .keras_model import as_module
 
 
 def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:
@@ -17,13 +18,14 @@ def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:
     Parameters
     ----------
     module
-        Any module, also one that is TorchScript already.
+        Any module, also one that is TorchScript already, or a Keras model on the torch backend.
 
     Raises
     ------
     ExportError
         When it is no module, or cannot be copied.
     """
+    module = as_module(module)
     if not isinstance(module, torch.nn.Module):
         made = "a class, not an instance" if isinstance(module, type) else f"a {type(module).__name__}"
         raise ExportError(f"expected a torch.nn.Module, got {made}", "create the module first, then export it")

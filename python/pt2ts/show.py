@@ -15,6 +15,9 @@ from rich.text import Text
 
 from .errors import Pt2tsError, UnexportableError
 
+#: Help of the option ``--json`` of commands that write files.
+JSON_HELP = "Print what was written, how it was checked and how long that took as JSON."
+
 
 def facts(rows: Sequence[tuple[str, str]]) -> None:
     """Print (name, value) rows."""

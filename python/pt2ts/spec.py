@@ -13,6 +13,7 @@ from typing import Any
 
 from .dtypes import DTYPES
 from .errors import SpecError
+from .network import Network
 from .variants import Variant, Weight
 
 #: Version of the format. A reader refuses what it does not know.
@@ -118,6 +119,8 @@ class Spec:
 
     Attributes
     ----------
+    network
+        Layers, weights and work per sample, for people; None in files of earlier versions.
     kind
         ``inference`` or ``training``; empty for TorchScript files.
     digest
@@ -140,6 +143,7 @@ class Spec:
     normalization: str = "inside"
     isa: str | None = None
     golden: bool = False
+    network: Network | None = None
     kind: str = ""
     digest: str = ""
     precision: str | None = None
@@ -162,6 +166,8 @@ class Spec:
             "isa": self.isa,
             "golden": self.golden,
         }
+        if self.network is not None:
+            common["network"] = self.network.to_dict()
         if not self.kind:
             return common
         return common | {
@@ -195,6 +201,7 @@ class Spec:
                 normalization=str(data.get("normalization", "inside")),
                 isa=data.get("isa"),
                 golden=bool(data.get("golden", False)),
+                network=None if data.get("network") is None else Network.from_dict(data["network"]),
                 kind=str(data.get("kind", "")),
                 digest=str(data.get("digest", "")),
                 precision=data.get("precision"),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .archive import Job, StrPath, replace_files
+from .check import Note, ignore
 from .compile import Recipe, compile_program
 from .declare import Declaration, as_declaration
 from .draft import Draft, prepare
@@ -63,6 +64,7 @@ def export_training(
     isa: str | None = None,
     threads: int = 0,
     progress: Progress | None = None,
+    note: Note = ignore,
 ) -> TrainingSpec:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file, with the weights to start from.
 
@@ -100,6 +102,8 @@ def export_training(
         As in `export`.
     progress
         Called with a line of text before each step that takes long.
+    note
+        Called with every comparison of the compiled step with the module, as a `Check`.
 
     Returns
     -------
@@ -150,7 +154,7 @@ def export_training(
     members, spec = job.compile(step, state)
     spec = replace(spec, training=_facts(loss_text, rules))
     tell("checking the steps")
-    replace_files([Job(file, lambda out: save(out, members, spec), lambda made: check_training(made, step, trials))])
+    replace_files([Job(file, lambda out: save(out, members, spec), lambda made: check_training(made, step, trials, note))])
     return read_training_spec(file)
 
 

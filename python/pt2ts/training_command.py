@@ -40,38 +40,43 @@ def export_training(
     isa: Annotated[str | None, typer.Option(help="What the CPU can do: x86-64-v2, -v3, -v4, native.")] = None,
     threads: Annotated[int, typer.Option(help="0: as many as the host program allows.")] = 0,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file for Fortran programs."""
     from . import training
     from .declare import parse_symbol
-    from .load import load_module, load_weights, parse_arguments
+    from .journal import journal
+    from .load import load_complete
 
-    module = load_module(source, parse_arguments(arg or []), trust_pickle=trust_pickle)
-    if weights is not None:
-        load_weights(module, weights)
-    spec = training.export_training(
-        module,
-        _loss(loss),
-        optimizer,
-        None,
-        None,
-        output,
-        inputs=input_ or None,
-        targets=target or None,
-        outputs=output_ or None,
-        symbols=dict(parse_symbol(text) for text in symbol or []),
-        learning_rate=learning_rate,
-        schedule=schedule,
-        clip_norm=clip_norm,
-        clip_value=clip_value,
-        skip_nonfinite=not keep_nonfinite,
-        seed=seed,
-        name=name,
-        description=description,
-        isa=isa,
-        threads=threads,
-        progress=lambda line: show.facts([("", line)]),
-    )
+    with journal(as_json) as notes:
+        module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
+        spec = training.export_training(
+            module,
+            _loss(loss),
+            optimizer,
+            None,
+            None,
+            output,
+            inputs=input_ or None,
+            targets=target or None,
+            outputs=output_ or None,
+            symbols=dict(parse_symbol(text) for text in symbol or []),
+            learning_rate=learning_rate,
+            schedule=schedule,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            skip_nonfinite=not keep_nonfinite,
+            seed=seed,
+            name=name,
+            description=description,
+            isa=isa,
+            threads=threads,
+            progress=notes.step,
+            note=notes.check,
+        )
+    if as_json:
+        show.as_json(notes.to_dict([output]) | {"spec": spec.to_dict()})
+        return
     show.success(f"wrote {output}: its steps agree with the module")
     show.table(("tensor", "role", "dtype", "shape"), _rows(spec.state))
 

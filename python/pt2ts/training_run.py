@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .check import TOLERANCE, exceeds
+from .check import TOLERANCE, Check, Note, difference, exceeds, ignore
 from .dtypes import name_of
 from .errors import CheckError
 from .package import WEIGHTS, read_members, unpack_weights
@@ -62,7 +62,7 @@ class Trainer:
         return self._entries[MODEL](inputs)
 
 
-def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -> None:
+def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], note: Note = ignore) -> None:
     """Compare the compiled entries with the functions they were made of, step by step.
 
     Parameters
@@ -73,6 +73,8 @@ def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -
         The functions.
     trials
         Inputs and targets, with several sizes.
+    note
+        Called with every comparison that was passed.
 
     Raises
     ------
@@ -95,7 +97,10 @@ def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -
             for what, want, have in pairs:
                 if want.shape != have.shape or _differs(want, have):
                     raise CheckError(f"the compiled step disagrees with the module on {sizes}: {what} of step {number} differs")
+                note(Check(f"step {number}", sizes, what, difference(want.detach(), have), None))
         _compare_state(state, trainer.state, step, sizes)
+        gaps = {name: difference(value, trainer.state[name]) for name, value in state.items()}
+        note(Check("state", sizes, *max(gaps.items(), key=lambda item: item[1]), None))
 
 
 def _differs(want: Tensor, have: Tensor) -> bool:

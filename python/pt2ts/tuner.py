@@ -15,7 +15,7 @@ from . import golden as golden_sample
 from .archive import Job, StrPath, replace_files
 from .build import Built
 from .candidates import TUNED, Candidate, candidates, members_of, renamed, script_of
-from .check import Trial, compare
+from .check import Note, Trial, compare, ignore
 from .errors import CheckError, DeclarationError, LoadError
 from .examples import Sizes, make_from_specs, symbol_sizes
 from .filetype import Kind, kind_of
@@ -99,7 +99,12 @@ class _Opened:
 
 
 def tune(
-    path: StrPath, batch: Sequence[int] | None = None, *, isa: str | None = None, progress: Progress | None = None
+    path: StrPath,
+    batch: Sequence[int] | None = None,
+    *,
+    isa: str | None = None,
+    progress: Progress | None = None,
+    note: Note = ignore,
 ) -> list[Row]:
     """Find out what runs a package fastest at each batch size on this machine, and rewrite it with that.
 
@@ -113,6 +118,8 @@ def tune(
         Instruction set of what is compiled; that of the file by default.
     progress
         Called with a line of text before each step that takes long.
+    note
+        Called with every comparison of the new file with the program that it was compiled from, as a `Check`.
 
     Returns
     -------
@@ -147,7 +154,7 @@ def tune(
             winners.append(winner)
     tell("writing the file")
     members, spec = _rewritten(opened, sizes, winners, rows)
-    replace_files([Job(path, lambda file: save(file, members, spec), lambda file: _check(file, opened, sizes))])
+    replace_files([Job(path, lambda file: save(file, members, spec), lambda file: _check(file, opened, sizes, note))])
     return rows
 
 
@@ -263,7 +270,7 @@ def _rewritten(
     return members, replace(opened.spec, variants=tuple(variants), tuning=tuning)
 
 
-def _check(file: Path, opened: _Opened, sizes: Sequence[int | None]) -> None:
+def _check(file: Path, opened: _Opened, sizes: Sequence[int | None], note: Note) -> None:
     """Run every variant of the written file on every measured size that it admits."""
     runner, forms = PackageRunner(file), opened.forms
     for size in sizes:
@@ -273,7 +280,8 @@ def _check(file: Path, opened: _Opened, sizes: Sequence[int | None]) -> None:
         trial = opened.trial(at, arguments)
         for variant in runner.spec.variants:
             if variant.admits(at):
-                compare(runner.call(variant), [trial], f"variant {variant.name}", precision=opened.spec.precision)
+                label = f"variant {variant.name}"
+                compare(runner.call(variant), [trial], label, precision=opened.spec.precision, note=note)
 
 
 def _cpu_name() -> str:

@@ -41,7 +41,10 @@ PACKAGES: dict[str, Recipe] = {
 
 
 #: What decides how a package comes out. Packages of one state of these files are kept between runs.
-_SOURCES = ("build.py", "compile.py", "forms.py", "fuse.py", "package.py", "packager.py", "program.py", "work.py")
+_SOURCES = (
+    "build.py", "compile.py", "draft.py", "forms.py", "fuse.py", "layers.py", "network.py", "package.py", "packager.py",
+    "program.py", "scratch.py", "spec.py", "work.py",
+)  # fmt: skip
 
 
 def state() -> str:

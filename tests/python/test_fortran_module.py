@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +12,17 @@ import pytest
 import torch
 
 import pt2ts
+from pt2ts import archive
 from pt2ts.dtypes import DTYPES
 from pt2ts.fortran.fold import WIDTH, fold
 from pt2ts.fortran.kinds import check_kind, elements
 from pt2ts.fortran.names import Namer, check_module_name, identifier, module_name
 from pt2ts.fortran.view import real_literal
 from pt2ts.fortran.write import write_fortran
+from pt2ts.spec import SPEC_FILE
 
 from ..fortran import package_files
+from ..support import BuildFortran
 from .test_cli import pt2ts_command
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}$")
@@ -232,3 +237,72 @@ def test_without_golden_sample(tmp_path: Path) -> None:
 def test_unknown_kind(model: Path) -> None:
     with pytest.raises(pt2ts.DeclarationError, match="kind is 'real16'"):
         pt2ts.fortran_module(model, kind="real16")
+
+
+class Minus(torch.nn.Module):
+    """The order of its inputs is all that matters."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return a - b
+
+
+#: A name with everything that strings of Fortran and JSON have rules for.
+ODD = 'it\'s "Té"\\ / \t b: {['
+
+DRIVER = """
+program other_inputs
+  use :: minus, only: init, finalize
+  use :: ftorch, only: torch_live_handles
+  implicit none (type, external)
+  character(len=1000) :: file, errmsg
+  integer :: number, stat
+  do number = 1, command_argument_count()
+    call get_command_argument(number, file)
+    errmsg = ''
+    call init(file, stat, errmsg)
+    print '(i0, 1x, a)', stat, trim(errmsg)
+    if (stat /= 0 .and. torch_live_handles() /= 0) error stop 'the refused model is left over'
+    call finalize()
+  end do
+  if (torch_live_handles() /= 0) error stop 'handles are left over'
+  if (command_argument_count() == 1) call init(file)
+end program other_inputs
+"""
+
+
+def write_minus(path: Path, *names: str) -> None:
+    declared = [pt2ts.Declaration(name, ("batch", 3), "float32") for name in names]
+    pt2ts.export(Minus(), [torch.randn(4, 3)] * 2, path, inputs=declared)
+
+
+def test_a_file_with_other_inputs_is_refused(fc: str, build_fortran: BuildFortran, tmp_path: Path) -> None:
+    """Of equal shapes and dtypes, which nobody else would notice; with a message that names both."""
+    write_minus(tmp_path / "minus.pt", ODD, "second")
+    write_minus(tmp_path / "swapped.pt", "second", ODD)
+    write_minus(tmp_path / "renamed.pt", ODD, "other")
+    # Keys in another order and no blanks, as the library writes a contract that it has changed.
+    script, spec = archive.load_script(tmp_path / "minus.pt"), pt2ts.read_spec(tmp_path / "minus.pt").to_dict()
+    compact = json.dumps(spec, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    archive.write(script, tmp_path / "compact.pt", {SPEC_FILE: compact}, lambda _: None)
+    archive.write(script, tmp_path / "plain.pt", {}, lambda _: None)
+
+    (tmp_path / "minus.f90").write_text(pt2ts.fortran_module(tmp_path / "minus.pt"))
+    (tmp_path / "other_inputs.f90").write_text(DRIVER)
+    strict = ("-std=f2018", "-pedantic", "-Werror") + (("-Wall", "-Wextra") if fc == "gfortran" else ())
+    program = build_fortran(tmp_path / "minus.f90", tmp_path / "other_inputs.f90", compiler=fc, flags=strict)
+
+    def start(*files: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([program, *files], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    done = start("minus.pt", "compact.pt", "plain.pt", "swapped.pt", "renamed.pt")
+    assert done.returncode == 0, done.stderr
+    odd, after = json.dumps(ODD, ensure_ascii=False), "; make it again: pt2ts fortran"
+    made_for = f'and this module was made for {odd}, "second"{after}'
+    assert [line.rstrip() for line in done.stdout.splitlines()] == [
+        "0", "0", "0",
+        f"3 minus init: the inputs of 'swapped.pt' are \"second\", {odd}, {made_for}",
+        f"3 minus init: the inputs of 'renamed.pt' are {odd}, \"other\", {made_for}",
+    ]  # fmt: skip
+    stopped = start("swapped.pt")
+    assert stopped.returncode == 1
+    assert "the inputs of 'swapped.pt' are" in stopped.stderr

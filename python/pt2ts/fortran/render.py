@@ -59,11 +59,14 @@ def render_module(view: ModuleView) -> str:
 
 def _uses(view: ModuleView) -> list[str]:
     """Return what the module takes from the library."""
-    common = ["torch_model", "torch_model_delete", "torch_model_load", "torch_model_self_test"]
+    common = [
+        "torch_error_file", "torch_model", "torch_model_contract", "torch_model_delete", "torch_model_load",
+        "torch_model_self_test", "torch_success",
+    ]  # fmt: skip
     if view.direct:
         return common
     storages = {port.elements.storage for port in view.ports} - {""}
-    return sorted([*common, "torch_model_forward", "torch_success", "torch_tensor", "torch_tensor_from_array", *storages])
+    return sorted([*common, "torch_model_forward", "torch_tensor", "torch_tensor_from_array", *storages])
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,6 +209,11 @@ class ModuleView:
         """Return what the module takes from ``iso_c_binding``."""
         return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if self.batch else [])]
 
+    @property
+    def input_names(self) -> str:
+        """Names of the inputs as the contract's JSON has them, as a Fortran expression."""
+        return literal(", ".join(json.dumps(port.spec.name, ensure_ascii=False) for port in self.inputs))
+
     def sizes(self) -> list[str]:
         """Return one sentence for each symbolic size."""
         lines = []
@@ -301,6 +308,13 @@ def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
             bounds = (_integer(math.ceil(low)), _integer(math.floor(high)))
         found.append(Guard(len(found) + 1, port, value, *bounds))
     return tuple(found)
+
+
+def literal(text: str) -> str:
+    """Return a text as a Fortran expression: short strings, and bytes by their numbers where the standard has no character."""
+    runs = re.findall(rb"([ -~]{1,60})|([^ -~])", text.encode())
+    parts = ["'" + plain.decode().replace("'", "''") + "'" if plain else f"char({other[0]})" for plain, other in runs]
+    return " // ".join(parts) or "''"
 
 
 def real_literal(value: float, kind: str) -> str:
