@@ -76,11 +76,11 @@ install-all: install
 
 test: setup
 	$(MAKE) install-all
-	$(python) -m pytest -n 2 -m "not long" $(TESTS)
+	$(python) -m pytest -n 2 --dist loadfile -m "not long" $(TESTS)
 
 test-long: setup
 	$(MAKE) install-all
-	$(python) -m pytest -n 2 --timeout=14400 $(TESTS)
+	$(python) -m pytest -n 2 --dist loadfile --timeout=14400 $(TESTS)
 
 # A missed bar does not keep the others from being measured.
 bench: install
