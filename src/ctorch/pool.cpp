@@ -151,13 +151,15 @@ class PoolAllocator final : public c10::Allocator {
 };
 
 // Under a sanitizer every block must come from it and go back to it.
-[[maybe_unused]] bool take_over() {
+[[maybe_unused]] bool take_over() noexcept {
   const char* given = std::getenv("FTORCH_POOL_MB");
   char* end = nullptr;
   const int64_t megabytes = given ? std::strtoll(given, &end, 10) : default_limit_mb;
   limit = (end == given || megabytes > 1 << 20 ? default_limit_mb : megabytes) << 20;
-  if (limit > 0) c10::SetCPUAllocator(new PoolAllocator, 1);  // for ever: tensors are freed after main, too
-  return limit > 0;
+  if (limit <= 0) return false;
+  static auto* const allocator = new PoolAllocator;  // for ever: tensors are freed after main, too
+  c10::SetCPUAllocator(allocator, 1);
+  return true;
 }
 #if !defined(__SANITIZE_ADDRESS__)
 [[maybe_unused]] const bool taken_over = take_over();
