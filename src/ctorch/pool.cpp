@@ -157,9 +157,9 @@ class PoolAllocator final : public c10::Allocator {
   const int64_t megabytes = given ? std::strtoll(given, &end, 10) : default_limit_mb;
   limit = (end == given || megabytes > 1 << 20 ? default_limit_mb : megabytes) << 20;
   if (limit <= 0) return false;
-  static auto* const allocator = new PoolAllocator;  // for ever: tensors are freed after main, too
-  c10::SetCPUAllocator(allocator, 1);
-  return true;
+  static auto* const allocator = new (std::nothrow) PoolAllocator;  // for ever: tensors are freed after main, too
+  if (allocator) c10::SetCPUAllocator(allocator, 1);
+  return allocator != nullptr;
 }
 #if !defined(__SANITIZE_ADDRESS__)
 [[maybe_unused]] const bool taken_over = take_over();
