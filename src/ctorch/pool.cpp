@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace ctorch {
 namespace {
@@ -24,20 +25,18 @@ constexpr int64_t default_limit_mb = 32;
 // Most bytes that may wait in a thread.
 int64_t limit = 0;
 
-// Stands before the data, which keep PyTorch's alignment.
-struct alignas(64) Block {
+// A block that waits holds this; there is nothing of ours in one that is in use, and any of them may be freed in the ordinary
+// way.
+struct Block {
   Block* next;
-  size_t size_class;
 };
+static_assert(sizeof(Block) <= smallest);
 
 // Four sizes from each power of two to the next.
 struct SizeClass {
   size_t index, bytes;
-  explicit SizeClass(size_t wanted) {
-    if (wanted <= smallest) {
-      index = 0;
-      bytes = smallest;
-    } else {
+  constexpr explicit SizeClass(size_t wanted) : index(0), bytes(smallest) {
+    if (wanted > smallest) {
       const auto step = static_cast<size_t>(std::bit_width(wanted - 1)) - 3;  // 2**step: a quarter of the power of two below
       const size_t quarters = ((wanted - 1) >> step) + 1;                     // 5 to 8
       bytes = quarters << step;
@@ -45,7 +44,17 @@ struct SizeClass {
     }
   }
 };
-static_assert(n_sizes < 128);
+constexpr size_t bytes_of(size_t size_class) {
+  const size_t quarters = (size_class - 1) % 4 + 5, octave = (size_class - 1) / 4;
+  return size_class == 0 ? smallest : quarters * (smallest >> 2) << octave;
+}
+
+constexpr bool all_agree() {
+  for (size_t n = 0; n < n_sizes; ++n)
+    if (SizeClass(bytes_of(n)).index != n || SizeClass(bytes_of(n)).bytes != bytes_of(n)) return false;
+  return true;
+}
+static_assert(all_agree());
 
 class Pool {
  public:
@@ -64,12 +73,11 @@ class Pool {
   }
 
   // When it is full, what waits is mostly of sizes that nobody wants any more: all goes, and what is in use comes back.
-  void keep(Block* block, int64_t bytes) noexcept {
+  void keep(void* data, size_t size_class, int64_t bytes) noexcept {
     if (bytes_ + bytes > limit) empty();
     bytes_ += bytes;
-    Block*& first = waiting_[block->size_class];
-    block->next = first;
-    first = block;
+    Block*& first = waiting_[size_class];
+    first = new (data) Block{first};
   }
 
   void empty() noexcept {
@@ -109,26 +117,28 @@ Pool* pool() noexcept {
   return mine = new (std::nothrow) Pool;
 }
 
-size_t bytes_of(size_t size_class) {
-  const size_t quarters = (size_class - 1) % 4 + 5, octave = (size_class - 1) / 4;
-  return size_class == 0 ? smallest : quarters * (smallest >> 2) << octave;
-}
-
+template <size_t size_class>
 void give_back(void* data) {
-  auto* block = static_cast<Block*>(data) - 1;
   if (Pool* pool_here = pool()) [[likely]]
-    pool_here->keep(block, static_cast<int64_t>(bytes_of(block->size_class)));
+    pool_here->keep(data, size_class, bytes_of(size_class));
   else
-    c10::free_cpu(block);
+    c10::free_cpu(data);
 }
 
-Block* fresh_block(size_t bytes) {
+// How a block goes back says how large it is.
+template <size_t... size_classes>
+constexpr std::array<c10::DeleterFnPtr, n_sizes> deleters(std::index_sequence<size_classes...>) {
+  return {&give_back<size_classes>...};
+}
+constexpr auto give_back_as = deleters(std::make_index_sequence<n_sizes>());
+
+void* fresh_block(size_t bytes) {
   try {
-    return new (c10::alloc_cpu(sizeof(Block) + bytes)) Block;
+    return c10::alloc_cpu(bytes);
   } catch (const c10::Error&) {
     if (!mine) throw;
     mine->empty();  // perhaps what waits here is what is wanted there
-    return new (c10::alloc_cpu(sizeof(Block) + bytes)) Block;
+    return c10::alloc_cpu(bytes);
   }
 }
 
@@ -138,15 +148,14 @@ class PoolAllocator final : public c10::Allocator {
     if (bytes == 0 || bytes > largest) [[unlikely]]
       return c10::GetDefaultCPUAllocator()->allocate(bytes);
     const SizeClass size(bytes);
-    Block* block = nullptr;
+    void* data = nullptr;
     if (Pool* pool_here = pool()) [[likely]]
-      block = pool_here->take(size);
-    if (!block) block = fresh_block(size.bytes);
-    block->size_class = size.index;
-    void* data = block + 1;
-    return {data, data, &give_back, c10::Device(c10::kCPU)};
+      data = pool_here->take(size);
+    if (!data) data = fresh_block(size.bytes);
+    return {data, data, give_back_as[size.index], c10::Device(c10::kCPU)};
   }
-  // No raw_deleter: large blocks have another one.
+  // For oneDNN, which keeps addresses alone, also some that it got before the pool was there.
+  c10::DeleterFnPtr raw_deleter() const override { return &c10::free_cpu; }
   void copy_data(void* target, const void* source, size_t bytes) const override { default_copy_data(target, source, bytes); }
 };
 

@@ -69,14 +69,15 @@ def outcomes(build: Build, run: Run) -> Outcomes:
     def of(topic: str) -> tuple[dict[str, Outcome], str]:
         done = run(program(build, topic), "all", timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
-        found = {}
-        for line in done.stdout.splitlines():
-            parts = line.split("|", 4)
-            if len(parts) == 5:
-                found[parts[0]] = Outcome(int(parts[1]), int(parts[2]), int(parts[3]), parts[4])
-        return found, done.stdout
+        return printed_outcomes(done.stdout), done.stdout
 
     return of
+
+
+def printed_outcomes(text: str) -> dict[str, Outcome]:
+    """What a program printed about each scenario."""
+    lines = [parts for parts in (line.split("|", 4) for line in text.splitlines()) if len(parts) == 5]
+    return {name: Outcome(int(status), int(left), int(failed), message) for name, status, left, failed, message in lines}
 
 
 @pytest.mark.parametrize(("topic", "row"), ROWS)

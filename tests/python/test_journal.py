@@ -70,7 +70,10 @@ TRAINING = (
 def check_training_object(path: Path) -> None:
     data = parsed(pt2ts_command(*TRAINING, path, cwd=ROOT), path)
     assert data["spec"] == read_training_spec(path).to_dict()
-    assert {check["form"] for check in data["checks"]} == {"step 1", "step 2", "step 3", "state"}
+    assert {check["form"] for check in data["checks"]} == {
+        *(f"step {n}" for n in (1, 2, 3)),
+        *(f"state after step {n}" for n in (1, 2, 3)),
+    }
     assert {check["output"] for check in data["checks"]} >= {"the loss", "the loss of evaluate", "an output"}
     assert len({check["case"] for check in data["checks"]}) == 3
     assert [step["step"] for step in data["steps"]][-1] == "checking the steps"

@@ -223,3 +223,13 @@ def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
     assert "the loss 'mse' wants a target of" in done.err
     done = pt2ts_command("export-training", "user_modules:make_column", "user_modules:nothing", "adam", "-o", tmp_path / "t.pt2")
     assert "'user_modules' has no 'nothing'" in done.err
+
+
+@pytest.mark.long
+def test_a_direction_that_only_rounding_decides_is_no_mistake(tmp_path: Path) -> None:
+    # The gradient of a bias before batch normalization is zero, and Adam makes full steps of its rounding.
+    x, y = torch.randn(8, 5), torch.randn(8, 3)
+    net = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.BatchNorm1d(8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+    ports = {"inputs": ["x[batch,5]"], "targets": ["y[batch,3]"], "symbols": {"batch": (2, None)}}
+    pt2ts.export_training(net, "mse", "adam", x, y, tmp_path / "t.pt2", **ports)
+    assert (tmp_path / "t.pt2").exists()
