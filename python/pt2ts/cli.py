@@ -89,7 +89,10 @@ def _main(
 @app.command(short_help="Write a module as a checked model file.")
 def export(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="package.module:factory, or a saved file (TorchScript, Keras, pickled module).")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="package.module:factory, or a saved file (TorchScript, Keras, ONNX, pickled module)."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
     arg: Annotated[
@@ -137,11 +140,12 @@ def export(
     from .declare import parse_symbol
     from .journal import journal
     from .load import load_complete, load_examples
+    from .onnx_model import contract_of
     from .options import choose_files, parse_batch
 
     with journal(as_json) as notes:
         module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
-        if example is None and not input_:
+        if example is None and not input_ and contract_of(module) is None:
             hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
             raise DeclarationError("nothing says what the inputs are", hint)
         exporter.export(

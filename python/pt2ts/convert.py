@@ -12,6 +12,7 @@ from . import torchscript
 from .errors import UnexportableError
 from .explain import Explanation, explain_run, explain_script
 from .keras_model import KerasNetwork, is_about_shapes
+from .onnx_model import WHY_TRACED, contract_of
 
 Method = Literal["auto", "script", "trace"]
 
@@ -53,6 +54,8 @@ def convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: M
         return Converted(module, "as is")
     if isinstance(module, KerasNetwork) and method == "auto":
         return Converted(_trace(module, examples, _KERAS), "trace", _KERAS)
+    if contract_of(module) is not None and method == "auto":
+        return Converted(_trace(module, examples, WHY_TRACED), "trace", WHY_TRACED)
     if method == "trace":
         return Converted(_trace(module, examples, None), "trace")
     try:
@@ -88,6 +91,9 @@ def _trace(module: torch.nn.Module, examples: Sequence[torch.Tensor], why: Expla
             ) from error  # fmt: skip
     if isinstance(module, KerasNetwork):
         caught = [item for item in caught if not is_about_shapes(item)]
+    if contract_of(module) is not None:
+        # What a graph reads from tensors are sizes and constants: it is refused where values of inputs decide.
+        caught = [item for item in caught if not issubclass(item.category, torchscript.TracerWarning)]
     for item in caught:
         if why is not None and issubclass(item.category, torchscript.TracerWarning):
             raise UnexportableError(

@@ -16,6 +16,7 @@ from .declare import Declaration, as_declaration
 from .draft import Draft, prepare
 from .errors import DeclarationError, ExportError
 from .golden import to_bytes
+from .onnx_model import declared_inputs, declared_outputs
 from .options import Format, Layout, Precision, Progress, choose_files, package_options, require_precision
 from .spec import GOLDEN_FILE, SPEC_FILE, Spec, Symbol, TensorSpec
 
@@ -149,8 +150,8 @@ def export(
     draft = prepare(
         module,
         example_inputs,
-        None if inputs is None else [as_declaration(item) for item in inputs],
-        None if outputs is None else [as_declaration(item) for item in outputs],
+        declared_inputs(module, dtype, open_shapes=not dynamic_batch) if inputs is None else list(map(as_declaration, inputs)),
+        declared_outputs(module) if outputs is None else list(map(as_declaration, outputs)),
         {key: item if isinstance(item, Symbol) else Symbol(*item) for key, item in (symbols or {}).items()},
         dynamic_batch=dynamic_batch,
         dtype=dtype,

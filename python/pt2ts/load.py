@@ -11,17 +11,12 @@ from typing import Any
 
 import torch
 
+from . import keras_model, onnx_model
 from .archive import load_script
 from .errors import LoadError
 from .explain import explain_run
 from .filetype import Kind, kind_of, refusal
-from .keras_model import SUFFIX, as_module, load_keras
-
-#: Converters from ONNX need torchvision, whose builds replace or do not load beside PyTorch's CPU build: none is called here.
-_ONNX = (
-    "export the module that it was made from; or convert it by onnx2pytorch or onnx2torch, where torchvision fits your PyTorch, "
-    "in a function of yours that returns the module, and name that: package.module:function (docs/models.md, ONNX)"
-)
+from .keras_model import as_module, load_keras
 
 #: Where checkpoints keep the weights beside other things.
 _WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
@@ -34,7 +29,7 @@ def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool
     ----------
     source
         ``package.module:factory`` (a class or function, called with ``arguments``), ``package.module:instance``, or the path
-        of a saved file: TorchScript, or a pickled module.
+        of a saved file: TorchScript, Keras, ONNX, or a pickled module.
     arguments
         Keyword arguments of the factory.
     trust_pickle
@@ -98,10 +93,10 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     file = Path(path)
     if not file.is_file():
         raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
-    if file.suffix == ".onnx":
-        raise LoadError(f"{file} is an ONNX file, which PyTorch cannot read", _ONNX)
-    if file.suffix == SUFFIX:
+    if file.suffix == keras_model.SUFFIX:
         return load_keras(file, trust=trust_pickle)
+    if file.suffix == onnx_model.SUFFIX:
+        return onnx_model.load_onnx(file)
     kind = kind_of(file)
     if kind is Kind.TORCHSCRIPT:
         return load_script(file)

@@ -151,15 +151,6 @@ def test_export_refuses_in_one_line(tmp_path: Path, arguments: list[str], words:
     assert not list(tmp_path.iterdir())
 
 
-def test_an_onnx_file_is_told_the_way_on(tmp_path: Path) -> None:
-    (tmp_path / "net.onnx").write_bytes(b"\x08\x0a")
-    done = pt2ts_command("export", "net.onnx", "--input", "x[batch,5] float32", "-o", "m.pt", cwd=tmp_path)
-    assert (done.code, done.out) == (1, "")
-    assert "net.onnx is an ONNX file, which PyTorch cannot read" in done.err
-    assert "package.module:function (docs/models.md, ONNX)" in done.err
-    assert [item.name for item in tmp_path.iterdir()] == ["net.onnx"]
-
-
 def test_weights_of_another_shape(tmp_path: Path) -> None:
     torch.save(modules.make_column(width=4).state_dict(), tmp_path / "w.pt")
     done = pt2ts_command(
