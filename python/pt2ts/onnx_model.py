@@ -124,8 +124,7 @@ def _import_torchvision(file: Path) -> None:
         raise LoadError(
             f"{file} is converted by onnx2torch, which imports torchvision, and the torchvision here does not belong to this "
             f"PyTorch {torch.__version__} ({str(error).splitlines()[0]})",
-            "install both from one index, for instance: pip install torch torchvision --index-url "
-            "https://download.pytorch.org/whl/cpu",
+            "install torch and torchvision from one index; PyTorch's own has both for CPUs",
         ) from error
 
 
