@@ -230,6 +230,8 @@ def test_a_direction_that_only_rounding_decides_is_no_mistake(tmp_path: Path) ->
     # The gradient of a bias before batch normalization is zero, and Adam makes full steps of its rounding.
     x, y = torch.randn(8, 5), torch.randn(8, 3)
     net = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.BatchNorm1d(8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
-    ports = {"inputs": ["x[batch,5]"], "targets": ["y[batch,3]"], "symbols": {"batch": (2, None)}}
-    pt2ts.export_training(net, "mse", "adam", x, y, tmp_path / "t.pt2", **ports)
-    assert (tmp_path / "t.pt2").exists()
+    path = tmp_path / "t.pt2"
+    pt2ts.export_training(
+        net, "mse", "adam", x, y, path, inputs=["x[batch,5]"], targets=["y[batch,3]"], symbols={"batch": (2, None)}
+    )
+    assert path.exists()
