@@ -307,4 +307,4 @@ def test_a_torchvision_for_another_build_of_pytorch(graphs: Graphs, monkeypatch:
     monkeypatch.setattr(onnx_model, "importlib", SimpleNamespace(import_module=load))
     said = refused(graphs, path)
     assert "the torchvision here does not belong to this PyTorch" in said
-    assert "install both from one index" in said
+    assert "install torch and torchvision from one index" in said
