@@ -45,6 +45,16 @@ def with_layout(tensor: torch.Tensor, layout: str) -> torch.Tensor:
     return tensor.permute(order).contiguous().permute(order)
 
 
+def _lay_out_weights(module: torch.nn.Module) -> None:
+    """Put weights that lie otherwise (transposed, channels last) in the order in which the file has them.
+
+    Compiled code reads a weight with the strides that it had when it was compiled.
+    """
+    for value in (*module.parameters(), *module.buffers()):
+        if value.layout is torch.strided and not value.is_contiguous():
+            value.data = value.data.contiguous()
+
+
 def flat_module(module: torch.nn.Module, precision: str | None = None) -> torch.nn.Module:
     """Make ``module`` return a tuple of tensors, in the order of the contract, and compute in ``precision``.
 
@@ -55,6 +65,7 @@ def flat_module(module: torch.nn.Module, precision: str | None = None) -> torch.
             "the module is TorchScript already, which PyTorch's compiler cannot read",
             "export the Python module that it was made from; or write a TorchScript file",
         )
+    _lay_out_weights(module)
     original: Callable[..., Any] = module.forward
     narrow = torch.bfloat16 if precision == "bfloat16" else None
     if narrow is not None:

@@ -326,3 +326,37 @@ def test_how_many_columns_one_thread_is_enough_for() -> None:
     program = torch.export.export(net, (torch.ones(32, 5),), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
     assert largest_loop(program) == 32 * 128
     assert serial_limit(program, 32) == 256
+
+
+def transposed() -> torch.nn.Module:
+    net = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Sigmoid())
+    net[0].weight = torch.nn.Parameter(torch.randn(6, 4).t())
+    return net
+
+
+def channels_last() -> torch.nn.Module:
+    net = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 3, padding=1), torch.nn.ReLU())
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+ODD_WEIGHTS = {"transposed": (transposed, (6,)), "channels_last": (channels_last, (2, 5, 5))}
+
+
+@pytest.mark.parametrize("name", ODD_WEIGHTS)
+def test_weights_lie_as_the_file_has_them(name: str) -> None:
+    make, _ = ODD_WEIGHTS[name]
+    module = make()
+    assert not all(value.is_contiguous() for value in module.parameters())
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    flat_module(module)
+    assert all(value.is_contiguous() for value in module.parameters())
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ODD_WEIGHTS)
+def test_packages_of_weights_that_lie_otherwise(name: str, tmp_path: Path) -> None:
+    make, shape = ODD_WEIGHTS[name]
+    module = make()
+    pt2ts.export(module, torch.randn(4, *shape), tmp_path / "m.pt2", batch=(), threads=1)  # compares it with the module
+    assert not all(value.is_contiguous() for value in module.parameters()), "the module of the user stays as it is"

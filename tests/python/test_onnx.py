@@ -16,6 +16,7 @@ import torch
 import pt2ts
 from pt2ts import archive, onnx_model
 from pt2ts.load import load_module
+from pt2ts.runner import PackageRunner
 from pt2ts.verifier import verify
 
 from .test_cli import pt2ts_command
@@ -163,6 +164,14 @@ def test_convolutions_from_python(graphs: Graphs, tmp_path: Path) -> None:
     for images in (1, 3):
         x = numbers(images, 2, 8, 6)
         assert agrees(script(torch.from_numpy(x)), graphs.reference(path, x))
+
+
+@pytest.mark.long
+def test_a_package(graphs: Graphs, tmp_path: Path) -> None:
+    path = graphs.cnn()
+    pt2ts.export(load_module(str(path), {}), None, tmp_path / "m.pt2", batch=(), threads=1)
+    runner, x = PackageRunner(tmp_path / "m.pt2"), numbers(6, 2, 8, 6)
+    assert agrees(runner.call(runner.spec.variants[0])(torch.from_numpy(x)), graphs.reference(path, x))
 
 
 def test_declarations_and_examples_of_the_user(graphs: Graphs, tmp_path: Path) -> None:
