@@ -116,6 +116,9 @@ class Reader {
     if (end_ - at - 46 < name + extra + comment) truncated();
     Entry entry{std::string(record + 46, name), little(record + 8, 2),  little(record + 10, 2), little(record + 16, 4),
                 little(record + 20, 4),         little(record + 24, 4), little(record + 42, 4)};
+    constexpr uint64_t folder = 0x10;  // among the attributes; PyTorch's reader would find no bytes there
+    if ((little(record + 38, 4) & folder) && !entry.name.ends_with('/'))
+      archive_.corrupt("its member '" + entry.name + "' is marked as a folder");
     // The 64-bit numbers of large members stand in an extra field, each only where the short one is full.
     for (uint64_t field = 0; field + 4 <= extra;) {
       const char* head = record + 46 + name + field;

@@ -451,6 +451,7 @@ FILES: tuple[Row, ...] = (
     Row("pipe.pt", FILE, "is no regular file"),
     Row("empty.pt", FILE, "is empty"),
     Row("corrupt.pt", FILE, "is corrupt: the checksum of"),
+    Row("folder_bit.pt", FILE, "is marked as a folder"),
     Row("truncated.pt", FILE, "is truncated or corrupt"),
     Row("beheaded.pt", FILE, "is truncated or corrupt"),
     Row("notes.txt", FILE, "is no model file"),

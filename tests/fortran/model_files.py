@@ -181,6 +181,7 @@ def _good(folder: Path) -> None:
 def _bad(folder: Path) -> None:
     good = (folder / "linear.pt").read_bytes()
     (folder / "corrupt.pt").write_bytes(_flipped(folder / "linear.pt", "constants/0", "data/0"))
+    (folder / "folder_bit.pt").write_bytes(_marked_as_folder(good))
     (folder / "truncated.pt").write_bytes(good[: len(good) // 2])
     (folder / "beheaded.pt").write_bytes(good[:100])
     (folder / "empty.pt").write_bytes(b"")
@@ -221,6 +222,13 @@ def _bad(folder: Path) -> None:
 
 def _with_contract(path: Path, text: str) -> None:
     torch.jit.save(torch.jit.script(Linear().eval()), path, _extra_files={SPEC: text})
+
+
+def _marked_as_folder(content: bytes) -> bytes:
+    """Set one bit in the table of contents: the last member is a folder, says its attribute."""
+    data = bytearray(content)
+    data[data.rindex(b"PK\x01\x02") + 38] |= 0x10
+    return bytes(data)
 
 
 def _flipped(path: Path, *endings: str) -> bytes:
