@@ -97,7 +97,7 @@ def test_sanitizers(tmp_path: Path, files: list[Path]) -> None:
     cmake, ninja = shutil.which("cmake"), shutil.which("ninja")
     assert cmake
     assert ninja
-    options = ("-DFTORCH_SANITIZE=ON", python, f"-DCMAKE_MAKE_PROGRAM={ninja}")
+    options = ("-DFTORCH_SANITIZE=ON", "-DCMAKE_UNITY_BUILD=ON", python, f"-DCMAKE_MAKE_PROGRAM={ninja}")
     run(cmake, "-G", "Ninja", "-S", ROOT, "-B", build, *options)
     subprocess.run([ninja, "-j2", "-C", build, "ctorch", "ctorch_torch"], check=True, capture_output=True)
 
