@@ -44,6 +44,7 @@ struct SizeClass {
     }
   }
 };
+
 constexpr size_t bytes_of(size_t size_class) {
   const size_t quarters = (size_class - 1) % 4 + 5, octave = (size_class - 1) / 4;
   return size_class == 0 ? smallest : quarters * (smallest >> 2) << octave;
@@ -74,6 +75,7 @@ class Pool {
 
   // When it is full, what waits is mostly of sizes that nobody wants any more: all goes, and what is in use comes back.
   void keep(void* data, size_t size_class, int64_t bytes) noexcept {
+    if (bytes > limit) return c10::free_cpu(data);
     if (bytes_ + bytes > limit) empty();
     bytes_ += bytes;
     Block*& first = waiting_[size_class];

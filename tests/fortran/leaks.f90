@@ -4,23 +4,9 @@ module leaks_scenarios
   use :: ftorch
   implicit none (type, external)
   private
-  public :: forwards, tensors, expressions, operations, functions, backwards, errors, loads, training, resident
+  public :: forwards, tensors, expressions, operations, functions, backwards, errors, loads, training
 
 contains
-
-  integer function resident()
-    !! Resident memory of this process, in kB.
-    character(len=200) :: line
-    integer :: unit, status
-    resident = 0
-    open (newunit=unit, file='/proc/self/status', action='read')
-    do
-      read (unit, '(a)', iostat=status) line
-      if (status /= 0) exit
-      if (line(:6) == 'VmRSS:') read (line(7:index(line, 'kB') - 1), *) resident
-    end do
-    close (unit)
-  end function resident
 
   subroutine forwards(n, file)
     integer, intent(in) :: n
@@ -190,6 +176,7 @@ end module leaks_scenarios
 program leaks
   use :: ftorch, only: torch_live_handles
   use :: leaks_scenarios
+  use :: process_memory, only: resident
   implicit none (type, external)
   character(len=20) :: name, count
   character(len=100) :: file, bad

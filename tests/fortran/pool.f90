@@ -3,6 +3,7 @@ program pool
   use, intrinsic :: iso_c_binding, only: c_int, c_long
   use, intrinsic :: iso_fortran_env, only: int64, real32
   use :: ftorch
+  use :: process_memory, only: resident
   implicit none (type, external)
 
   interface
@@ -97,19 +98,5 @@ contains
       end do
     end do
   end subroutine between_threads
-
-  integer function resident()
-    !! Resident memory of this process, in kB.
-    character(len=200) :: line
-    integer :: unit, status
-    resident = 0
-    open (newunit=unit, file='/proc/self/status', action='read')
-    do
-      read (unit, '(a)', iostat=status) line
-      if (status /= 0) exit
-      if (line(:6) == 'VmRSS:') read (line(7:index(line, 'kB') - 1), *) resident
-    end do
-    close (unit)
-  end function resident
 
 end program pool

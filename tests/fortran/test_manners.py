@@ -57,7 +57,7 @@ def test_host_threads(build: Build, run: Run) -> None:
 
 def grown(build: Build, run: Run, name: str, count: int) -> int:
     """Growth of the resident memory in kB, after the same has been done a tenth as often."""
-    done = run(build("leaks.f90"), name, str(count), timeout=580)
+    done = run(build("process_memory.f90", "leaks.f90"), name, str(count), timeout=580)
     assert done.returncode == 0, done.stderr
     return int(done.stdout.split()[-1])
 

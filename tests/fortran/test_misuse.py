@@ -16,8 +16,10 @@ import pytest
 from ..support import printed_flags
 from .conftest import HERE, Build, Run
 from .endings import SETTINGS, Ending, assert_stopped, endings
+from .misuse_file_table import FILES, GOOD_FILES
 from .misuse_state_table import STATES
-from .misuse_table import ARGUMENT, FILE, FILES, GOOD_FILES, STOPS, SUCCESS, Row
+from .misuse_stop_table import STOPS
+from .misuse_table import ARGUMENT, FILE, SUCCESS, Row
 from .misuse_table import TABLE as CALLS
 
 TABLE = CALLS | STATES

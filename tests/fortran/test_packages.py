@@ -241,7 +241,7 @@ def test_damaged_packages(build: Build, packages: Path, tmp_path: Path, name: st
 )
 def test_memory_is_flat(build: Build, packages: Path, cache_folder: Path, name: str, scenario: str, count: int) -> None:
     files = (f"{name}.pt2", "truncated.pt2")
-    done = start(build("leaks.f90"), scenario, str(count), *files, folder=packages, cache=cache_folder)
+    done = start(build("process_memory.f90", "leaks.f90"), scenario, str(count), *files, folder=packages, cache=cache_folder)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < NOISE_KB
 

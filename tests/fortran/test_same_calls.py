@@ -61,6 +61,8 @@ def test_host_threads(build: Build, in_disguise: Path, cache_folder: Path) -> No
 
 
 def test_pages_and_live_handles(build: Build, in_disguise: Path, cache_folder: Path) -> None:
-    first, live = run(in_disguise, cache_folder, build("pool.f90", flags=("-fopenmp",)), "faults").stdout.splitlines()
+    first, live = run(
+        in_disguise, cache_folder, build("process_memory.f90", "pool.f90", flags=("-fopenmp",)), "faults"
+    ).stdout.splitlines()
     assert int(first.split()[-1]) < 5
     assert live == "live 0"
