@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ def compiled() -> Callable[[str], Path]:
             if not path.exists():
                 make, example, options = PACKAGES[name]
                 torch.manual_seed(0)
-                pt2ts.export(make(), example(), path, name=name, **options)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")  # what PyTorch says about itself is not for the user
+                    pt2ts.export(make(), example(), path, name=name, **options)
         return path
 
     return get

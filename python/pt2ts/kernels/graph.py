@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 
+from ..program import quiet
 from .elementwise import ELEMENTWISE
 from .ir import EntangledError, Expr, Network, Place, Shape, UnsupportedError, View, contiguous, load
 from .layers import LAYERS
@@ -54,7 +55,8 @@ def prepared(program: torch.export.ExportedProgram) -> torch.export.ExportedProg
     for target in [target for target in table if name_of(target) in HANDLERS]:
         del table[target]
     try:
-        rewritten: torch.export.ExportedProgram = program.run_decompositions(table)
+        with quiet():
+            rewritten: torch.export.ExportedProgram = program.run_decompositions(table)
     except RuntimeError as error:
         raise UnsupportedError(f"PyTorch cannot rewrite the program: {str(error).splitlines()[0]}") from error
     return rewritten
