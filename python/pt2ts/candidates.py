@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch.export import ExportedProgram
 
-from . import torchscript
 from .build import Built, build_aoti, build_kernel_variant
 from .compile import Recipe
 from .errors import ExportError
@@ -18,7 +16,6 @@ from .fuse import can_fuse
 from .isa import Isa
 from .options import Progress
 from .package import CODE, FALLBACK, kernel_member
-from .program import quiet
 from .variants import Variant
 from .work import SERIAL, largest_loop
 
@@ -87,17 +84,6 @@ def members_of(variant: Variant, members: Mapping[str, bytes]) -> dict[str, byte
         return {kernel_member(variant.name): members[kernel_member(variant.name)]}
     folder = f"{CODE}{variant.name}/"
     return {name: content for name, content in members.items() if name.startswith(folder)}
-
-
-def script_of(forms: Forms) -> bytes | None:
-    """Return the model as a TorchScript file made from its program, or None where that cannot be recorded."""
-    buffer = io.BytesIO()
-    try:
-        with quiet():
-            torchscript.save(torchscript.trace(forms.module, forms.arguments({})), buffer)
-    except Exception:  # noqa: BLE001 - torch raises many kinds; TorchScript is one candidate of several
-        return None
-    return buffer.getvalue()
 
 
 def renamed(built: Built, name: str) -> Built:

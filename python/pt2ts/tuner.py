@@ -14,7 +14,7 @@ import torch
 from . import golden as golden_sample
 from .archive import Job, StrPath, replace_files
 from .build import Built
-from .candidates import TUNED, Candidate, candidates, members_of, renamed, script_of
+from .candidates import TUNED, Candidate, candidates, members_of, renamed
 from .check import Note, Trial, compare, ignore
 from .errors import CheckError, DeclarationError, LoadError
 from .examples import Sizes, make_from_specs, symbol_sizes
@@ -25,6 +25,7 @@ from .measure import measure
 from .options import Progress, check_batch
 from .package import FALLBACK, PROGRAM, SPEC, WEIGHTS, read_members, save, unpack_weights
 from .program import from_bytes
+from .retrace import script_of
 from .runner import PackageRunner
 from .spec import GOLDEN_FILE, Spec, Symbol
 from .variants import Variant, choose

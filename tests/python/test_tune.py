@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,17 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts import candidates, tuner
+from pt2ts import candidates, torchscript, tuner
 from pt2ts.build import Built
 from pt2ts.candidates import Candidate
 from pt2ts.compile import Recipe
+from pt2ts.forms import Forms
 from pt2ts.measure import measure
 from pt2ts.package import PROGRAM, read_members, save
+from pt2ts.program import flat_module
+from pt2ts.retrace import script_of
 from pt2ts.runner import PackageRunner
+from pt2ts.spec import Symbol, TensorSpec
 from pt2ts.variants import Variant
 
 from .conftest import sha256
@@ -156,6 +161,38 @@ def test_wrong_use(arguments: list[str], code: int, words: str) -> None:
     assert done.code == code
     assert words in done.err
     assert "Traceback" not in done.err
+
+
+class Sizes(torch.nn.Module):
+    """Computes with its sizes, and makes tensors of them."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return one row for every two numbers of a row."""
+        batch, numbers = x.shape
+        pairs = x.reshape(batch * (numbers // 2), 2) + torch.ones(batch, 1).repeat(1, numbers // 2).reshape(-1, 1)
+        return torch.cat([pairs, torch.full((2 * batch + 1, 2), 3.0), torch.zeros_like(pairs)]) / batch
+
+
+def test_torchscript_of_a_program_runs_at_every_size() -> None:
+    x, spec = torch.randn(4, 6), TensorSpec("x", "float32", ("batch", 6))
+    bounds = {"batch": Symbol(2, None)}
+    module = flat_module(Sizes().eval())
+    program = Forms(module, False, [spec], [x], {"batch": 4}, bounds).general()[0]
+    script = script_of(Forms(program.module(check_guards=False), True, [spec], [x], {"batch": 4}, bounds))
+    assert script is not None
+    made = torchscript.load(io.BytesIO(script))
+    for batch in (2, 4, 9):
+        x = torch.randn(batch, 6)
+        assert torch.equal(made(x)[0], Sizes()(x))
+
+
+def test_torchscript_takes_part_without_a_fallback(
+    mixed: Path, own_copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuner, "candidates", lambda *_: iter(()))
+    monkeypatch.setattr(tuner, "_ROUNDS", 2)
+    rows = pt2ts.tune(own_copy(mixed), (7,))
+    assert [(row.candidate, row.seconds is None) for row in rows] == [("any size", False), ("TorchScript", False)]
 
 
 def test_a_model_of_fixed_sizes(narrow: Path, own_copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> None:
