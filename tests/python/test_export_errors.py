@@ -59,10 +59,18 @@ def test_module_or_example_is_refused(tmp_path: Path, module: Any, example: Any,
 @pytest.mark.parametrize(
     ("module", "example", "words"),
     [
-        (torch.nn.Linear(5, 3), X.double(), "input float64 [4, 5] before it can be exported; its weights are float32: pass float32, or"),
+        (
+            torch.nn.Linear(5, 3),
+            X.double(),
+            "input float64 [4, 5] before it can be exported; its weights are float32: pass float32, or",
+        ),
         (torch.nn.Linear(5, 3).double(), X, "its weights are float64: pass float64, or convert the network, dtype='float32'"),
         (torch.nn.Linear(5, 3), X.half(), "with input float16 [4, 5] before it can be exported; its weights are float32"),
-        (modules.Gather(), (X, torch.full((4,), 12), X), "field float32 [4, 5], month int64 [4] from 12 to 12, scale float32 [4, 5] bef"),
+        (
+            modules.Gather(),
+            (X, torch.full((4,), 12), X),
+            "field float32 [4, 5], month int64 [4] from 12 to 12, scale float32 [4, 5] bef",
+        ),
     ],
 )
 def test_what_forward_was_called_with_is_told(tmp_path: Path, module: torch.nn.Module, example: Any, words: str) -> None:

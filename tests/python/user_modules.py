@@ -130,7 +130,7 @@ class Keywords(nn.Module):
 
 
 class Attention(nn.Module):
-    """Takes queries, keys and values out of one tensor as Python does, which TorchScript cannot; its trace is right for every size."""
+    """Takes q, k, v out of one tensor as Python does, which TorchScript cannot; its trace is right for every size."""
 
     def __init__(self, heads: int = 2) -> None:
         super().__init__()
