@@ -119,10 +119,10 @@ class Port:
         name = clean(self.spec.name)
         return name.replace("'", "''") if name.isascii() else self.name
 
-    def batch_bounds(self) -> str:
-        """Return the bounds of a sample as a batch of one: the array's own, and 1 where the batch is."""
-        own = [f"1:size({self.name}, {number})" for number in range(1, self.rank)]
-        return ", ".join([*own, "1:1"] if self.reversed else ["1:1", *own])
+    def batch_extents(self) -> str:
+        """Return the extents of a sample as a batch of one: the array's own, and 1 where the batch is."""
+        own = [f"size({self.name}, {number})" for number in range(1, self.rank)]
+        return ", ".join([*own, "1"] if self.reversed else ["1", *own])
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,7 @@ class ModuleView:
 
     def iso_c(self) -> list[str]:
         """Return what the module takes from ``iso_c_binding``."""
-        # A scalar, the sample of a batch of numbers, becomes an array by its address; arrays are pointed at with other bounds.
-        scalars = self.batch and any(port.batched and port.rank == 1 for port in self.ports)
-        return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if scalars else [])]
+        return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if self.batch else [])]
 
     @property
     def input_names(self) -> str:
