@@ -110,13 +110,13 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     file = Path(path)
     if not file.is_file():
         raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
+    if file.suffix == ".py":
+        raise LoadError(f"{file} is no model file", f"name what makes the module: {file.stem}:FACTORY, a class or function in it")
     if file.suffix == keras_model.SUFFIX:
         return load_keras(file, trust=trust_pickle)
     if file.suffix == onnx_model.SUFFIX:
         return onnx_model.load_onnx(file)
     kind = kind_of(file)
-    if file.suffix == ".py":
-        raise LoadError(f"{file} is no model file", f"name what makes the module: {file.stem}:FACTORY, a class or function in it")
     if kind is Kind.TORCHSCRIPT:
         return load_script(file)
     if kind is not Kind.PICKLE:
