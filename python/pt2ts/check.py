@@ -150,8 +150,9 @@ def trials(
     ExportError
         When the module fails for one of them, or gives other numbers when called again.
     """
-    first = Trial(sizes, [tensor.clone() for tensor in examples], _run_module(module, examples, ""))
-    again = _run_module(module, examples, "")
+    called = _called_with(module, inputs, examples)
+    first = Trial(sizes, [tensor.clone() for tensor in examples], _run_module(module, examples, "", called))
+    again = _run_module(module, examples, "", called)
     for (name, a), (_, b) in zip(first.outputs, again, strict=True):
         if a.shape != b.shape or exceeds(a, b):
             raise ExportError(
@@ -176,11 +177,33 @@ def trial_at(
     """Return what a module does with the examples brought to ``sizes``; its results get the names given."""
     resized = resize(inputs, examples, sizes)
     trial = Trial(sizes, resized, [])
-    outputs = _run_module(module, resized, trial.text())
+    outputs = _run_module(module, resized, trial.text(), _called_with(module, inputs, resized))
     return Trial(sizes, resized, [(name, tensor) for name, (_, tensor) in zip(names, outputs, strict=True)])
 
 
-def _run_module(module: torch.nn.Module, inputs: Sequence[torch.Tensor], label: str, hint: str = "") -> Named:
+def _called_with(module: torch.nn.Module, inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor]) -> str:
+    """Return what to do about a forward that fails on the examples: what it was called with, and what looks wrong in it."""
+    listed = ", ".join(f"{spec.name} {_looks(example)}" for spec, example in zip(inputs, examples, strict=True))
+    hint = f"the module must run in Python with {listed} before it can be exported"
+    weights = {name_of(tensor) for tensor in module.parameters() if tensor.is_floating_point()}
+    others = {name_of(tensor) for tensor in examples if tensor.is_floating_point()} - weights
+    if len(weights) != 1 or not others:
+        return hint
+    (dtype,) = weights
+    if {dtype, *others} != {"float32", "float64"}:
+        return f"{hint}; its weights are {dtype}"
+    return f"{hint}; its weights are {dtype}: pass {dtype}, or convert the network, dtype='{min(others)}'"
+
+
+def _looks(example: torch.Tensor) -> str:
+    """Return dtype and shape of an example, and of whole numbers, which may be indices, from where to where they go."""
+    text = f"{name_of(example)} {list(example.shape)}"
+    if example.is_floating_point() or example.is_complex() or example.dtype is torch.bool or not example.numel():
+        return text
+    return f"{text} from {int(example.min())} to {int(example.max())}"
+
+
+def _run_module(module: torch.nn.Module, inputs: Sequence[torch.Tensor], label: str, hint: str) -> Named:
     try:
         return run(module, inputs)
     except ExportError:
@@ -188,8 +211,7 @@ def _run_module(module: torch.nn.Module, inputs: Sequence[torch.Tensor], label: 
     except Exception as error:  # whatever the user's own code raises
         why = explain_run(error)
         case = f"with {label}" if label else "on the example inputs"
-        default = "the module must run in Python with these inputs (order, shape, dtype) before it can be exported"
-        raise UnexportableError(f"forward fails {case}: {why.reason}", hint or default, why.where, why.code) from error
+        raise UnexportableError(f"forward fails {case}: {why.reason}", hint, why.where, why.code) from error
 
 
 def _other_sizes(sizes: Sizes, symbols: Mapping[str, Symbol]) -> Iterator[Sizes]:

@@ -17,6 +17,9 @@ from .onnx_model import WHY_TRACED, contract_of
 Method = Literal["auto", "script", "trace"]
 
 
+#: A loop over a tensor, or `q, k, v = tensor`. How often it runs depends on a size alone, and every size is tried afterwards.
+_ITERATES = "Iterating over a tensor"
+
 #: Why a Keras model is traced.
 _KERAS = Explanation("Keras's own code is no TorchScript", "use keras.ops.where instead of a decision in Python", "", "")
 
@@ -73,7 +76,10 @@ def _script(module: torch.nn.Module) -> torchscript.ScriptModule:
     with warnings.catch_warnings():
         # The compiler warns about annotations it reads past; what matters is whether the result agrees with the module.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.jit\b.*")
-        return torchscript.script(module)
+        script = torchscript.script(module)
+    if not torchscript.has_forward(script):
+        raise TypeError("forward is overloaded")
+    return script
 
 
 def _trace(module: torch.nn.Module, examples: Sequence[torch.Tensor], why: Explanation | None) -> torchscript.ScriptModule:
@@ -89,6 +95,7 @@ def _trace(module: torch.nn.Module, examples: Sequence[torch.Tensor], why: Expla
                 f"forward can neither be scripted nor traced: {seen.reason}" if why else f"forward cannot be traced: {seen.reason}",
                 hint, seen.where, seen.code,
             ) from error  # fmt: skip
+    caught = [item for item in caught if not str(item.message).startswith(_ITERATES)]
     if isinstance(module, KerasNetwork):
         caught = [item for item in caught if not is_about_shapes(item)]
     if contract_of(module) is not None:

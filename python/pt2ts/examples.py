@@ -85,7 +85,10 @@ def _as_tensor(item: Any, number: int) -> torch.Tensor:
 
 
 def make(declarations: Sequence[Declaration], symbols: Mapping[str, Symbol]) -> list[torch.Tensor]:
-    """Make example inputs from full declarations: reproducible, and within the declared ranges."""
+    """Make example inputs from full declarations: reproducible, and within the declared ranges.
+
+    Whole numbers with a range have both ends of it among them: an index that is counted from the wrong number shows there.
+    """
     source = torch.Generator().manual_seed(0)
     made = []
     for item in declarations:
@@ -95,7 +98,10 @@ def make(declarations: Sequence[Declaration], symbols: Mapping[str, Symbol]) -> 
                 "such as 'column[batch,124] float32'",
             )
         sizes = [_made_size(symbols.get(size, Symbol())) if isinstance(size, str) else size for size in item.shape]
-        made.append(random_values(sizes, DTYPES[item.dtype], item, source))
+        values = random_values(sizes, DTYPES[item.dtype], item, source)
+        if item.range is not None and values.numel() > 1 and not (values.is_floating_point() or values.is_complex()):
+            values.view(-1)[[0, -1]] = torch.tensor(item.range, dtype=torch.float64).floor().to(values.dtype)
+        made.append(values)
     return made
 
 
@@ -132,7 +138,11 @@ def input_specs(
         names = names if len(parameter_names(module)) >= len(examples) else names[-len(examples) :]
         declarations = [Declaration(name) for name, _ in zip(names, examples, strict=False)]
     if len(declarations) != len(examples):
-        raise DeclarationError(f"{len(declarations)} inputs are declared but there are {len(examples)} example inputs")
+        arguments = ", ".join(parameter_names(module))
+        raise DeclarationError(
+            f"{len(declarations)} inputs are declared but there are {len(examples)} example inputs",
+            f"the arguments of forward are {arguments}" if arguments else "",
+        )
     _require_order([item.name for item in declarations], parameter_names(module))
     batched = dynamic_batch and _share_first_dimension(examples, declarations)
     return tuple(

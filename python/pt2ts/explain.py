@@ -23,6 +23,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "define the class in a .py file, not at a prompt",
     ),
     (
+        r"^forward is overloaded$",
+        "forward has several forms, as that of torch.nn.GRU and LSTM, and a file has one",
+        "wrap it in a module of your own, whose forward takes tensors only",
+    ),
+    (
         r"variable number of arguments|keyword-only arguments",
         "forward, or what it calls, has *args, **kwargs or keyword-only arguments",
         "name every input of forward, such as forward(self, column, surface)",
@@ -51,6 +56,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         r"Arguments for call are not valid|Expected a value of type|Type mismatch|previously had type|Return value was",
         "TorchScript gives every variable one type, and here two types meet",
         "annotate the arguments, give branches results of one type, use a new variable instead of reusing a name",
+    ),
+    (
+        r"Tensor cannot be used as a tuple",
+        "forward takes a tensor apart like a tuple (q, k, v = tensor)",
+        "use tensor.unbind(0)",
     ),
     (
         r"Optional",

@@ -11,7 +11,8 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
         r"data-dependent|GuardOnDataDependent|Could not guard on|Could not extract specialized|\bu\d+\b",
         "forward decides by the values of a tensor, and compiled code has one path only",
-        "use torch.where for a choice by values, torch.cond for a branch; a number out of a tensor (.item()) cannot be a size",
+        "use torch.where for a choice by values, torch.cond for a branch; a number out of a tensor (.item()) cannot be a size; "
+        "or write a TorchScript file (format 'torchscript'), which keeps if, while, assert and raise",
     ),
     (
         r"inferred to be a constant|specialized|not all values of .* are valid|Constraints violated|must be specialized",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,17 +52,33 @@ def load_object(name: str, attribute: str) -> Any:
     # The user's own module usually lies in the folder they stand in, as for `python -m`.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
+    if "/" in name:  # importlib takes a name that begins with dots for a relative import
+        raise LoadError(f"there is no Python module '{name}'", _meant(name, attribute))
     try:
         found = importlib.import_module(name)
         for part in attribute.split("."):
             found = getattr(found, part)
     except ModuleNotFoundError as error:
-        raise LoadError(f"there is no Python module '{error.name}'", "give package.module:factory, or a file") from error
+        if not f"{name}.".startswith(f"{error.name}."):
+            reason = f"'{name}' imports '{error.name}', which is not installed"
+            raise LoadError(reason, f"install it beside PyTorch: pip install {error.name}") from error
+        raise LoadError(f"there is no Python module '{error.name}'", _meant(name, attribute)) from error
     except AttributeError as error:
-        raise LoadError(f"'{name}' has no '{attribute}'", "give the name of a class or function that makes the module") from error
+        near = difflib.get_close_matches(attribute, dir(sys.modules[name]) if name in sys.modules else (), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "give the name of a class or function that makes the module"
+        raise LoadError(f"'{name}' has no '{attribute}'", hint) from error
     except Exception as error:  # whatever the user's code raises while it is imported
         raise _failed(f"importing '{name}'", error) from error
     return found
+
+
+def _meant(name: str, attribute: str) -> str:
+    """Return what to do about a Python module that is not found; a path in its place is the usual mistake."""
+    if "/" in name or name.endswith(".py"):
+        dotted = name.removesuffix(".py").strip("./").replace("/", ".")
+        folder = "; its folder must be the current one, or in PYTHONPATH" if ".." in name or name.startswith("/") else ""
+        return f"a Python module is named by dots, without .py: {dotted}:{attribute}{folder}"
+    return "give package.module:factory, or a file; the module's folder must be the current one, or in PYTHONPATH"
 
 
 def load_complete(
@@ -93,6 +110,8 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     file = Path(path)
     if not file.is_file():
         raise LoadError(f"there is no file '{path}'", "give a saved model, or package.module:factory")
+    if file.suffix == ".py":
+        raise LoadError(f"{file} is no model file", f"name what makes the module: {file.stem}:FACTORY, a class or function in it")
     if file.suffix == keras_model.SUFFIX:
         return load_keras(file, trust=trust_pickle)
     if file.suffix == onnx_model.SUFFIX:

@@ -143,13 +143,14 @@ class Spec:
     normalization: str = "inside"
     isa: str | None = None
     golden: bool = False
-    network: Network | None = None
+    # What is long is left out where a notebook shows the result of `export`.
+    network: Network | None = field(default=None, repr=False)
     kind: str = ""
-    digest: str = ""
+    digest: str = field(default="", repr=False)
     precision: str | None = None
-    weights: tuple[Weight, ...] = ()
-    variants: tuple[Variant, ...] = ()
-    tuning: tuple[Mapping[str, Any], ...] = ()
+    weights: tuple[Weight, ...] = field(default=(), repr=False)
+    variants: tuple[Variant, ...] = field(default=(), repr=False)
+    tuning: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the spec."""

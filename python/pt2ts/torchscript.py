@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import torch
 from torch.jit._trace import TracerWarning
 
-__all__ = ["ScriptModule", "TracerWarning", "argument_names", "load", "save", "script", "silent", "trace"]
+__all__ = ["ScriptModule", "TracerWarning", "argument_names", "has_forward", "load", "save", "script", "silent", "trace"]
 
 ScriptModule = torch.jit.ScriptModule
 
@@ -64,6 +64,11 @@ def load(source: str | os.PathLike[str] | IO[bytes]) -> ScriptModule:
     """Read a module onto the CPU."""
     with silent():
         return cast(ScriptModule, torch.jit.load(source, map_location="cpu"))  # type: ignore[no-untyped-call]
+
+
+def has_forward(module: ScriptModule) -> bool:
+    """Return whether a file of the module could be called: torch.nn.GRU and LSTM compile to several methods of other names."""
+    return bool(module._c._has_method("forward"))
 
 
 def argument_names(module: ScriptModule) -> list[str]:

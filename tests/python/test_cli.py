@@ -124,7 +124,12 @@ def test_module_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["nowhere:f"], "there is no Python module 'nowhere'"),
+        (["user_modules.py:make_column"], "named by dots, without .py: user_modules:make_column"),
+        (["./sub/user_modules:Alias"], "named by dots, without .py: sub.user_modules:Alias\n"),
+        (["../user_modules:Alias"], "user_modules:Alias; its folder must be the current one"),
         (["user_modules:Nothing"], "'user_modules' has no 'Nothing'"),
+        (["user_modules:make_colum"], "did you mean 'make_column'?"),
+        (["user_modules.py"], "user_modules:FACTORY"),
         (["user_modules:not_a_module"], "gives something of type int, not a torch.nn.Module"),
         (["user_modules:make_column", "--arg", "depth=two"], "failed: ValueError: depth two is unknown"),
         (["user_modules:make_column", "--arg", "height=2"], "unexpected keyword argument 'height'"),
@@ -149,6 +154,31 @@ def test_export_refuses_in_one_line(tmp_path: Path, arguments: list[str], words:
     assert "Traceback" not in done.err
     assert len(done.err.splitlines()) <= 3
     assert not list(tmp_path.iterdir())
+
+
+def test_a_package_that_the_module_imports_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "module_that_needs_more.py").write_text("import no_such_package.part\n")
+    done = pt2ts_command("export", "module_that_needs_more:made", "--input", "x[batch,2] float64", "-o", "m.pt", cwd=tmp_path)
+    assert done.code == 1
+    assert "'module_that_needs_more' imports 'no_such_package', which is not installed" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["user_modules:BakedBatch", "--input", "x[batch,5] float32"], "or pass --fixed-batch"),
+        (["user_modules:Branch", "--input", "x[batch,5] float32"], "pass --method trace"),
+        (
+            ["torch.nn:Linear", "--arg", "in_features=4", "--arg", "out_features=2", "--input", "x[n] float32"],
+            "by a number (--input), give its bounds (--symbol), or pass --fixed-batch",
+        ),
+        (["user_modules:Column", "--input", "column[batch,5] float64"], "or convert the network, --dtype float64"),
+    ],
+)
+def test_hints_speak_of_options(tmp_path: Path, arguments: list[str], option: str) -> None:
+    done = pt2ts_command("export", *arguments, "-o", tmp_path / "m.pt")
+    assert done.code == 1
+    assert option in done.err.splitlines()[-1]
 
 
 def test_weights_of_another_shape(tmp_path: Path) -> None:

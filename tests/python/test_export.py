@@ -148,6 +148,16 @@ def test_tracing_is_the_second_choice(path: Path) -> None:
     assert torch.allclose(reload(path)(x), torch.tanh(x) * 2)
 
 
+@pytest.mark.parametrize("method", ["auto", "trace"])
+def test_a_tensor_taken_apart_is_traced(path: Path, method: Any, recwarn: pytest.WarningsRecorder) -> None:
+    net = modules.Attention()
+    pt2ts.export(net, torch.randn(2, 6, 4), path, inputs=["column[batch,level,4]"], method=method)
+    assert not recwarn.list
+    for size in ((1, 1, 4), (5, 3, 4)):
+        x = torch.randn(size)
+        assert torch.allclose(reload(path)(x), net(x), atol=1e-6)
+
+
 def test_explicit_trace(path: Path) -> None:
     pt2ts.export(modules.Column(), torch.randn(4, 5), path, method="trace")
     assert reload(path)(torch.randn(7, 5)).shape == (7, 3)
@@ -228,8 +238,15 @@ def test_inputs_made_from_declarations_stay_in_range(path: Path) -> None:
     assert golden is not None
     field, month, scale = golden.inputs
     assert 271 <= field.min() <= field.max() <= 305
-    assert month.max() <= 11
+    assert month.aminmax() == (0, 11)  # an index that is one too large or too small is found
     assert scale.dim() == 0
+
+
+def test_a_notebook_shows_the_contract_and_not_every_layer(path: Path) -> None:
+    spec = pt2ts.export(modules.Column(), torch.randn(4, 5), path)
+    assert spec.network is not None
+    assert "Layer(" not in repr(spec)
+    assert "name='column', dtype='float32', shape=('batch', 5)" in repr(spec)
 
 
 # --------------------------------------------------------------------------------------------------------- golden sample

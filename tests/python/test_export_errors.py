@@ -28,6 +28,8 @@ def line_of(code: str) -> int:
         (modules.BakedBatch(), X, pt2ts.CheckError, "right for batch=4 only"),
         (modules.BakedBatch(), X, pt2ts.CheckError, "froze a size"),
         (modules.Branch(), X, pt2ts.UnexportableError, "depends on the input"),
+        (modules.Rows(), X, pt2ts.CheckError, "right for batch=4 only"),
+        (torch.nn.GRU(5, 3), X.reshape(4, 1, 5), pt2ts.UnexportableError, "wrap it in a module of your own"),
         (modules.UsesNumpy(), X, pt2ts.UnexportableError, "register_buffer"),
         (modules.WritesInput(), X, pt2ts.ExportError, "writes into its input 1"),
         (modules.Noise(), X, pt2ts.ExportError, "other numbers when called again"),
@@ -51,6 +53,37 @@ def test_module_or_example_is_refused(tmp_path: Path, module: Any, example: Any,
         pt2ts.export(module, example, tmp_path / "m.pt")
     assert words in str(caught.value)
     assert "hint:" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("module", "example", "words"),
+    [
+        (
+            torch.nn.Linear(5, 3),
+            X.double(),
+            "input float64 [4, 5] before it can be exported; its weights are float32: pass float32, or",
+        ),
+        (torch.nn.Linear(5, 3).double(), X, "its weights are float64: pass float64, or convert the network, dtype='float32'"),
+        (torch.nn.Linear(5, 3), X.half(), "with input float16 [4, 5] before it can be exported; its weights are float32"),
+        (
+            modules.Gather(),
+            (X, torch.full((4,), 12), X),
+            "field float32 [4, 5], month int64 [4] from 12 to 12, scale float32 [4, 5] bef",
+        ),
+    ],
+)
+def test_what_forward_was_called_with_is_told(tmp_path: Path, module: torch.nn.Module, example: Any, words: str) -> None:
+    with pytest.raises(pt2ts.UnexportableError) as caught:
+        pt2ts.export(module, example, tmp_path / "m.pt")
+    assert words in caught.value.hint
+
+
+def test_a_declared_range_with_an_index_too_large(tmp_path: Path) -> None:
+    declared = ["field[batch,4] float32", "month[batch] int64 1..12", "scale[] float32"]
+    with pytest.raises(pt2ts.UnexportableError, match=r"index out of range[^$]*month int64 \[4\] from 1 to 12") as caught:
+        pt2ts.export(modules.Gather(), None, tmp_path / "m.pt", inputs=declared)
+    assert caught.value.code == "return field * scale + self.table(month), month + 1"
     assert not list(tmp_path.iterdir())
 
 
@@ -82,7 +115,7 @@ def test_why_a_wrong_trace_was_taken_is_told(tmp_path: Path) -> None:
         ({"inputs": ["x[4,6]"]}, "declared float32 [4, 6], but the example is float32 [4, 5]"),
         ({"inputs": ["x[batch,5] float64"]}, "declared float64 [batch, 5], but the example is float32 [4, 5]"),
         ({"inputs": ["x[4,5,1]"]}, "declared float32 [4, 5, 1]"),
-        ({"inputs": ["x", "y"]}, "2 inputs are declared but there are 1"),
+        ({"inputs": ["y", "z"]}, "2 inputs are declared but there are 1 example inputs\n  hint: the arguments of forward are x"),
         ({"outputs": ["a", "b"]}, "the declared outputs (a, b) are not those that forward gives (output)"),
         ({"outputs": []}, "the declared outputs () are not"),
         ({"outputs": ["a[batch,6]"]}, "declared float32 [batch, 6], but forward gives float32 [batch, 5]"),

@@ -129,6 +129,31 @@ class Keywords(nn.Module):
         return torch.tanh(x) * options.get("gain", 2.0)
 
 
+class Attention(nn.Module):
+    """Takes q, k, v out of one tensor as Python does, which TorchScript cannot; its trace is right for every size."""
+
+    def __init__(self, heads: int = 2) -> None:
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(4, 24)
+
+    def forward(self, column: Tensor) -> Tensor:
+        batch, levels, _ = column.shape
+        q, k, v = self.project(column).view(batch, levels, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        return mixed.transpose(1, 2).reshape(batch, levels, -1)
+
+
+class Rows(nn.Module):
+    """Cannot be scripted; its trace sums as many rows as the example has."""
+
+    def forward(self, x: Tensor, **options: float) -> Tensor:
+        total = torch.zeros_like(x[0])
+        for row in x:
+            total = total + row.sin()
+        return total
+
+
 class BakedBatch(nn.Module):
     """Cannot be scripted; its trace keeps the batch size of the example, and torch does not notice."""
 
