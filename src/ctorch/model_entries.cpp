@@ -52,6 +52,12 @@ bool same_place(const at::Tensor& a, const at::Tensor& b) {
   return a.numel() > 0 && b.numel() > 0 && a.device() == b.device() && a.const_data_ptr() == b.const_data_ptr();
 }
 
+std::string names_of(const std::vector<TensorSpec>& tensors) {
+  std::string names;
+  for (const TensorSpec& tensor : tensors) names += (names.empty() ? "" : "\n") + tensor.name;
+  return names;
+}
+
 // Puts results in the order of the wanted names and tells where each stood.
 void select(const Model& model, Results& results, const char* names, int64_t width, c10::SmallVectorImpl<size_t>& places) {
   c10::SmallVector<at::Tensor, 4> chosen;
@@ -290,6 +296,20 @@ int32_t ctorch_model_contract(const ctorch_model* model, const char** text, int6
   return guard([&] {
     const auto& spec = model_of(model).spec();
     give_text(spec ? spec->json : "", text, length);
+  });
+}
+
+int32_t ctorch_model_input_names(const ctorch_model* model, const char** text, int64_t* length) {
+  return guard([&] {
+    const auto& spec = model_of(model).spec();
+    give_text(spec ? names_of(spec->inputs) : "", text, length);
+  });
+}
+
+int32_t ctorch_model_output_names(const ctorch_model* model, const char** text, int64_t* length) {
+  return guard([&] {
+    const auto& spec = model_of(model).spec();
+    give_text(spec ? names_of(spec->outputs) : "", text, length);
   });
 }
 

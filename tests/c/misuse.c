@@ -149,6 +149,8 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_model_to_string(m, NULL, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_is_training(m, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_contract(m, NULL, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_model_input_names(m, NULL, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_model_output_names(m, NULL, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_self_test(m, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_self_test(NULL, &real), ARGUMENT, NULL_POINTER);
   WORKS(ctorch_tensor_delete(NULL));

@@ -114,20 +114,31 @@ contains
   subroutine names()
     type(torch_model) :: model
     character(len=:), allocatable :: list(:)
+    character(len=200) :: errmsg
+    integer :: stat
     call torch_model_load(model, 'network.pt')
     call torch_model_parameter_names(model, list)
     call show_names('parameters', list)
     call torch_model_buffer_names(model, list)
     call show_names('buffers', list)
+    call torch_model_input_names(model, list)
+    call show_names('inputs', list)
+    call torch_model_output_names(model, list)
+    call show_names('outputs', list)
     write (*, '(a, 3(1x, i0))') 'counts', torch_model_count_parameters(model), torch_model_count_buffers(model), &
       torch_model_flat_size(model)
     call show_weights('flat', model)
     call torch_model_load(model, 'identity.pt')
     call torch_model_parameter_names(model, list)
     call show_names('none', list)
+    call torch_model_input_names(model, list)
+    call show_names('none', list)
     call torch_model_load(model, 'tied.pt')
     call torch_model_parameter_names(model, list)
     call show_names('tied', list)
+    call torch_model_delete(model)
+    call torch_model_input_names(model, list, stat, errmsg)
+    write (*, '(a, 2(1x, i0), 1x, a)') 'deleted', stat, size(list), trim(errmsg)
   end subroutine names
 
   subroutine by_name()

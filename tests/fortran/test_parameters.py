@@ -78,7 +78,11 @@ def test_names(lines: Lines) -> None:
     assert found["buffers"] == [[name for name, _ in module.named_buffers()]]
     assert found["counts"] == [["6", "3", str(flat(module).numel())]]
     assert torch.equal(tensor(found["flat"][0]), flat(module))
-    assert found["none"] == [[]]
+    assert (found["inputs"], found["outputs"]) == ([["x"]], [["y"]])
+    assert found["none"] == [[], []]
+    status, count, *message = found["deleted"][0]
+    assert (status, count) == ("2", "0")
+    assert "torch_model_input_names: model is not initialised" in " ".join(message)
     assert found["tied"] == [["a.weight", "a.bias", "b.bias"]]
 
 

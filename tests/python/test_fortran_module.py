@@ -296,12 +296,11 @@ def test_a_file_with_other_inputs_is_refused(fc: str, build_fortran: BuildFortra
 
     done = start("minus.pt", "compact.pt", "plain.pt", "swapped.pt", "renamed.pt")
     assert done.returncode == 0, done.stderr
-    odd, after = json.dumps(ODD, ensure_ascii=False), "; make it again: pt2ts fortran"
-    made_for = f'and this module was made for {odd}, "second"{after}'
+    made_for = f"and this module was made for {ODD}, second; make it again: pt2ts fortran"
     assert [line.rstrip() for line in done.stdout.splitlines()] == [
         "0", "0", "0",
-        f"3 minus init: the inputs of 'swapped.pt' are \"second\", {odd}, {made_for}",
-        f"3 minus init: the inputs of 'renamed.pt' are {odd}, \"other\", {made_for}",
+        f"3 minus init: the inputs of 'swapped.pt' are second, {ODD}, {made_for}",
+        f"3 minus init: the inputs of 'renamed.pt' are {ODD}, other, {made_for}",
     ]  # fmt: skip
     stopped = start("swapped.pt")
     assert stopped.returncode == 1

@@ -60,7 +60,7 @@ def render_module(view: ModuleView) -> str:
 def _uses(view: ModuleView) -> list[str]:
     """Return what the module takes from the library."""
     common = [
-        "torch_error_file", "torch_model", "torch_model_contract", "torch_model_delete", "torch_model_load",
+        "torch_error_file", "torch_model", "torch_model_delete", "torch_model_input_names", "torch_model_load",
         "torch_model_self_test", "torch_success",
     ]  # fmt: skip
     if view.direct:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -211,8 +210,8 @@ class ModuleView:
 
     @property
     def input_names(self) -> str:
-        """Names of the inputs as the contract's JSON has them, as a Fortran expression."""
-        return literal(", ".join(json.dumps(port.spec.name, ensure_ascii=False) for port in self.inputs))
+        """Names of the inputs, as a Fortran expression."""
+        return literal(", ".join(port.spec.name for port in self.inputs))
 
     def sizes(self) -> list[str]:
         """Return one sentence for each symbolic size."""

@@ -289,6 +289,12 @@ int32_t ctorch_model_is_training(const ctorch_model *model, int32_t *answer);
 /** The contract as JSON text, empty for a model without one. */
 int32_t ctorch_model_contract(const ctorch_model *model, const char **text, int64_t *length);
 
+/** Names of the inputs in the order of forward, one a line; empty for a model without a contract. */
+int32_t ctorch_model_input_names(const ctorch_model *model, const char **text, int64_t *length);
+
+/** Names of the outputs in the order of the results, one a line; empty for a model without a contract. */
+int32_t ctorch_model_output_names(const ctorch_model *model, const char **text, int64_t *length);
+
 /** Replays the sample that the file carries; largest absolute difference over all outputs. */
 int32_t ctorch_model_self_test(const ctorch_model *model, double *max_difference);
 
