@@ -96,14 +96,13 @@ def test_several_inputs_and_targets(scenario: Scenario) -> None:
 def test_a_schedule_and_groups_are_those_of_torch(scenario: Scenario) -> None:
     found = [[float(word) for word in line.split()] for line in scenario("grouped", "grouped")]
     net = files.grouped_network()
-    first, last = net[0], net[2]  # type: ignore[index]
     highest = 0.05
     start, slow = highest / 25, files.GROUPS["0.*"]["learning_rate"]
     groups = [
-        {"params": [last.weight]},
-        {"params": [last.bias], "weight_decay": 0.0},
-        {"params": [first.weight]},
-        {"params": [first.bias], "weight_decay": 0.0},
+        {"params": [net.get_parameter("2.weight")]},
+        {"params": [net.get_parameter("2.bias")], "weight_decay": 0.0},
+        {"params": [net.get_parameter("0.weight")]},
+        {"params": [net.get_parameter("0.bias")], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.1)
     peaks = [highest, highest, highest * slow / start, highest * slow / start]

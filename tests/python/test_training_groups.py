@@ -15,7 +15,8 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim import lr_scheduler as lrs
 
 import pt2ts
-from pt2ts.check import Check
+from pt2ts import training_run
+from pt2ts.check import Check, ignore
 from pt2ts.errors import CheckError, DeclarationError
 from pt2ts.training_groups import parse_groups, read_groups
 from pt2ts.training_losses import make_loss
@@ -32,14 +33,12 @@ GROUPS = {"0.*": {"learning_rate": 0.002}, "*bias": {"weight_decay": 0.0}}
 
 def torch_groups(net: nn.Module) -> list[dict[str, Any]]:
     """Return GROUPS as torch has them, for a decay of 0.1 and a rate of 0.01."""
-    first, last = net[0], net[2]  # type: ignore[index]
-    slow = {"lr": 0.002}
-    still = {"weight_decay": 0.0}
+    slow, still = {"lr": 0.002}, {"weight_decay": 0.0}
     return [
-        {"params": [last.weight]},
-        {"params": [last.bias], **still},
-        {"params": [first.weight], **slow},
-        {"params": [first.bias], **slow, **still},
+        {"params": [net.get_parameter("2.weight")]},
+        {"params": [net.get_parameter("2.bias")], **still},
+        {"params": [net.get_parameter("0.weight")], **slow},
+        {"params": [net.get_parameter("0.bias")], **slow, **still},
     ]
 
 
@@ -115,7 +114,7 @@ def test_wrong_groups(groups: Any, words: str, tmp_path: Path) -> None:
 
 def test_a_pattern_that_fits_only_frozen_weights_is_an_error() -> None:
     net = network()
-    net[0].requires_grad_(False)  # type: ignore[operator, index]
+    net.get_submodule("0").requires_grad_(False)
     with pytest.raises(DeclarationError, match=r"'0\.\*' fits no weight that is trained\n.*: the names are 2\.weight, 2\.bias"):
         Step(net, make_loss("mse")[0], rules("adam", groups=GROUPS), 1)
 
@@ -165,17 +164,47 @@ def test_the_check_looks_at_decay_and_at_the_turns_of_the_schedule(grouped: Path
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"groups": read_groups({"0.*": {"learning_rate": 2e-4}})}, "the decay of '0.bias' differs|'2.bias' differs"),
+        ({"groups": read_groups({"0.*": {"learning_rate": 2e-4}})}, "'0.bias' differs"),
         ({"groups": read_groups({"*bias": {"weight_decay": 0.0}})}, "'0.weight' differs"),
         ({"groups": read_groups({**files.GROUPS, "0.*": {"learning_rate": 2.1e-4}})}, "'0.weight' differs"),
-        ({"schedule": rules("adamw", files.CYCLE.replace("260", "259")).schedule}, "after step [123] 'trainer"),
-        ({"schedule": rules("adamw", f"{files.CYCLE} base_momentum=0.8").schedule}, "after step"),
-        ({"schedule": rules("adamw", f"{files.CYCLE} final_div_factor=1e5").schedule}, "after step 260 'trainer.last_"),
+        ({"schedule": rules("adamw", files.CYCLE.replace("260", "259")).schedule}, "after step 2 "),
+        ({"schedule": rules("adamw", f"{files.CYCLE} base_momentum=0.8").schedule}, "after step 2 "),
+        ({"schedule": rules("adamw", f"{files.CYCLE} final_div_factor=1e5").schedule}, "after step (156|260) "),
     ],
 )  # fmt: skip
 def test_a_file_that_does_something_else_is_refused(grouped: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(CheckError, match=words):
         check_against(grouped, **changes)
+
+
+class Imitation:
+    """Stands for a file that was made with other rules than it should have been; single precision hides more."""
+
+    def __init__(self, text: str, groups: Any) -> None:
+        self.step_of_rules, self.state = self.make(text, groups)
+
+    @staticmethod
+    def make(text: str, groups: Any) -> tuple[Step, dict[str, torch.Tensor]]:
+        step = Step(network().float(), make_loss("mse")[0], rules(text, "cosine schedule_steps=9", groups=groups), 1)
+        return step, {item.name: item.value.clone() for item in first_run(step, SINGLE, 0)}
+
+    def step(self, *tensors: torch.Tensor) -> torch.Tensor:
+        loss, new = self.step_of_rules.step(self.state, tensors)
+        for name, value in new.items():
+            self.state[name].copy_(value)
+        return loss
+
+
+SINGLE = [tensor.float() for tensor in batches()[0]]
+
+
+@pytest.mark.parametrize("text", ["sgd weight_decay=0.05", "adamw weight_decay=1e-4", "adamw weight_decay=0.05 amsgrad=true"])
+def test_a_wrong_decay_does_not_hide_behind_rounding(text: str) -> None:
+    step, state = Imitation.make(text, GROUPS)
+    training_run._check_decay(Imitation(text, GROUPS), dict(state), step, SINGLE, ignore)  # type: ignore[arg-type]
+    wrong = Imitation(text, {"0.*": {"learning_rate": 0.002}})
+    with pytest.raises(CheckError, match=r"the decay of '[02]\.bias' differs"):
+        training_run._check_decay(wrong, dict(state), step, SINGLE, ignore)  # type: ignore[arg-type]
 
 
 def test_inspect_shows_groups(grouped: Path) -> None:
