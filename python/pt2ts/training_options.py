@@ -163,14 +163,19 @@ def _read(text: str, option: Option) -> Any:
     try:
         if option.kind is tuple:
             return tuple(int(item) for item in text.split(","))
-        if option.kind is str or text.lower() in words:
-            return words.get(text.lower(), text)
+        if option.kind is str:
+            return text
+        value = words.get(text.lower())
+        if value is not None:
+            return value
         return int(text) if option.kind is int else float(text)
     except ValueError:
         return text
 
 
 def _word(value: Value) -> str:
-    if isinstance(value, (bool, str)):
+    if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, tuple) else repr(value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else repr(value)
