@@ -126,7 +126,16 @@ def test_groups_of_the_command_line(tmp_path: Path) -> None:
         "encoder.* learning_rate=0.0001",
         "*bias weight_decay=0.0 learning_rate=2.0",
     ]
-    words = ("export-training", "user_modules:make_column", "mse", "adam", "-o", tmp_path / "t.pt2", "--input", "column[batch,5]")
+    words = (
+        "export-training",
+        "user_modules:make_column",
+        "mse",
+        "adam",
+        "-o",
+        tmp_path / "t.pt2",
+        "--input",
+        "column[batch,5] float32",
+    )
     for group, message in (
         ("nothing.* weight_decay=0", "the group 'nothing.*' fits no weight that is trained"),
         ("*bias decay=0", "the group '*bias' has no option 'decay'"),
