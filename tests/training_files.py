@@ -104,7 +104,26 @@ def _write_coupled(path: Path) -> None:
     )  # fmt: skip
 
 
-WRITERS: dict[str, Callable[[Path], None]] = {"line": _write_line, "dropping": _write_dropping, "coupled": _write_coupled}
+#: What `_write_grouped` compiles.
+CYCLE = "one_cycle schedule_steps=260 max_learning_rate=0.05 three_phase=true"
+GROUPS = {"0.*": {"learning_rate": 2e-4}, "*bias": {"weight_decay": 0.0}}
+
+
+def grouped_network() -> nn.Module:
+    torch.manual_seed(4)
+    return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+
+
+def _write_grouped(path: Path) -> None:
+    pt2ts.export_training(
+        grouped_network(), "mse", "adamw weight_decay=0.1", *dropping_data(), path,
+        inputs=["x[batch,3] float64"], targets=["y[batch,1] float64"], schedule=CYCLE, groups=GROUPS, threads=1,
+    )  # fmt: skip
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "line": _write_line, "dropping": _write_dropping, "coupled": _write_coupled, "grouped": _write_grouped,
+}  # fmt: skip
 
 
 def training_file(name: str) -> Path:

@@ -103,7 +103,9 @@ class Report:
             rows.append(("computes in", spec.precision))
         if spec.kind == "training":
             learns = read_training_spec(self.path).training or {}
-            rows += [(key.replace("_", " "), str(value)) for key, value in learns.items() if value]
+            for key, value in learns.items():
+                text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+                rows += [(key.replace("_", " "), text)] if value else []
         if spec.tuning:
             rows.append(("tuned for", ", ".join(dict.fromkeys(str(row["sizes"]) for row in spec.tuning))))
         return [*rows, ("golden sample", "none" if self.golden is None else _golden_text(self.golden))]

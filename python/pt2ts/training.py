@@ -24,13 +24,14 @@ from .options import PackageOptions, Progress, package_options
 from .package import CODE, WEIGHTS, pack_weights, save
 from .program import export_program, weights_of
 from .spec import Symbol, TensorSpec
+from .training_groups import Given
 from .training_losses import Loss, make_loss
-from .training_options import Choice, check_option, choose, positive, whole
-from .training_rules import OPTIMIZERS, SCHEDULES, check_optimizer
+from .training_options import check_option, whole
+from .training_plan import Rules, make_rules
 from .training_run import check_training
 from .training_spec import EVALUATE, MODEL, STEP, StateEntry, TrainingSpec, read_training_spec
 from .training_state import Entry, StateTensor
-from .training_step import Rules, Step, first_run
+from .training_step import Step, first_run
 from .training_trace import trace
 from .variants import Variant
 
@@ -55,6 +56,7 @@ def export_training(
     dynamic_batch: bool = True,
     learning_rate: float | None = None,
     schedule: str = "constant",
+    groups: Given | None = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
     skip_nonfinite: bool = True,
@@ -90,6 +92,10 @@ def export_training(
         The base rate; that of the optimizer unless given.
     schedule
         How the rate changes from step to step, such as ``"cosine schedule_steps=5900 warmup_steps=100"``.
+    groups
+        For weights whose names fit a pattern, a ``learning_rate`` or ``weight_decay`` of their own:
+        ``{"encoder.*": {"learning_rate": 1e-4}, "*bias": {"weight_decay": 0.0}}``. In a pattern ``*`` stands for any characters
+        and ``?`` for one. The rates keep their proportion to the base rate when that is set.
     clip_norm
         Largest norm of all gradients together.
     clip_value
@@ -132,7 +138,7 @@ def export_training(
         raise ExportError(f"cannot write {file}: " + ("it is a folder" if file.is_dir() else f"there is no folder {file.parent}"))
     tell: Progress = progress or (lambda _: None)
     options = package_options("torch", isa, threads, None, (), fallback=False)
-    rules = _rules(optimizer, learning_rate, schedule, clip_norm, clip_value, skip_nonfinite=skip_nonfinite)
+    rules = make_rules(optimizer, learning_rate, schedule, groups, clip_norm, clip_value, skip_nonfinite=skip_nonfinite)
     function, loss_text = make_loss(loss)
     seed = check_option("seed", seed, whole(0))
 
@@ -158,34 +164,12 @@ def export_training(
     return read_training_spec(file)
 
 
-def _rules(
-    optimizer: str,
-    learning_rate: float | None,
-    schedule: str,
-    clip_norm: float | None,
-    clip_value: float | None,
-    *,
-    skip_nonfinite: bool,
-) -> Rules:
-    chosen = choose("optimizer", optimizer, {name: row.options for name, row in OPTIMIZERS.items()})
-    if wrong := check_optimizer(chosen):
-        raise DeclarationError(f"the optimizer '{optimizer}' contradicts itself", wrong)
-    if learning_rate is not None:
-        if "learning_rate=" in optimizer:
-            raise DeclarationError("learning_rate is given twice", f"leave it out of '{optimizer}'")
-        rate = check_option("learning_rate", learning_rate, positive(None))
-        chosen = Choice(chosen.name, {**chosen.options, "learning_rate": rate})
-    planned = choose("schedule", schedule, {name: row[0] for name, row in SCHEDULES.items()})
-    limits = {"clip_norm": clip_norm, "clip_value": clip_value}
-    checked = {key: None if value is None else check_option(key, value, positive(None)) for key, value in limits.items()}
-    return Rules(chosen, planned, checked["clip_norm"], checked["clip_value"], bool(skip_nonfinite))
-
-
 def _facts(loss: str, rules: Rules) -> dict[str, Any]:
     return {
         "loss": loss,
         "optimizer": rules.optimizer.text(),
         "schedule": rules.schedule.text(),
+        "groups": [group.text() for group in rules.groups],
         "clip_norm": rules.clip_norm,
         "clip_value": rules.clip_value,
         "skip_nonfinite": rules.skip_nonfinite,

@@ -31,6 +31,13 @@ def export_training(
     ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Base rate.")] = None,
     schedule: Annotated[str, typer.Option(help="constant, 'cosine schedule_steps=5900 warmup_steps=100', ...")] = "constant",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GROUP",
+            help="Options of some weights: 'encoder.* learning_rate=1e-4', '*.bias weight_decay=0'; repeat for more.",
+        ),
+    ] = None,
     clip_norm: Annotated[float | None, typer.Option("--clip-norm", help="Largest norm of all gradients together.")] = None,
     clip_value: Annotated[float | None, typer.Option("--clip-value", help="Largest element of a gradient.")] = None,
     keep_nonfinite: Annotated[bool, typer.Option("--keep-nonfinite", help="Take steps even where they are not finite.")] = False,
@@ -47,6 +54,7 @@ def export_training(
     from .declare import parse_symbol
     from .journal import journal
     from .load import load_complete
+    from .training_groups import parse_groups
 
     with journal(as_json) as notes:
         module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
@@ -63,6 +71,7 @@ def export_training(
             symbols=dict(parse_symbol(text) for text in symbol or []),
             learning_rate=learning_rate,
             schedule=schedule,
+            groups=parse_groups(group or []),
             clip_norm=clip_norm,
             clip_value=clip_value,
             skip_nonfinite=not keep_nonfinite,

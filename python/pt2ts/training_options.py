@@ -6,13 +6,13 @@ What there is to choose from stands in tables; a row names its options with thei
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import DeclarationError
 
-Value = float | int | bool
+Value = float | int | bool | str | tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,26 @@ def flag(default: bool = False) -> Option:
     return Option(default, "true or false", lambda _: True, bool)
 
 
+def part(default: float) -> Option:
+    """Return an option that is a number from zero to one."""
+    return Option(default, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+
+
+def inside(default: float) -> Option:
+    """Return an option that is a number above zero and below one."""
+    return Option(default, "a number between 0 and 1", lambda x: 0 < x < 1)
+
+
+def word(*words: str) -> Option:
+    """Return an option that is one of a few words, the first unless given."""
+    return Option(words[0], " or ".join(words), lambda x: x in words, str)
+
+
+def counts() -> Option:
+    """Return an option that is a list of whole numbers; it must be given."""
+    return Option(None, "whole numbers, 1 or more, with commas between", lambda x: all(n >= 1 for n in x), tuple)
+
+
 @dataclass(frozen=True)
 class Choice:
     """A row of a table, chosen and with all its options."""
@@ -97,39 +117,65 @@ def choose(kind: str, text: str, table: Mapping[str, Mapping[str, Option]]) -> C
         raise DeclarationError(f"there is no {kind} '{name}'", f"one of {', '.join(table)}")
     known = table[name]
     options: dict[str, Any] = {key: option.default for key, option in known.items()}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise DeclarationError(f"cannot read '{word}' in the {kind} '{text}'", f"write it as '{name} option=value'")
-        if key not in known:
-            have = f"it has {', '.join(known)}" if known else "it has none"
-            raise DeclarationError(f"the {kind} '{name}' has no option '{key}'", have)
-        options[key] = _read(kind, name, key, value, known[key])
+    options |= read_options(kind, name, words, known)
     for key, given in options.items():
         if given is None:
             raise DeclarationError(f"the {kind} '{name}' needs {key}", f"write '{name} {key}=...': {known[key].expected}")
     return Choice(name, options)
 
 
+def read_options(kind: str, name: str, words: Sequence[str], known: Mapping[str, Option]) -> dict[str, Any]:
+    """Read the words ``option=value`` behind a name."""
+    options: dict[str, Any] = {}
+    for text in words:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise DeclarationError(
+                f"cannot read '{text}' in the {kind} '{name} {' '.join(words)}'", f"write it as '{name} option=value'"
+            )
+        check_key(kind, name, key, known)
+        options[key] = check_option(f"{key} of the {kind} '{name}'", _read(value, known[key]), known[key])
+    return options
+
+
+def check_key(kind: str, name: str, key: str, known: Mapping[str, Option]) -> None:
+    """Refuse an option that does not exist."""
+    if key not in known:
+        have = f"it has {', '.join(known)}" if known else "it has none"
+        raise DeclarationError(f"the {kind} '{name}' has no option '{key}'", have)
+
+
 def check_option(what: str, value: Any, option: Option) -> Any:
     """Return a value given in Python after a check, converted to the option's type."""
-    if isinstance(value, bool) is (option.kind is bool) and isinstance(value, (bool, int, float)):
+    if option.kind in (str, tuple):
+        if isinstance(value, option.kind) and option.allowed(value):
+            return value
+    elif isinstance(value, bool) is (option.kind is bool) and isinstance(value, (bool, int, float)):
         converted = option.kind(value)
         if converted == value and math.isfinite(value) and option.allowed(converted):
             return converted
     raise DeclarationError(f"{what} is {value!r}", f"expected {option.expected}")
 
 
-def _read(kind: str, name: str, key: str, text: str, option: Option) -> Any:
+def _read(text: str, option: Option) -> Any:
+    """Return the value that a text stands for, or the text if it is none of that kind; the check tells."""
     words = {"true": True, ".true.": True, "false": False, ".false.": False}
-    value: Any = words.get(text.lower())
-    if value is None:
-        try:
-            value = int(text) if option.kind is int else float(text)
-        except ValueError:
-            value = text
-    return check_option(f"{key} of the {kind} '{name}'", value, option)
+    try:
+        if option.kind is tuple:
+            return tuple(int(item) for item in text.split(","))
+        if option.kind is str:
+            return text
+        value = words.get(text.lower())
+        if value is not None:
+            return value
+        return int(text) if option.kind is int else float(text)
+    except ValueError:
+        return text
 
 
 def _word(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else repr(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,36 +12,16 @@ from torch import Tensor
 from .errors import ExportError, UnexportableError
 from .explain import explain_run
 from .structure import flatten
+from .training_groups import assign
 from .training_losses import Loss, reduce_targets
 from .training_options import Choice
+from .training_plan import Rules
 from .training_random import CountedDropout
-from .training_rules import OPTIMIZERS, scheduled_rate
+from .training_rules import OPTIMIZERS
+from .training_schedules import scheduled_momentum, scheduled_rate
 from .training_state import LAST_RATE, RATE, SEED, STEP, StateTensor, initial_state, slot_name
 
 State = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How a step changes the weights.
-
-    Attributes
-    ----------
-    optimizer, schedule
-        Chosen rows of their tables.
-    clip_norm
-        Largest norm of all gradients together, or None.
-    clip_value
-        Largest element of a gradient, or None.
-    skip_nonfinite
-        A step whose loss or gradients are not finite changes nothing.
-    """
-
-    optimizer: Choice
-    schedule: Choice
-    clip_norm: float | None
-    clip_value: float | None
-    skip_nonfinite: bool
 
 
 class Step:
@@ -68,6 +47,14 @@ class Step:
         self.trained = [name for name, value in module.named_parameters() if value.requires_grad]
         if not self.trained:
             raise ExportError("the network has no weights to train", "set requires_grad of those that shall be trained")
+        self._assign_groups()
+
+    def _assign_groups(self) -> None:
+        """Say which options each weight that is trained has, and what part of the base rate."""
+        choice = self.rules.optimizer
+        own = assign(self.rules.groups, self.trained)
+        self.choices = {name: Choice(choice.name, {**choice.options, **own[name]}) for name in self.trained}
+        self.shares = {name: mine["learning_rate"] / choice["learning_rate"] for name, mine in self.choices.items()}
 
     def start(self, tensors: Sequence[Tensor], seed: int) -> tuple[StateTensor, ...]:
         """Return the state before the first step; weights that the loss does not depend on are left alone from now on."""
@@ -76,6 +63,7 @@ class Step:
         _, gradients, _ = self._gradients(state, tensors)
         unused = [name for name in self.trained if gradients[name] is None]
         self.trained = [name for name in self.trained if name not in unused]
+        self._assign_groups()
         names = OPTIMIZERS[self.rules.optimizer.name].slots(self.rules.optimizer)
         rate = self.rules.optimizer["learning_rate"]
         return initial_state(self.training, dict.fromkeys(self.trained, names), rate, seed)
@@ -111,19 +99,25 @@ class Step:
         gradients = self._clipped({name: value.detach() for name, value in found.items() if value is not None})
         choice, done = self.rules.optimizer, state[STEP]
         optimizer = OPTIMIZERS[choice.name]
-        rate = scheduled_rate(self.rules.schedule, state[RATE], done)
-        numbers = optimizer.numbers(choice, done + 1, rate)
+        momentum = scheduled_momentum(self.rules.schedule, done)
+        rates = {share: self.rate(state, share) for share in sorted({1.0, *self.shares.values()})}
+        numbers = {share: optimizer.numbers(choice, done + 1, rate, momentum) for share, rate in rates.items()}
         slots = optimizer.slots(choice)
         for name, gradient in gradients.items():
             remembered = {slot: state[slot_name(slot, name)] for slot in slots}
-            new[name], kept = optimizer.update(choice, state[name], gradient, remembered, numbers)
+            new[name], kept = optimizer.update(self.choices[name], state[name], gradient, remembered, numbers[self.shares[name]])
             new |= {slot_name(slot, name): value for slot, value in kept.items()}
-        new |= {STEP: done + 1, LAST_RATE: rate.clone()}
+        new |= {STEP: done + 1, LAST_RATE: rates[1.0].clone()}
         if self.rules.skip_nonfinite:
             good = _all_finite(loss, gradients.values())
             new = {name: torch.where(good, value, state[name]) for name, value in new.items()}
             loss = torch.where(good, loss, torch.nan)
         return loss, new
+
+    def rate(self, state: Mapping[str, Tensor], share: float) -> Tensor:
+        """Return the learning rate of the next step for weights that learn with a part of the base rate."""
+        base = state[RATE] if share == 1.0 else state[RATE] * share
+        return scheduled_rate(self.rules.schedule, base, state[STEP])
 
     def evaluate(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> Tensor:
         """Return the loss in evaluation mode."""

@@ -69,18 +69,41 @@ def test_stopped_and_resumed(build: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_killed_and_resumed(build: Path, tmp_path: Path) -> None:
-    words = (build / "train_mlp", build / "network.pt", EXAMPLE / "run.nml")
-    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        limit = time.monotonic() + 120
-        while not (tmp_path / "train_mlp.ckpt").exists() and time.monotonic() < limit:
-            time.sleep(0.01)
-        process.kill()
-    assert not (tmp_path / "loss.csv").exists(), "killed too late to show anything"
-    done = run(*words, cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("program", "package", "checkpoint", "losses"),
+    [
+        ("train_mlp", "network.pt", "train_mlp.ckpt", "loss.csv"),
+        ("train_compiled", STEP, "train_compiled.ckpt", "loss_compiled.csv"),
+    ],
+)
+def test_killed_and_resumed(build: Path, tmp_path: Path, program: str, package: str, checkpoint: str, losses: str) -> None:
+    words = (build / program, build / package, EXAMPLE / "run.nml")
+    for attempt in range(5):  # a run takes a second; where the machine is busy it may end before it is killed
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
+            limit = time.monotonic() + 120
+            while not (folder / checkpoint).exists() and time.monotonic() < limit:
+                time.sleep(0.005)
+            process.kill()
+        if not (folder / losses).exists():
+            break
+    assert not (folder / losses).exists(), "killed too late to show anything"
+    done = run(*words, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "resumed after step" in done.stdout
-    assert (tmp_path / "loss.csv").read_bytes() == (build / "loss.csv").read_bytes()
+    assert (folder / losses).read_bytes() == (build / losses).read_bytes()
+
+
+def test_a_compiled_training_killed_between_its_two_files(build: Path, tmp_path: Path) -> None:
+    words = (build / "train_compiled", build / STEP, EXAMPLE / "run.nml")
+    done = run(*words, "700", cwd=tmp_path)
+    assert "stopped after step 700" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train_compiled.500.state", "train_compiled.ckpt"]
+    (tmp_path / "train_compiled.1000.state").write_bytes(b"half of it")
+    assert "resumed after step 500" in run(*words, cwd=tmp_path).stdout
+    assert (tmp_path / "loss_compiled.csv").read_bytes() == (build / "loss_compiled.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("*.state")) == ["train_compiled.6000.state"]
 
 
 @pytest.mark.parametrize(

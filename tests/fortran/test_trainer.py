@@ -93,6 +93,43 @@ def test_several_inputs_and_targets(scenario: Scenario) -> None:
     assert count == "count 100"
 
 
+def test_a_schedule_and_groups_are_those_of_torch(scenario: Scenario) -> None:
+    found = [[float(word) for word in line.split()] for line in scenario("grouped", "grouped")]
+    net = files.grouped_network()
+    highest = 0.05
+    start, slow = highest / 25, files.GROUPS["0.*"]["learning_rate"]
+    groups = [
+        {"params": [net.get_parameter("2.weight")]},
+        {"params": [net.get_parameter("2.bias")], "weight_decay": 0.0},
+        {"params": [net.get_parameter("0.weight")]},
+        {"params": [net.get_parameter("0.bias")], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.1)
+    peaks = [highest, highest, highest * slow / start, highest * slow / start]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, 260, three_phase=True)
+    x, y = files.dropping_data()
+    for step, (loss, rate) in enumerate(found):
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12, abs=0), step
+        optimizer.zero_grad()
+        value = functional.mse_loss(net(x), y)
+        value.backward()  # type: ignore[no-untyped-call]
+        assert loss == pytest.approx(value.item(), rel=1e-9), step
+        optimizer.step()
+        if step < 259:
+            schedule.step()
+
+
+def test_a_plateau_moves_the_base_rate(scenario: Scenario) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+    expected = []
+    for epoch in range(1, 41):
+        schedule.step(1 / min(epoch, 10))
+        expected.append(optimizer.param_groups[0]["lr"])
+    assert len(set(expected)) > 4
+    assert [float(line) for line in scenario("plateau", "line")] == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_same_bits_as_in_python_and_after_a_restart(scenario: Scenario, folder: Path) -> None:
     whole = scenario("dropping", "dropping")
     resumed = scenario("resume", "dropping")

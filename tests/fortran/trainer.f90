@@ -16,6 +16,10 @@ program trainer
     call dropping()
   case ('coupled')
     call coupled()
+  case ('grouped')
+    call grouped()
+  case ('plateau')
+    call plateau()
   case ('resume')
     call resume()
   case ('settings')
@@ -111,6 +115,41 @@ contains
       print '(es24.17)', loss
     end do
   end subroutine dropping
+
+  subroutine grouped()
+    !! 260 steps of a schedule, some weights with a rate of their own.
+    type(torch_trainer) :: learner
+    real(real64), target :: x(3, batch), y(1, batch)
+    real(real64) :: loss
+    integer :: step
+    call read_real64('dropping_x.bin', x)
+    call read_real64('dropping_y.bin', y)
+    call learner%load(package)
+    do step = 1, 260
+      call learner%step(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
+      print '(2(es24.17, 1x))', loss, learner%last_learning_rate()
+    end do
+  end subroutine grouped
+
+  subroutine plateau()
+    !! The library's plateau watches a loss and moves the base rate, as docs/compiled-training.md has it.
+    type(torch_trainer) :: learner
+    type(torch_tensor) :: stand_in(1)
+    type(torch_optim) :: rates
+    type(torch_schedule) :: schedule
+    real(real64), target :: number(1)
+    integer :: epoch
+    number = 0
+    call learner%load(package)
+    call torch_tensor_from_array(stand_in(1), number, requires_grad=.true.)
+    call torch_optim_SGD(rates, stand_in, learning_rate=learner%get_learning_rate())
+    call torch_schedule_plateau(schedule, rates, factor=0.5_real64, patience=3)
+    do epoch = 1, 40
+      call schedule%step(1 / real(min(epoch, 10), real64))
+      call learner%set_learning_rate(rates%get_learning_rate())
+      print '(es24.17)', learner%get_learning_rate()
+    end do
+  end subroutine plateau
 
   subroutine coupled()
     type(torch_trainer) :: learner, second

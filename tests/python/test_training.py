@@ -11,22 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pt2ts.training_losses import OPTIONS, make_loss
-from pt2ts.training_options import choose
-from pt2ts.training_rules import OPTIMIZERS, SCHEDULES, scheduled_rate
+from pt2ts.training_plan import Rules, make_rules
+from pt2ts.training_schedules import scheduled_rate
 from pt2ts.training_state import STEP as COUNT
-from pt2ts.training_step import Rules, Step, first_run
+from pt2ts.training_step import Step, first_run
 
 _STEPS = 200
 
 
 def rules(optimizer: str, schedule: str = "constant", **more: Any) -> Rules:
-    return Rules(
-        choose("optimizer", optimizer, {name: row.options for name, row in OPTIMIZERS.items()}),
-        choose("schedule", schedule, {name: row[0] for name, row in SCHEDULES.items()}),
-        more.get("clip_norm"),
-        more.get("clip_value"),
-        more.get("skip_nonfinite", True),
-    )
+    return make_rules(optimizer, None, schedule, **more)
 
 
 def network(*, width: int = 8, out: int = 1, seed: int = 3) -> nn.Module:

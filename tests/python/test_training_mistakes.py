@@ -79,12 +79,29 @@ def test_wrong_optimizers(text: str, words: str) -> None:
         ("step schedule_steps=2.5", "expected a whole number, 1 or more"),
         ("exponential gamma=1.5", "expected a number above 0, at most 1"),
         ("plateau", "one of constant, step"),
+        ("multistep gamma=0.5", "the schedule 'multistep' needs milestones"),
+        ("multistep milestones=5,x", "milestones of the schedule 'multistep' is '5,x'"),
+        ("multistep milestones=5,0", "expected whole numbers, 1 or more, with commas between"),
+        ("cosine_restarts schedule_steps=5 t_mult=1.5", "expected a whole number, 1 or more"),
+        ("one_cycle schedule_steps=5", "the schedule 'one_cycle' needs max_learning_rate"),
+        ("one_cycle schedule_steps=5 max_learning_rate=1 anneal_strategy=cosine", "expected cos or linear"),
+        ("one_cycle schedule_steps=5 max_learning_rate=1 base_momentum=0", "expected a number between 0 and 1"),
+        ("one_cycle schedule_steps=5 max_learning_rate=1 warmup_steps=2", "has no option 'warmup_steps'"),
     ],
 )
 def test_wrong_schedules(text: str, words: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         rules("adam", text)
     assert words in str(caught.value)
+
+
+def test_schedules_that_do_not_go_with_the_optimizer() -> None:
+    cycle = "one_cycle schedule_steps=5 max_learning_rate=1"
+    with pytest.raises(DeclarationError, match="moves the momentum, and 'sgd' is without one"):
+        rules("sgd", cycle)
+    assert rules("sgd", f"{cycle} cycle_momentum=false").optimizer["learning_rate"] == 0.04
+    with pytest.raises(DeclarationError, match="brings its learning rates with it"):
+        rules("adam learning_rate=0.1", cycle)
 
 
 def test_shapes_that_would_be_broadcast_are_refused() -> None:

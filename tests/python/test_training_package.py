@@ -59,6 +59,7 @@ def test_the_contract(dropping: Path) -> None:
         "loss": "mse",
         "optimizer": "adamw learning_rate=0.01 beta_1=0.9 beta_2=0.999 eps=1e-08 weight_decay=0.001 amsgrad=false",
         "schedule": "cosine schedule_steps=400 min_learning_rate=0.0 warmup_steps=10",
+        "groups": [],
         "clip_norm": 1.0,
         "clip_value": None,
         "skip_nonfinite": True,
