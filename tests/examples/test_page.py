@@ -73,6 +73,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         f"user-data-dir={tmp_path_factory.mktemp('browser')}",
     ):
         options.add_argument(f"--{word}")
+    chrome: Any
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
         chrome.set_page_load_timeout(300)
 
