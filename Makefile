@@ -31,7 +31,7 @@ help:
 	echo "make demo       train a network on sea surface temperatures, run it in a Fortran program, draw and check the forecast"
 	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some)"
 	echo "make test       build everything, run all tests with gfortran and flang      (TESTS='tests/python -k export' runs some)"
-	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours"
+	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours, a browser"
 	echo "make bench      what a call costs, compared with plain C++, eager Python and hand-written Fortran    (LONG=1: all cases)"
 	echo "make setup      only install what demo and test need: .venv, and system packages by apt if allowed"
 	echo "make install    setup, and install this package into .venv"
@@ -78,7 +78,8 @@ test: setup
 	$(MAKE) install-all
 	$(python) -m pytest -n 2 --dist loadfile -m "not long" $(TESTS)
 
-test-long: setup
+test-long:
+	scripts/setup long
 	$(MAKE) install-all
 	$(python) -m pytest -n 2 --dist loadfile --timeout=14400 $(TESTS)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import linecache
 import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,20 @@ _DECIDES = re.compile(r"^\s*(if|while)\b.*\b(pred|cond)\b")
 _SET = "set KERAS_BACKEND=torch in the environment, before anything imports keras; a saved .keras file loads on any backend"
 
 
+#: Where a layer is in a model: its own name last.
+Steps = tuple[str, ...]
+
+
 class Part(torch.nn.Module):
-    """Holds the weights of one Keras layer."""
+    """Holds the weights of one Keras layer; called with what the layer returns, where a hook wants to know."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.original_name = kind  # what the layer is called when the network is shown
+
+    def forward(self, result: Any) -> Any:
+        """Return what the layer returned."""
+        return result
 
 
 class KerasNetwork(torch.nn.Module):
@@ -50,16 +60,15 @@ class KerasNetwork(torch.nn.Module):
         self.original_name = type(model).__name__
         self._model = (model,)  # in a tuple, where torch does not take it for a part with weights
         self._places: list[tuple[Part, str]] = []
-        kinds = {layer.name: type(layer).__name__ for layer in model.layers}
-        for name, kind in kinds.items():
-            if kind != "InputLayer":
-                self._part(self, name, kind)
+        self._layers = _layers_by_place(model)
+        own = {id(layer) for layer in model.layers}
+        for steps, (layer, *_) in self._layers.items():
+            if id(layer) in own:
+                self._part(steps)
         trained = {id(variable) for variable in model.trainable_weights}
         for variable in model.weights:
-            *parts, name = variable.path.removeprefix(f"{model.name}/").replace(".", "_").split("/")
-            part: Any = self
-            for step in parts:
-                part = self._part(part, step, kinds.get(step, part.original_name))
+            *owner, name = _steps(model, variable.path)
+            part: Any = self._part(tuple(owner))
             value = variable.value.detach().cpu().clone()
             while name in part._parameters or name in part._buffers:
                 name += "_"  # Keras lets two weights of a model of one's own have the same path
@@ -69,14 +78,31 @@ class KerasNetwork(torch.nn.Module):
                 part.register_buffer(name, value)
             self._places.append((part, name))
 
-    @staticmethod
-    def _part(owner: torch.nn.Module, name: str, kind: str) -> Part:
-        name = name.replace(".", "_")
-        if name not in owner._modules:
-            owner.add_module(name, Part(kind))
-        found = owner._modules[name]
-        assert isinstance(found, Part)  # noqa: S101 - made above
-        return found
+    def _part(self, steps: Steps) -> torch.nn.Module:
+        """Return the part at a place, made with those around it where it is not there yet; that of no steps is the network."""
+        part: torch.nn.Module = self
+        for depth, name in enumerate(steps, 1):
+            if name not in part._modules:
+                (layer, *_) = self._layers.get(steps[:depth], (None,))
+                part.add_module(name, Part(str(part.original_name) if layer is None else type(layer).__name__))
+            found = part._modules[name]
+            assert isinstance(found, Part)  # noqa: S101 - made above
+            part = found
+        return part
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Let the parts that have hooks hear what their layers return: PyTorch's hooks know nothing of a call of a Keras layer."""
+        with ExitStack() as stack:
+            for steps, layers in self._layers.items():
+                try:
+                    part = self.get_submodule(".".join(steps))
+                except AttributeError:  # a layer inside another, without weights
+                    continue
+                # Where two layers have the same path, it cannot be said whose result is that of the part.
+                if part._forward_hooks and len(layers) == 1:
+                    stack.enter_context(_told(layers[0], part))
+            yield
 
     def __deepcopy__(self, _: Mapping[int, Any]) -> KerasNetwork:
         """Copy the weights; the Keras model is only read, and copying it would need the code of all its layers."""
@@ -89,8 +115,49 @@ class KerasNetwork(torch.nn.Module):
         keras: Any = importlib.import_module("keras")
         (model,) = self._model
         values = [getattr(part, name) for part, name in self._places]
-        with keras.device("cpu:0"), keras.StatelessScope(state_mapping=list(zip(model.weights, values, strict=True))):
+        state = list(zip(model.weights, values, strict=True))
+        with self._heard(), keras.device("cpu:0"), keras.StatelessScope(state_mapping=state):
             return model(_arguments(model, inputs), training=False)
+
+
+def _steps(model: Any, path: str) -> Steps:
+    """Return where the thing with a path of Keras is in a model; PyTorch allows no dots in names."""
+    return tuple(path.removeprefix(f"{model.name}/").replace(".", "_").split("/"))
+
+
+def _layers_by_place(model: Any) -> dict[Steps, list[Any]]:
+    """Return the layers of a model and those inside them: Keras gives two of them the same path where they have the same name."""
+    found: dict[Steps, list[Any]] = {}
+    own = {id(layer) for layer in model.layers}
+    every = [*model.layers, *(layer for layer in model._flatten_layers(include_self=False) if id(layer) not in own)]
+    # A recurrent layer keeps its weights in its cell, and computes without calling it where PyTorch has the whole.
+    recurrent = {id(layer.cell): layer for layer in every if hasattr(layer, "cell")}
+    for layer in every:
+        # Some layers without weights have no path; those of the model itself are known by their names then.
+        path = layer.path or (layer.name if id(layer) in own else None)
+        if path and type(layer).__name__ != "InputLayer":
+            found.setdefault(_steps(model, path), []).append(recurrent.get(id(layer), layer))
+    return found
+
+
+@contextmanager
+def _told(layer: Any, listener: Callable[[Any], Any]) -> Iterator[None]:
+    """Have a listener called with what a layer returns."""
+    own = vars(layer)
+    before, call = own.get("call"), layer.call
+
+    @functools.wraps(call)
+    def told(*arguments: Any, **options: Any) -> Any:
+        return listener(call(*arguments, **options))
+
+    own["call"] = told  # past Keras, which looks at every attribute that is set
+    try:
+        yield
+    finally:
+        if before is None:
+            del own["call"]
+        else:
+            own["call"] = before
 
 
 def is_about_shapes(warning: warnings.WarningMessage) -> bool:

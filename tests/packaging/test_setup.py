@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support import ROOT
+from ..support import ROOT, run
 
 TOOLS = ["bash", "cat", "dirname", "env", "g++", "grep", "pkg-config", "python3", "readlink", "sed", "sha256sum", "sort", "tail"]
 
@@ -51,6 +51,58 @@ def test_demo_needs_no_flang(machine: Path) -> None:
     assert done.stderr.rstrip().endswith("--no-install-recommends gfortran")
 
 
+def test_long_needs_a_browser_and_its_driver(machine: Path) -> None:
+    (machine / "google-chrome").touch(mode=0o755)
+    assert setup(machine, "long").stderr.rstrip().endswith("gfortran flang-22 libflang-22-dev libomp-22-dev chromium-driver")
+    (machine / "google-chrome").unlink()
+    done = setup(machine, "long")
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("gfortran flang-22 libflang-22-dev libomp-22-dev chromium chromium-driver")
+    for level in ("demo", "test", "dev"):
+        assert "chromium" not in setup(machine, level).stderr
+
+
+@pytest.fixture
+def complete(machine: Path) -> Path:
+    """A machine that lacks nothing, with the project in its folder ``project``; its Python tells what it is asked."""
+    project, python = machine / "project", machine / "project" / ".venv" / "bin" / "python"
+    (project / "scripts").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "setup", project / "scripts")
+    shutil.copytree(ROOT / "requirements", project / "requirements")
+    python.parent.mkdir(parents=True)
+    tools = {
+        machine / name: ""
+        for name in ("gfortran", "chromium", "chromedriver", "python3", "bin/flang-22", "include/flang/ISO_Fortran_binding.h")
+    }
+    for path, body in {**tools, machine / "lib/libomp.so": "", machine / "pkg-config": "", python: "echo asked: $*"}.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+    (machine / "flang-22").symlink_to(machine / "bin" / "flang-22")
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("level", "contained"),
+    [("demo", {"demo"}), ("test", {"demo", "test"}), ("long", {"demo", "test", "long"}), ("dev", {"demo", "test", "dev"})],
+)
+def test_a_level_contains_others(complete: Path, level: str, contained: set[str]) -> None:
+    """What it contains has nothing left to do after it; everything else has."""
+    stamps = complete / "project" / ".venv"
+    for other in ("demo", "test", "long", "dev"):
+        for stamp in stamps.glob(".setup-*"):
+            stamp.unlink()
+        assert f"-r requirements/{level}.txt" in done_with(complete, level)
+        assert (f"-r requirements/{other}.txt" not in done_with(complete, other)) == (other in contained), other
+
+
+def done_with(machine: Path, level: str) -> str:
+    """Return what setting up says on a machine that lacks nothing."""
+    script = machine / "project" / "scripts" / "setup"
+    return run(script, level, env={"PATH": str(machine)})
+
+
 def test_names_the_packages_where_there_is_no_apt(machine: Path) -> None:
     (machine / "apt-get").unlink()
     done = setup(machine, "demo")
@@ -61,7 +113,7 @@ def test_names_the_packages_where_there_is_no_apt(machine: Path) -> None:
 def test_unknown_level(machine: Path) -> None:
     done = setup(machine, "everything")
     assert done.returncode == 1
-    assert "usage: scripts/setup [demo|test|dev]" in done.stderr
+    assert "usage: scripts/setup [demo|test|long|dev]" in done.stderr
 
 
 def test_make_help_names_the_targets() -> None:

@@ -16,7 +16,9 @@ import torch
 
 import pt2ts
 from pt2ts import archive, keras_model
+from pt2ts.check import Trial
 from pt2ts.inspector import inspect
+from pt2ts.layers import describe
 from pt2ts.network import Layer
 from pt2ts.runner import PackageRunner
 from pt2ts.verifier import verify
@@ -65,10 +67,10 @@ def test_a_saved_model_on_the_command_line(column: Any, saved: Path, tmp_path: P
     assert torch.allclose(archive.load_script(tmp_path / "m.pt")(x), results(column, x), atol=1e-6)
     report = inspect(tmp_path / "m.pt")
     assert report.network.layers == (
-        Layer("dense", "Dense", 48),
-        Layer("batch_normalization", "BatchNormalization", 16),
-        Layer("dropout", "Dropout", 0),
-        Layer("dense_1", "Dense", 27),
+        Layer("dense", "Dense", 48, ("batch", 8)),
+        Layer("batch_normalization", "BatchNormalization", 16, ("batch", 8)),
+        Layer("dropout", "Dropout", 0, ("batch", 8)),
+        Layer("dense_1", "Dense", 27, ("batch", 3)),
     )
     assert (report.parameters, report.buffers, report.network.flops) == (91, 16, 2 * (5 * 8 + 8 * 3))
     assert all(item.passed for item in verify(tmp_path / "m.pt"))
@@ -113,7 +115,66 @@ def test_recurrent_layers(keras: Any, tmp_path: Path) -> None:
     pt2ts.export(model, torch.randn(4, 6, 5), tmp_path / "m.pt")
     x = torch.randn(3, 6, 5)
     assert torch.allclose(archive.load_script(tmp_path / "m.pt")(x), results(model, x), atol=1e-6)
-    assert inspect(tmp_path / "m.pt").network.layers[0] == Layer("lstm.lstm_cell", "LSTM", 4 * 7 * (5 + 7 + 1))
+    assert inspect(tmp_path / "m.pt").network.layers[0] == Layer("lstm.lstm_cell", "LSTM", 4 * 7 * (5 + 7 + 1), ("batch", 7))
+
+
+def layers_of(model: Any, *shape: int) -> tuple[Layer, ...]:
+    """Describe a model of one input, and see that nothing of that is left in it."""
+    before = [dict(vars(layer)) for layer in model._flatten_layers()]
+    trials = [Trial({"batch": size}, [torch.randn(size, *shape)], []) for size in (4, 7)]
+    found = describe(keras_model.KerasNetwork(model).eval(), trials, "batch").layers
+    assert ["call" in vars(layer) for layer in model._flatten_layers()] == ["call" in one for one in before]
+    return found
+
+
+def test_shapes_of_layers_inside_layers(keras: Any) -> None:
+    """Of recurrent layers it is what they return, not what their cells do; a model in a model has a name in front."""
+    layers = keras.layers
+    encoder = keras.Sequential([keras.Input((6, 5)), layers.Dense(3, name="narrow"), layers.Activation("relu")], name="encoder")
+    column = keras.Input((6, 5))
+    both_ways = layers.Bidirectional(layers.GRU(2, return_sequences=True), name="both_ways")(encoder(column))
+    attention = layers.MultiHeadAttention(2, 3, name="attention")(both_ways, both_ways)
+    found = {layer.name: layer for layer in layers_of(keras.Model(column, layers.Flatten(name="flat")(attention)), 6, 5)}
+    assert found["encoder.narrow"] == Layer("encoder.narrow", "Dense", 18, ("batch", 6, 3))
+    for way in ("forward", "backward"):
+        name = f"both_ways.{way}_gru.gru_cell"
+        assert found[name] == Layer(name, "GRU", 3 * 2 * (3 + 2 + 2), ("batch", 6, 2))
+    assert found["attention.query"].shape == ("batch", 6, 2, 3)
+    assert found["attention.attention_output"].shape == ("batch", 6, 4)
+    assert found["flat"] == Layer("flat", "Flatten", 0, ("batch", 24))
+
+
+def test_layers_of_a_model_made_of_another(keras: Any) -> None:
+    """They keep the path that they got there, and are shown once."""
+    layers = keras.layers
+    first = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="kept"), layers.Dense(2)], name="first")
+    model = keras.Model(first.inputs, layers.Dense(3, name="new")(first.layers[0].output))
+    assert layers_of(model, 5) == (Layer("first.kept", "Dense", 24, ("batch", 4)), Layer("new", "Dense", 15, ("batch", 3)))
+
+
+def test_layers_of_a_model_of_ones_own(keras: Any) -> None:
+    """Lists of layers, a weight of the model itself, and two layers of the same name: of these the shape is not known."""
+
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.several = [keras.layers.Dense(3, name="one"), keras.layers.ReLU(name="cut")]
+            self.same = [keras.layers.Dense(4, name="twin"), keras.layers.Dense(2, name="twin")]
+            self.scale = self.add_weight(shape=(2,), name="scale", initializer="ones")
+
+        def call(self, x: Any) -> Any:
+            for layer in (*self.several, *self.same):
+                x = layer(x)
+            return x * self.scale
+
+    model = Own()
+    model(torch.ones(2, 5))
+    assert layers_of(model, 5) == (
+        Layer("", "Own", 2, ("batch", 2)),
+        Layer("one", "Dense", 18, ("batch", 3)),
+        Layer("cut", "ReLU", 0, ("batch", 3)),
+        Layer("twin", "Dense", 16 + 10, None),
+    )
 
 
 def test_decisions_by_values_are_refused(keras: Any, tmp_path: Path) -> None:
