@@ -29,6 +29,7 @@ _RECIPES = (
 TUNED = "tuned"
 
 _FUSED = Recipe("fused", fuse=True)
+_KEPT = Recipe("layout kept", keep_layout=True)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def candidates(
             yield Candidate("kernel", kernel)
     all_threads = largest_loop(program) > SERIAL
     fused = ((_FUSED, False),) if can_fuse(program.graph_module) else ()
-    for recipe, both in (*fused, *_RECIPES):
+    kept = ((_KEPT, False),) if _has_convolution(program) else ()
+    for recipe, both in (*fused, *kept, *_RECIPES):
         for count in (0, 1) if all_threads and both else (0,) if all_threads else (1,):
             label = f"{recipe.name}, {'1 thread' if count == 1 else 'all threads'}"
             progress(f"{where}: {label}")
@@ -74,6 +76,10 @@ def candidates(
                 yield Candidate(label, build_aoti(name, program, isa, count, recipe, limits))
             except ExportError:
                 continue
+
+
+def _has_convolution(program: ExportedProgram) -> bool:
+    return any(str(node.target).startswith("aten.conv") for node in program.graph.nodes if node.op == "call_function")
 
 
 def members_of(variant: Variant, members: Mapping[str, bytes]) -> dict[str, bytes]:

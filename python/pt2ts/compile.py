@@ -49,12 +49,15 @@ class Recipe:
         Fold weights into the code and lay them out for the matrix library; they can then not be replaced.
     autotune
         Let the compiler measure its own matrix kernels against the library's.
+    keep_layout
+        Leave images as they are, where the compiler would bring them into the order channels last for convolutions.
     """
 
     name: str = "default"
     fuse: bool = False
     freeze: bool = False
     autotune: bool = False
+    keep_layout: bool = False
 
     def options(self) -> dict[str, Any]:
         """Return the compiler's options."""
@@ -63,6 +66,8 @@ class Recipe:
             options["freezing"] = True  # the compiler's own matrix kernels exist for constant weights only
         if self.autotune:
             options |= {"max_autotune": True, "max_autotune_gemm_backends": "CPP,ATEN", "autotune_in_subproc": False}
+        if self.keep_layout:
+            options["layout_optimization"] = False
         return options
 
 

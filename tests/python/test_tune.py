@@ -16,6 +16,7 @@ from pt2ts.build import Built
 from pt2ts.candidates import Candidate
 from pt2ts.compile import Recipe
 from pt2ts.forms import Forms
+from pt2ts.isa import find_isa
 from pt2ts.measure import measure
 from pt2ts.package import PROGRAM, read_members, save
 from pt2ts.program import flat_module
@@ -161,6 +162,27 @@ def test_wrong_use(arguments: list[str], code: int, words: str) -> None:
     assert done.code == code
     assert words in done.err
     assert "Traceback" not in done.err
+
+
+def test_convolutions_are_tried_in_both_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Recipe] = []
+
+    def built(name: str, *others: object) -> Built:
+        tried.extend(item for item in others if isinstance(item, Recipe))
+        return Built(Variant(name, "aoti"), {})
+
+    monkeypatch.setattr(candidates, "build_aoti", built)
+    bounds = {"batch": Symbol(2, None)}
+    for module, x, keeps in (
+        (torch.nn.Conv2d(2, 3, 3), torch.randn(4, 2, 6, 6), True),
+        (torch.nn.ReLU(), torch.randn(4, 5), False),
+    ):
+        tried.clear()
+        spec = TensorSpec("x", "float32", ("batch", *x.shape[1:]))
+        forms = Forms(flat_module(module.eval()), False, [spec], [x], {"batch": 4}, bounds)
+        found = list(candidates.candidates(forms, 8, forms.fixed(8), {}, find_isa("x86-64-v3"), lambda _: None))
+        assert any(item.label.startswith("layout kept") for item in found) == keeps
+        assert any(recipe.options().get("layout_optimization") is False for recipe in tried) == keeps
 
 
 class Sizes(torch.nn.Module):
