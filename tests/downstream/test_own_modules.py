@@ -85,8 +85,8 @@ def follow(name: str, folder: Path, *options: str) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     printed = ""
     for line in lines:
-        options: dict[str, Any] = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
-        done = subprocess.run(line, shell=True, timeout=570, check=False, **options)  # noqa: S602 - as a user does
+        setting: dict[str, Any] = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+        done = subprocess.run(line, shell=True, timeout=570, check=False, **setting)  # noqa: S602 - as a user does
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         assert "Warning" not in done.stderr, done.stderr
         if "--program" in line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -98,7 +99,7 @@ def test_a_schedule_and_groups_are_those_of_torch(scenario: Scenario) -> None:
     net = files.grouped_network()
     highest = 0.05
     start, slow = highest / 25, files.GROUPS["0.*"]["learning_rate"]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [net.get_parameter("2.weight")]},
         {"params": [net.get_parameter("2.bias")], "weight_decay": 0.0},
         {"params": [net.get_parameter("0.weight")]},

@@ -6,7 +6,7 @@ program main
    integer(int32), target :: category(n)
    real(real32), target :: numbers(3, n), albedo(n)
    integer :: i
-   category = [(mod(i, 12), i=1, n)] ! counted from 0, as in Python
+   category = [(mod(i, 12), i=1, n)]  ! counted from 0, as in Python
    numbers = reshape(sin([(real(i, real32), i=1, size(numbers))]), shape(numbers))
    call init('network.model')
    call run(category, numbers, albedo)

@@ -71,7 +71,8 @@ class Heating(nn.Module):
         """Return one number for each level."""
         levels = self.lift(column) + self.place
         seen, _ = self.look(levels, levels, levels, need_weights=False)
-        return self.head(self.norm(levels + seen))[..., 0]
+        rates: Tensor = self.head(self.norm(levels + seen))[..., 0]
+        return rates
 
 
 class Albedo(nn.Module):
@@ -84,4 +85,5 @@ class Albedo(nn.Module):
 
     def forward(self, category: Tensor, numbers: Tensor) -> Tensor:
         """Return the albedo of each place."""
-        return self.net(torch.cat([self.table(category), numbers], dim=1))[:, 0]
+        albedo: Tensor = self.net(torch.cat([self.table(category), numbers], dim=1))[:, 0]
+        return albedo

@@ -10,7 +10,7 @@ program main
    call init('network.model')
    call run(field, land, rain, snow)
    print '(es16.8)', rain, snow
-   call run(field(:, :, :, n), land(:, :, n), rain(:, :, 1), snow(:, :, 1)) ! a single one
+   call run(field(:, :, :, n), land(:, :, n), rain(:, :, 1), snow(:, :, 1))  ! a single one
    print '(es16.8)', rain(:, :, 1), snow(:, :, 1)
    call finalize()
 end program main
