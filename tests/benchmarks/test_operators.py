@@ -18,6 +18,7 @@ from bench_operators import PAGE, SIZES, met
 MISSED = 3
 
 
+@pytest.mark.long
 def test_every_size_is_timed() -> None:
     folder = BUILD / "bench_operators"
     command = [sys.executable, str(ROOT / "benchmarks" / "bench_operators.py"), "--pairs", "2", "--rounds", "2"]

@@ -30,6 +30,7 @@ def cases() -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_contestants_reach_the_same_loss(cases: list[dict[str, Any]]) -> None:
     assert [(case["network"], case["batch"], case["optimizer"]) for case in cases] == [CASES[number] for number in CHOSEN]
     for case in cases:

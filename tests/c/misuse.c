@@ -45,7 +45,7 @@ static ctorch_array array_of(float *data, int32_t rank, int64_t rows, int64_t co
   array.shape[0] = rows;
   array.shape[1] = columns;
   array.byte_strides[0] = 4;
-  array.byte_strides[1] = 4 * rows;
+  array.byte_strides[1] = (int64_t)(4 * (uint64_t)rows); /* of huge shapes whatever comes out */
   array.dtype = CTORCH_DTYPE_FLOAT32;
   array.element_bytes = 4;
   return array;

@@ -66,7 +66,11 @@ def built(fc: str, configure: Callable[..., Done]) -> Build:
 
 @pytest.mark.parametrize(
     ("example", "checks", "picture"),
-    [("06_penguins", 5, "penguins.png"), ("07_mnist", 4, "mnist.png"), ("08_ellipse", 4, "ellipse.png")],
+    [
+        ("06_penguins", 5, "penguins.png"),
+        ("07_mnist", 4, "mnist.png"),
+        pytest.param("08_ellipse", 4, "ellipse.png", marks=pytest.mark.long),
+    ],
 )
 def test_demo(example: str, checks: int, picture: str, built: Build) -> None:
     folder = built(example)
@@ -157,6 +161,7 @@ def test_other_bars_and_files_are_noticed(built: Build, tmp_path: Path) -> None:
     assert "not a whole number of digits" in done.stderr
 
 
+@pytest.mark.long
 def test_fortran_draws_what_python_draws(built: Build) -> None:
     folder = built("08_ellipse")
     images = np.fromfile(folder / "images.bin", np.uint8)
@@ -164,6 +169,7 @@ def test_fortran_draws_what_python_draws(built: Build) -> None:
     assert images.tobytes() == drawn.tobytes()
 
 
+@pytest.mark.long
 def test_one_wrong_bit_in_a_drawing_is_noticed(built: Build, tmp_path: Path) -> None:
     folder = built("08_ellipse")
     images = np.fromfile(folder / "images.bin", np.uint8)

@@ -69,6 +69,7 @@ def test_stopped_and_resumed(build: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "package", "checkpoint", "losses"),
     [
@@ -95,6 +96,7 @@ def test_killed_and_resumed(build: Path, tmp_path: Path, program: str, package: 
     assert (folder / losses).read_bytes() == (build / losses).read_bytes()
 
 
+@pytest.mark.long
 def test_a_compiled_training_killed_between_its_two_files(build: Path, tmp_path: Path) -> None:
     words = (build / "train_compiled", build / STEP, EXAMPLE / "run.nml")
     done = run(*words, "700", cwd=tmp_path)

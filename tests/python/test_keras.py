@@ -76,6 +76,7 @@ def test_a_saved_model_on_the_command_line(column: Any, saved: Path, tmp_path: P
     assert all(item.passed for item in verify(tmp_path / "m.pt"))
 
 
+@pytest.mark.long
 def test_a_package(column: Any, tmp_path: Path) -> None:
     """Compiled, with weights that can be replaced: the check at the end of the export does that."""
     before = [value.copy() for value in column.get_weights()]
