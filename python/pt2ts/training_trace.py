@@ -10,6 +10,7 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .errors import ExportError, UnexportableError
 from .explain import explain_run
@@ -66,10 +67,14 @@ def _refuse_random(graph: torch.fx.GraphModule) -> None:
 
 @contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Let attention be recorded as it is written; its fast path in evaluation mode is one opaque operation."""
+    """Let attention be recorded as it is written.
+
+    Its fast paths are opaque operations; one of them counts as random even without dropout.
+    """
     enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(enabled)

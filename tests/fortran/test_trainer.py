@@ -132,8 +132,8 @@ def test_a_plateau_moves_the_base_rate(scenario: Scenario) -> None:
 
 
 def test_the_same_bits_as_in_python_and_after_a_restart(scenario: Scenario, folder: Path) -> None:
-    whole = scenario("dropping", "dropping")
-    resumed = scenario("resume", "dropping")
+    whole = [line.split()[0] for line in scenario("dropping", "dropping")]
+    resumed = [line.strip() for line in scenario("resume", "dropping")]
     assert resumed.pop(25) == "count 25"
     assert resumed == whole
     trainer = Trainer(files.training_file("dropping"))

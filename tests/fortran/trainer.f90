@@ -13,11 +13,11 @@ program trainer
   case ('shapes')
     call shapes()
   case ('dropping')
-    call dropping()
+    call losses_and_rates(60)
   case ('coupled')
     call coupled()
   case ('grouped')
-    call grouped()
+    call losses_and_rates(260)
   case ('plateau')
     call plateau()
   case ('resume')
@@ -102,7 +102,9 @@ contains
     print '(es23.16)', losses
   end subroutine shapes
 
-  subroutine dropping()
+  subroutine losses_and_rates(steps)
+    !! What steps on the data of the network with dropout say.
+    integer, intent(in) :: steps
     type(torch_trainer) :: learner
     real(real64), target :: x(3, batch), y(1, batch)
     real(real64) :: loss
@@ -110,26 +112,11 @@ contains
     call read_real64('dropping_x.bin', x)
     call read_real64('dropping_y.bin', y)
     call learner%load(package)
-    do step = 1, 60
-      call learner%step(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
-      print '(es24.17)', loss
-    end do
-  end subroutine dropping
-
-  subroutine grouped()
-    !! 260 steps of a schedule, some weights with a rate of their own.
-    type(torch_trainer) :: learner
-    real(real64), target :: x(3, batch), y(1, batch)
-    real(real64) :: loss
-    integer :: step
-    call read_real64('dropping_x.bin', x)
-    call read_real64('dropping_y.bin', y)
-    call learner%load(package)
-    do step = 1, 260
+    do step = 1, steps
       call learner%step(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
       print '(2(es24.17, 1x))', loss, learner%last_learning_rate()
     end do
-  end subroutine grouped
+  end subroutine losses_and_rates
 
   subroutine plateau()
     !! The library's plateau watches a loss and moves the base rate, as docs/compiled-training.md has it.

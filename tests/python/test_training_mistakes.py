@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from pt2ts.errors import DeclarationError, ExportError, UnexportableError
+from pt2ts.spec import TensorSpec
 from pt2ts.training_losses import make_loss
 from pt2ts.training_random import CountedDropout
 from pt2ts.training_state import LAST_RATE
 from pt2ts.training_state import STEP as COUNT
 from pt2ts.training_step import Step, first_run
+from pt2ts.training_trace import trace
 
 from .test_training import batches, network, rules
 
@@ -143,3 +145,37 @@ def test_networks_without_weights_and_with_our_names() -> None:
 def test_other_random_numbers_are_refused() -> None:
     with CountedDropout(torch.tensor(0), torch.tensor(0)), pytest.raises(UnexportableError, match="alpha_dropout"):
         nn.AlphaDropout(0.5)(torch.ones(3))
+
+
+class Looks(nn.Module):
+    """Attention, which PyTorch computes by one operation."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.lift, self.look = nn.Linear(1, 4), nn.MultiheadAttention(4, 2, dropout, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Let the numbers of a row look at each other."""
+        lifted = self.lift(x[..., None])
+        seen: Tensor = self.look(lifted, lifted, lifted, need_weights=False)[0]
+        return seen.mean(dim=2)
+
+
+def record_gradient(net: nn.Module) -> None:
+    """Record a backward pass as a step has it."""
+    x = torch.randn(4, 3)
+    weights = {name: value.detach() for name, value in net.named_parameters()}
+
+    def gradients(*tensors: Tensor) -> list[Tensor]:
+        values = {name: value.requires_grad_() for name, value in zip(weights, tensors, strict=False)}
+        loss = torch.func.functional_call(net, values, tensors[-1:]).square().sum()
+        return list(torch.autograd.grad(loss, list(values.values())))
+
+    trace(gradients, weights, list(weights), [x], [TensorSpec("x", "float32", ("batch", 3))])
+
+
+def test_attention_without_dropout_is_not_random() -> None:
+    record_gradient(Looks(0.0).train())
+    record_gradient(Looks(0.5).eval())
+    with pytest.raises(UnexportableError, match="draws random numbers by aten"):
+        record_gradient(Looks(0.5).train())
