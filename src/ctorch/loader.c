@@ -77,13 +77,19 @@ static void load(void) {
       return;
     }
   }
+  any_function prepare = (any_function)dlsym(library, "ctorch_implementation_prepare");
+  if (prepare) prepare();
   atomic_store_explicit(&state, 1, memory_order_release);
 }
 
-/* Loading libtorch computes: the host's traps must not end the program there, nor its flags tell of it. */
+/*
+ * Loading libtorch computes, tables for instance: the host's traps must not end the program there, nor its rounding and
+ * flush-to-zero count, nor its flags tell of it.
+ */
 static void load_unnoticed(void) {
   fenv_t host;
-  feholdexcept(&host);
+  fegetenv(&host);
+  fesetenv(FE_DFL_ENV);
   load();
   fesetenv(&host);
 }
