@@ -22,6 +22,7 @@ from .forms import Forms, Limits
 from .fuse import can_fuse
 from .golden import Golden
 from .measure import measure
+from .narrow import warn_of_lost_digits
 from .options import PackageOptions, Progress, batch_sizes
 from .package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
 from .prepare import evaluation_copy
@@ -70,7 +71,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
     flat = flat_module(evaluation_copy(draft.module), options.precision)
-    forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols)
+    forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols, draft.spec.outputs)
     sizes = batch_sizes(options, forms.batch, symbols)
     precision = "bfloat16" if options.precision == "bfloat16" else None
 
@@ -81,6 +82,8 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
     found = [_with_weights(flat, trial, {}) for trial in draft.found] if precision else list(draft.found)
+    if precision:
+        warn_of_lost_digits(draft.found[0].outputs, [tensor for _, tensor in found[0].outputs])
     names = [spec.name for spec in draft.spec.outputs]
     found += [trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}) for size in sizes]
 
@@ -151,12 +154,15 @@ def _changed_weights(flat: torch.nn.Module, spec: Spec) -> dict[str, torch.Tenso
     source = torch.Generator().manual_seed(0)
     low, high = _CHANGE
     state = dict(flat.named_parameters(remove_duplicate=False))
-    changed = {}
+    changed: dict[str, torch.Tensor] = {}
+    places: dict[int, torch.Tensor] = {}
     for weight in spec.weights:
         if weight.parameter and state[weight.name].is_floating_point():
             value = state[weight.name].detach()
-            factor = low + (high - low) * torch.rand(value.shape, generator=source)
-            changed[weight.name] = value * factor.to(value.dtype)
+            if weight.offset not in places or not value.numel():
+                factor = low + (high - low) * torch.rand(value.shape, generator=source)
+                places[weight.offset] = value * factor.to(value.dtype)
+            changed[weight.name] = places[weight.offset]  # all names of one tensor get one value
     return changed
 
 
@@ -193,7 +199,7 @@ def _general_variants(
 
 def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
     program, batch = forms.fixed(size), str(forms.batch)
-    if list(forms.symbols) == [batch]:
+    if list(forms.symbols) == [batch] and forms.sizes_are_of_inputs:
         layouts = [spec.layout for spec in forms.inputs]
         kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa, layouts)
         if kernel is not None:
