@@ -153,6 +153,11 @@ class _Session:
             _tensor(item["dtype"], item["shape"], blob) for item, blob in zip(facts.get("tensors", ()), data, strict=True)
         ]
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._pid == 0
+
     def close(self) -> None:
         """End the process."""
         if self._pid:
@@ -175,6 +180,8 @@ class _Session:
 
     def _end(self) -> str:
         """Return how the process ended that should have answered."""
+        if self.ended:
+            return "the fresh process that used the file has ended"
         status = os.waitstatus_to_exitcode(self._nursery.wait(self._pid))
         self._pid = 0
         self._errors.seek(0)
@@ -291,8 +298,8 @@ def _made(kind: type[_Kind], path: StrPath) -> _Kind:
     try:
         return kind(path)
     except VerifyError as error:
-        lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-        raise CheckError(f"a program without Python cannot load the exported file: {lines[0]}", _hint(error)) from error
+        why = " ".join(error.message.split())
+        raise CheckError(f"a program without Python cannot load the exported file: {why}", _hint(error)) from error
 
 
 def _hint(error: VerifyError) -> str:
