@@ -5,22 +5,29 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from .dtypes import name_of
-from .errors import CheckError, ExportError, UnexportableError
+from .errors import CheckError, ExportError, UnexportableError, VerifyError
 from .examples import Sizes, resize
 from .explain import explain_run
 from .spec import Shape, Symbol, TensorSpec
 from .structure import flatten
+from .yardstick import Rounding, Yardstick
 
 #: Allowed relative difference: the same operations, at most fused or reordered.
 TOLERANCE: dict[str, float] = {
     "float64": 1e-10, "complex128": 1e-10, "float32": 1e-5, "complex64": 1e-5, "float16": 5e-3, "bfloat16": 4e-2,
 }  # fmt: skip
+
+#: The file may be this many times further from the module than the module from its own copy in float64.
+_ROUNDING = 16.0
+
+#: With as many samples each place of an output has a typical size of its own: columns of other units lie side by side.
+_MANY = 8
 
 #: Rounding of the many values that are summed up in one shows in the small ones too: up to this many times the median.
 _TYPICAL = 10.0
@@ -29,6 +36,9 @@ _TYPICAL = 10.0
 _CALLS = 3
 
 Named = list[tuple[str, torch.Tensor]]
+
+#: From inputs to outputs with their names.
+Call = Callable[[Sequence[torch.Tensor]], Named]
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Check:
         The output that was nearest to its limit.
     difference, allowed
         The largest difference there, and how large it may be; None where every element has a limit of its own.
+    remark
+        Why there was nothing to compare; empty where there was.
     """
 
     form: str
@@ -52,6 +64,7 @@ class Check:
     output: str
     difference: float
     allowed: float | None
+    remark: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -72,6 +85,7 @@ class Trial:
     sizes: Sizes
     inputs: list[torch.Tensor]
     outputs: Named
+    rounding: Rounding = ()
 
     def text(self) -> str:
         """Return the sizes for messages, ``batch=5``."""
@@ -104,12 +118,16 @@ def difference(a: torch.Tensor, b: torch.Tensor) -> float:
     return math.inf if bool(gap.isnan().any()) else float(gap.max())
 
 
-def worst(reference: torch.Tensor, result: torch.Tensor, precision: str | None = None) -> tuple[float, float]:
+def worst(
+    reference: torch.Tensor, result: torch.Tensor, precision: str | None = None, rounding: torch.Tensor | None = None
+) -> tuple[float, float]:
     """Return the difference of the element that is furthest outside its tolerance, and that tolerance.
 
     An element may differ in proportion to its own size or to the typical size of the output, whichever is larger. The largest
     value would be no measure: a single fill value of 1e20 would allow everything else to be anything. Integers and logicals
-    may not differ. ``precision`` is what the network computes in, where that is coarser than the output's dtype.
+    may not differ. ``precision`` is what the network computes in, where that is coarser than the output's dtype. Where
+    ``rounding`` says how far the reference itself is from exact numbers, that counts too, and the typical size is one of each
+    place in the output: a column of 1e-6 beside one of 1e2 is compared on its own scale.
     """
     relative = TOLERANCE.get(name_of(reference), 0.0)
     if precision is not None and relative > 0.0:
@@ -120,14 +138,23 @@ def worst(reference: torch.Tensor, result: torch.Tensor, precision: str | None =
     wide = torch.complex128 if reference.is_complex() else torch.float64
     want, have = reference.to(wide), result.to(wide)
     size = want.abs().nan_to_num(0.0, 0.0, 0.0)
-    counted = size[size > 0]
-    typical = min(float(size.max()), _TYPICAL * float(counted.median())) if counted.numel() else 0.0
-    allowed = relative * size.clamp(min=typical)
+    allowed = relative * size.maximum(_typical(size, by_place=rounding is not None))
+    if rounding is not None:
+        allowed = allowed.maximum(_ROUNDING * rounding)
     same = (want == have) | (want.isnan() & have.isnan())
     gaps = torch.where(same, 0.0, (want - have).abs())
     excess = torch.where(gaps > 0, gaps / allowed, 0.0)
     place = int(excess.argmax())
     return float(gaps.flatten()[place]), float(allowed.flatten()[place])
+
+
+def _typical(size: torch.Tensor, *, by_place: bool) -> torch.Tensor:
+    """Return the typical size of an output, or of each of its places where there are samples enough."""
+    if by_place and size.dim() > 1 and size.shape[0] >= _MANY:
+        counted = torch.where(size > 0, size, torch.nan)
+        return torch.minimum(size.amax(0), _TYPICAL * counted.nanmedian(0).values.nan_to_num(0.0))
+    counted = size[size > 0]
+    return torch.minimum(size.max(), _TYPICAL * counted.median()) if counted.numel() else size.new_zeros(())
 
 
 def exceeds(reference: torch.Tensor, result: torch.Tensor, precision: str | None = None) -> bool:
@@ -151,7 +178,8 @@ def trials(
         When the module fails for one of them, or gives other numbers when called again.
     """
     called = _called_with(module, inputs, examples)
-    first = Trial(sizes, [tensor.clone() for tensor in examples], _run_module(module, examples, "", called))
+    yardstick = Yardstick(module)
+    first = _measured(Trial(sizes, [tensor.clone() for tensor in examples], _run_module(module, examples, "", called)), yardstick)
     again = _run_module(module, examples, "", called)
     for (name, a), (_, b) in zip(first.outputs, again, strict=True):
         if a.shape != b.shape or exceeds(a, b):
@@ -167,18 +195,28 @@ def trials(
             f"the example works with {first.text()}: declare a dimension that must keep its size by a number (inputs=...), give "
             "its bounds (symbols=...), or pass dynamic_batch=False"
         )
-        found.append(Trial(other, resized, _run_module(module, resized, trial.text(), hint)))
+        found.append(_measured(Trial(other, resized, _run_module(module, resized, trial.text(), hint)), yardstick))
     return found
 
 
+def _measured(trial: Trial, yardstick: Yardstick) -> Trial:
+    return replace(trial, rounding=yardstick.measure(trial.inputs, [tensor for _, tensor in trial.outputs]))
+
+
 def trial_at(
-    module: torch.nn.Module, inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor], names: Sequence[str], sizes: Sizes
+    module: torch.nn.Module,
+    inputs: Sequence[TensorSpec],
+    examples: Sequence[torch.Tensor],
+    names: Sequence[str],
+    sizes: Sizes,
+    yardstick: Yardstick | None = None,
 ) -> Trial:
     """Return what a module does with the examples brought to ``sizes``; its results get the names given."""
     resized = resize(inputs, examples, sizes)
     trial = Trial(sizes, resized, [])
     outputs = _run_module(module, resized, trial.text(), _called_with(module, inputs, resized))
-    return Trial(sizes, resized, [(name, tensor) for name, (_, tensor) in zip(names, outputs, strict=True)])
+    made = Trial(sizes, resized, [(name, tensor) for name, (_, tensor) in zip(names, outputs, strict=True)])
+    return made if yardstick is None else _measured(made, yardstick)
 
 
 def _called_with(module: torch.nn.Module, inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor]) -> str:
@@ -265,37 +303,57 @@ def _dimension(found: Sequence[Trial], output: int, dim: int, name: str) -> int 
 
 
 def compare(
-    call: Callable[..., Any], found: Sequence[Trial], made_by: str, why: str = "", precision: str | None = None, note: Note = ignore
+    call: Call,
+    found: Sequence[Trial],
+    made_by: str | Callable[[], str],
+    why: str = "",
+    precision: str | None = None,
+    note: Note = ignore,
+    tolerance: float | None = None,
 ) -> None:
     """Insist that the reloaded model agrees with the module in every trial.
 
     Parameters
     ----------
     call
-        The reloaded model.
+        Runs the reloaded model.
     found
         What the module does.
     made_by
-        How the model was made, for messages.
+        How the model was made, for messages; or a function that says after a call what ran.
     why
         Why it was made that way; may be empty.
     precision
         What the network computes in; as the outputs by default.
     note
         Called with every comparison that was passed.
+    tolerance
+        The largest absolute difference allowed, where the user has said one.
     """
     for number, trial in enumerate(found):
         rows: list[tuple[str, float, float]] = []
         for _ in range(_CALLS):
-            problem = _disagreement(call, trial, precision, rows)
+            problem = _disagreement(call, trial, precision, tolerance, rows)
             if problem and number == 0:
                 raise CheckError(f"the exported file disagrees with the module on {trial.text()}: {problem}", why)
             if problem:
                 raise CheckError(
                     f"the exported file is right for {found[0].text()} only; with {trial.text()} {problem}",
-                    _baked_hint(made_by, why),
+                    _baked_hint(_words(made_by), why),
                 )
-        note(Check(made_by, trial.text(), *max(rows, key=lambda row: row[1] / row[2] if row[2] else 0.0)))
+        if rows:
+            note(Check(_words(made_by), trial.text(), *max(rows, key=lambda row: row[1] / row[2] if row[2] else 0.0)))
+        for name in _all_nan(trial):
+            note(Check(_words(made_by), trial.text(), name, 0.0, None, "not compared: NaN on both sides"))
+
+
+def _words(made_by: str | Callable[[], str]) -> str:
+    return made_by if isinstance(made_by, str) else made_by()
+
+
+def _all_nan(trial: Trial) -> list[str]:
+    """Return the outputs of which no number can be compared with anything."""
+    return [name for name, tensor in trial.outputs if tensor.numel() and bool(tensor.isnan().all())]
 
 
 def _baked_hint(made_by: str, why: str) -> str:
@@ -308,20 +366,35 @@ def _baked_hint(made_by: str, why: str) -> str:
     return "a size is stored in the module: take it from the tensors, or pass dynamic_batch=False"
 
 
-def _disagreement(call: Callable[..., Any], trial: Trial, precision: str | None, rows: list[tuple[str, float, float]]) -> str:
+def _disagreement(
+    call: Call, trial: Trial, precision: str | None, tolerance: float | None, rows: list[tuple[str, float, float]]
+) -> str:
     """Return how a model disagrees, in words; add name, difference and limit of its outputs to ``rows``."""
     try:
-        outputs = run(call, trial.inputs)
-    except RuntimeError as error:
-        return f"it fails: {(str(error).strip().splitlines() or ['no message'])[-1]}"
+        outputs = call(trial.inputs)
+    except (RuntimeError, VerifyError) as error:
+        return f"it fails: {(getattr(error, 'message', str(error)).strip().splitlines() or ['no message'])[-1]}"
     if len(outputs) != len(trial.outputs):
         return f"it gives {len(outputs)} outputs, not {len(trial.outputs)}"
-    for (name, want), (_, have) in zip(trial.outputs, outputs, strict=True):
+    nothing = _all_nan(trial)
+    for number, ((name, want), have) in enumerate(zip(trial.outputs, in_order(trial.outputs, outputs), strict=True)):
         if want.shape != have.shape or want.dtype != have.dtype:
             wanted, got = f"{name_of(want)} {list(want.shape)}", f"{name_of(have)} {list(have.shape)}"
             return f"output '{name}' is {got}, not {wanted}"
-        gap, allowed = worst(want, have, precision)
+        gap, allowed = worst(want, have, precision, trial.rounding[number] if trial.rounding else None)
+        if tolerance is not None:
+            gap, allowed = difference(want, have), tolerance
         if gap > allowed:
             return f"output '{name}' differs by {gap:.3g}"
-        rows.append((name, gap, allowed))
+        if name not in nothing:
+            rows.append((name, gap, allowed))
     return ""
+
+
+def in_order(wanted: Named, found: Named) -> list[torch.Tensor]:
+    """Return results in the order of ``wanted``: by name where the names are the same ones, otherwise as they come."""
+    names = [name for name, _ in wanted]
+    if sorted(names) == sorted(name for name, _ in found) and len(set(names)) == len(names):
+        values = dict(found)
+        return [values[name] for name in names]
+    return [tensor for _, tensor in found]

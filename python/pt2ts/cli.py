@@ -2,7 +2,8 @@
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
-Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong.
+Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong, 3 `verify` found no fault
+and could not compare everything.
 """
 
 from __future__ import annotations
@@ -136,6 +137,9 @@ def export(
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
     with_fallback: Annotated[bool, typer.Option("--with-fallback", help="Package: TorchScript inside, for older CPUs.")] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Largest absolute difference from the module allowed; by dtype otherwise.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
@@ -172,6 +176,7 @@ def export(
             dtype=None if dtype is None else dtype.value,
             batch=None if batch is None else parse_batch(batch),
             fallback=with_fallback,
+            tolerance=tolerance,
             progress=notes.step,
             note=notes.check,
         )

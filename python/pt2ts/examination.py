@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,18 @@ import torch
 
 from . import reference as references
 from .archive import StrPath, load_script, read_golden, read_spec
-from .bridge import FortranModel
 from .cases import Cases, Edge, Tensors
-from .check import difference, worst
+from .check import difference, in_order, worst
 from .diagnose import diagnose
 from .errors import VerifyError
 from .filetype import Kind, require_runnable
-from .library import LibraryModel
+from .fresh import FreshModel
 from .program import with_layout
 from .reference import Reference
 from .remarks import not_finite
 from .spec import Spec, TensorSpec
-from .verifier import SLACK, Finding, golden_findings
+from .verifier import Finding, golden_findings, slack
+from .yardstick import Rounding
 
 #: Checks in the order in which they are made; `--skip` takes their names.
 CHECKS = ("golden", "random", "repeat", "batch", "nan", "edges", "layout", "mode")
@@ -33,6 +35,16 @@ _LARGEST_BATCH = 2048
 #: As many samples of a large batch are computed alone.
 _SAMPLES = 5
 _SMALL_BATCH = 3
+
+
+class Status(StrEnum):
+    """What became of a check."""
+
+    OK = "ok"
+    FAULT = "fault"
+    NOT_COMPARED = "not compared"  # something should have been, and could not
+    NOT_APPLICABLE = "not applicable"  # nothing of the kind is in the file
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,9 @@ class Outcome:
     hint
         What to do about it.
     remark
-        What should be known and is no fault.
+        What should be known and is no fault; the reason where a check was not made.
+    unmade
+        What became of a check that was not made; None where it was.
     """
 
     check: str
@@ -60,21 +74,24 @@ class Outcome:
     fault: str = ""
     hint: str = ""
     remark: str = ""
+    unmade: Status | None = None
+
+    @property
+    def status(self) -> Status:
+        """What became of the check."""
+        return Status.FAULT if self.fault else self.unmade or Status.OK
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of the table."""
         numbers = ["" if value is None else f"{value:.3g}" for value in (self.difference, self.allowed)]
-        verdict = self.remark if self.difference is None and not self.fault and self.remark else self._verdict()
-        return (self.check, self.case, *numbers, verdict)
-
-    def _verdict(self) -> str:
         differs = self.difference is not None and self.allowed is not None and self.difference > self.allowed
-        word = "DIFFERS" if differs else "FAULT" if self.fault else "ok"
-        return word + (f", {self.remark}" if self.remark else "")
+        word = "DIFFERS" if differs else "FAULT" if self.fault else str(self.status)
+        return (self.check, self.case, *numbers, word + (f", {self.remark}" if self.remark else ""))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {**self.__dict__, "passed": not self.fault}
+        facts = {name: value for name, value in self.__dict__.items() if name != "unmade"}
+        return {**facts, "status": str(self.status), "passed": not self.fault}
 
 
 #: Headings of `Outcome.row`.
@@ -84,7 +101,7 @@ COLUMNS = ("check", "case", "largest difference", "allowed", "")
 def examine(
     path: StrPath, against: torch.nn.Module | None = None, *, tolerance: float | None = None, skip: Sequence[str] = ()
 ) -> list[Outcome]:
-    """Try a model file through the Fortran interface in every way that its contract admits.
+    """Try a model file in a fresh process, through the C library, in every way that its contract admits.
 
     Parameters
     ----------
@@ -100,7 +117,8 @@ def examine(
     Returns
     -------
     list of Outcome
-        One or more per check, in their order. None of them has a ``fault`` when all is well.
+        One or more per check, in their order, skipped ones too. None of them has a ``fault`` when all is well; what could not be
+        compared has the status ``not compared``.
     """
     spec = read_spec(path)
     if spec.kind == "training":
@@ -108,13 +126,17 @@ def examine(
     unknown = [name for name in skip if name not in CHECKS]
     if unknown:
         raise VerifyError(f"there is no check '{unknown[0]}'", f"the checks are {', '.join(CHECKS)}")
-    chosen = references.of_file(Path(path), spec) if against is None else references.of_module(against, spec)
-    with FortranModel(path) as model:
-        examination = _Examination(Path(path), spec, model, chosen, tolerance)
-        found: list[Outcome] = []
+    chosen, why = references.of_file(Path(path), spec) if against is None else (references.of_module(against, spec), "")
+    found: list[Outcome] = []
+    with ExitStack() as processes:
+        examination = _Examination(Path(path), spec, chosen, why, tolerance)
         for check in CHECKS:
-            if check not in skip:
-                found += _guarded(check, getattr(examination, check))
+            if check in skip:
+                found.append(Outcome(check, "", unmade=Status.SKIPPED))
+                continue
+            if examination.model is None or examination.model.ended:
+                examination.model = processes.enter_context(FreshModel(path))
+            found += _guarded(check, getattr(examination, check))
     return found
 
 
@@ -126,28 +148,36 @@ def _guarded(check: str, run: Any) -> Iterator[Outcome]:
         yield Outcome(check, "", fault=f"the library refuses a call that the contract admits: {error.message}", hint=error.hint)
 
 
+def not_made(check: str, why: str, *, applicable: bool = False) -> Outcome:
+    """Return the outcome of a check that does not apply to a file, or that could not be made though it does."""
+    return Outcome(check, "", remark=why, unmade=Status.NOT_COMPARED if applicable else Status.NOT_APPLICABLE)
+
+
 class _Examination:
     """One file under examination; its methods are the checks."""
 
-    def __init__(self, path: Path, spec: Spec, model: FortranModel, reference: Reference | None, tolerance: float | None) -> None:
-        self.path, self.spec, self.model, self.reference, self.tolerance = path, spec, model, reference, tolerance
+    def __init__(self, path: Path, spec: Spec, reference: Reference | None, why_none: str, tolerance: float | None) -> None:
+        self.path, self.spec, self.reference, self.why_none, self.tolerance = path, spec, reference, why_none, tolerance
+        self.model: FreshModel | None = None
         self.sample = read_golden(path)
         self.cases = Cases(spec, self.sample)
 
     def run(self, inputs: Tensors) -> Tensors:
-        """Run the model through Fortran."""
+        """Run the model."""
+        assert self.model is not None  # noqa: S101 - loaded before any check
         return self.model.forward(inputs, len(self.spec.outputs))
 
-    def compare(self, want: Sequence[torch.Tensor], have: Sequence[torch.Tensor]) -> tuple[str, float, float]:
+    def compare(
+        self, want: Sequence[torch.Tensor], have: Sequence[torch.Tensor], rounding: Rounding = ()
+    ) -> tuple[str, float, float]:
         """Return the output that is furthest outside its tolerance, its difference, and what is allowed."""
         rows = []
-        for item, a, b in zip(self.spec.outputs, want, have, strict=True):
+        for number, (item, a, b) in enumerate(zip(self.spec.outputs, want, have, strict=True)):
             if a.shape != b.shape or a.dtype != b.dtype:
                 return item.name, float("inf"), 0.0
-            gap, limit = worst(a, b, self.spec.precision)
-            rows.append(
-                (item.name, gap, SLACK * limit) if self.tolerance is None else (item.name, difference(a, b), self.tolerance)
-            )
+            gap, limit = worst(a, b, self.spec.precision, rounding[number] if rounding else None)
+            gap, limit = (gap, slack(self.spec) * limit) if self.tolerance is None else (difference(a, b), self.tolerance)
+            rows.append((item.name, gap, limit))
         return max(rows, key=lambda row: (row[1] > row[2], row[1] / row[2] if row[2] else row[1]))
 
     # ------------------------------------------------------------------------------------------------------ the checks
@@ -155,7 +185,7 @@ class _Examination:
     def golden(self) -> Iterator[Outcome]:
         """Replay the golden sample."""
         if self.sample is None:
-            yield Outcome("golden", "", remark="no golden sample in the file")
+            yield not_made("golden", "no golden sample in the file", applicable=True)
             return
         for item in golden_findings(self.spec, self.sample, self.run(self.sample.inputs), self.tolerance):
             fault = "" if item.passed else f"{self.path} does not reproduce its golden sample (output '{item.name}')"
@@ -164,7 +194,7 @@ class _Examination:
     def random(self) -> Iterator[Outcome]:
         """Compare with the reference on inputs that could be real."""
         if self.reference is None:
-            yield Outcome("random", "", remark="nothing to compare with: give --against")
+            yield not_made("random", self.why_none, applicable=True)
             return
         sizes: Sequence[int | None] = self.cases.admitted(_BATCHES) or [None]
         for size in sizes:
@@ -189,7 +219,7 @@ class _Examination:
         """Compute samples of a batch alone."""
         sizes = [size for size in self._batches() if size > self._alone()]
         if not sizes:
-            yield Outcome("batch", "", remark="no batch dimension, or only one size of it")
+            yield not_made("batch", "no batch dimension, or only one size of it")
         for size in sizes:
             inputs = self.cases.random(size)
             whole, alone = self.run(inputs), self._alone()
@@ -210,7 +240,7 @@ class _Examination:
         size = next((n for n in self._batches() if n >= _SMALL_BATCH), None)
         real = [item for item in self.spec.inputs if self.cases.batch in item.shape and item.dtype.startswith(("float", "bfloat"))]
         if size is None or not real:
-            yield Outcome("nan", "", remark="no batch of real numbers")
+            yield not_made("nan", "no batch of real numbers")
             return
         inputs = self.cases.random(size)
         clean, at = self.run(inputs), size // 2
@@ -240,25 +270,21 @@ class _Examination:
     def layout(self) -> Iterator[Outcome]:
         """Pass the inputs in column-major order too, as plain Fortran arrays lie in memory."""
         if all(len(item.shape) < 2 for item in self.spec.inputs):
-            yield Outcome("layout", "", remark="inputs of one dimension have one order")
+            yield not_made("layout", "inputs of one dimension have one order")
             return
         size = next(iter(self.cases.admitted([_SMALL_BATCH])), None)
         inputs = self.cases.random(size)
         want = self.run(inputs)
-        with LibraryModel(self.path) as model:
-            for layout, words in (("fortran", "column-major"), ("torch", "row-major")):
-                laid = [with_layout(x, layout) for x in inputs]
-                have = [torch.zeros_like(x) for x in want]
-                model.run(model.prepare(laid, have))
-                name, gap, limit = self.compare(want, have)
-                fault = f"{words} inputs give other numbers (output '{name}')" if gap > limit else ""
-                hint = "the contract's layout is not the one it was compiled for: export it again"
-                yield Outcome("layout", f"{words} inputs", gap, limit, fault, hint)
+        for layout, words in (("fortran", "column-major"), ("torch", "row-major")):
+            name, gap, limit = self.compare(want, self.run([with_layout(x, layout) for x in inputs]))
+            fault = f"{words} inputs give other numbers (output '{name}')" if gap > limit else ""
+            hint = "the contract's layout is not the one it was compiled for: export it again"
+            yield Outcome("layout", f"{words} inputs", gap, limit, fault, hint)
 
     def mode(self) -> Iterator[Outcome]:
         """Look whether the file was saved in training mode, where that matters."""
         if require_runnable(self.path) is Kind.PACKAGE:
-            yield Outcome("mode", "", remark="a package has no training mode")
+            yield not_made("mode", "a package has no training mode")
             return
         script = load_script(self.path)
         if not any(part.training for part in script.modules()):
@@ -301,24 +327,29 @@ class _Examination:
             if b.shape[dim] != count:
                 return item.name, float("inf"), 0.0
             gap, limit = worst(a.narrow(dim, start, count), b, self.spec.precision)
-            gap, limit = (gap, SLACK * limit) if self.tolerance is None else (gap, self.tolerance)
+            gap, limit = (gap, slack(self.spec) * limit) if self.tolerance is None else (gap, self.tolerance)
             rows.append((item.name, gap, limit))
         return max(rows, key=lambda row: (row[1] > row[2], row[1]))
 
     def _against_reference(self, check: str, case: str, inputs: Tensors, have: Tensors, *, explain: bool) -> Outcome:
         assert self.reference is not None  # noqa: S101 - the callers have looked
         try:
-            want = self.reference.run(inputs)
+            named = self.reference.named(inputs)
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises
             why = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             return Outcome(check, case, fault=f"{self.reference.words} fails on inputs of the contract: {why}", hint=_OTHER)
-        if len(want) != len(have):
+        if len(named) != len(have):
             return Outcome(
-                check, case, fault=f"{self.reference.words} gives {len(want)} outputs, the file {len(have)}", hint=_OTHER
+                check, case, fault=f"{self.reference.words} gives {len(named)} outputs, the file {len(have)}", hint=_OTHER
             )
-        _, gap, limit = self.compare(want, have)
+        want = in_order([(item.name, x) for item, x in zip(self.spec.outputs, have, strict=True)], named)
+        as_they_come = all(a is b for a, (_, b) in zip(want, named, strict=True))
+        rounding = self.reference.rounding(inputs, want) if as_they_come else ()
+        _, gap, limit = self.compare(want, have, rounding)
         if gap <= limit:
-            return Outcome(check, case, gap, limit, remark=_remarks(have))
+            nothing = all(x.numel() and bool(x.isnan().all()) for x in want)
+            remark = "NaN on both sides" if nothing else _remarks(have)
+            return Outcome(check, case, gap, limit, remark=remark, unmade=Status.NOT_COMPARED if nothing else None)
         explanation = None
         if explain:
             weights = references.weights_of_file(self.path)
@@ -339,9 +370,12 @@ class _Examination:
             )  # fmt: skip
         remark = _remarks(results) + ("" if edge.inside else ", outside the ranges" if _remarks(results) else "")
         if self.reference is None or not edge.compared:
-            return Outcome("edges", edge.name, remark=remark or "finite")
+            unmade = Status.NOT_COMPARED if edge.compared else None
+            return Outcome(
+                "edges", edge.name, remark=f"{remark or 'finite'}; {self.why_none}" if unmade else remark or "finite", unmade=unmade
+            )
         outcome = self._against_reference("edges", edge.name, edge.inputs, results, explain=False)
-        return outcome if outcome.fault else Outcome("edges", edge.name, outcome.difference, outcome.allowed, remark=remark)
+        return outcome if outcome.fault else replace(outcome, remark=remark)
 
 
 _OTHER = "the module, its weights or its version of PyTorch are not those that the file was made with: export it again"

@@ -9,12 +9,13 @@ from typing import Any, Literal
 import torch
 
 from . import torchscript
-from .archive import Job, StrPath, load_script, replace_files
+from .archive import Job, StrPath, replace_files
 from .check import Note, Trial, compare, ignore
 from .convert import Converted, Method, convert
 from .declare import Declaration, as_declaration
 from .draft import Draft, prepare
 from .errors import DeclarationError, ExportError
+from .fresh import loaded, start
 from .golden import to_bytes
 from .onnx_model import declared_inputs, declared_outputs
 from .options import Format, Layout, Precision, Progress, choose_files, package_options, require_precision
@@ -46,13 +47,15 @@ def export(
     dtype: Precision | None = None,
     batch: Sequence[int] | None = None,
     fallback: bool = False,
+    tolerance: float | None = None,
     progress: Progress | None = None,
     note: Note = ignore,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
-    The file is the module in evaluation mode on the CPU (a copy; yours keeps its mode and device). Before it takes its final
-    name it is loaded again and compared with the module on the example inputs and on other sizes of every symbolic dimension.
+    The file is the module in evaluation mode on the CPU (a copy; yours keeps its mode and device). Before it takes its final name
+    it is run by the C library in a fresh process and compared with the module, on the example inputs and on other sizes of every
+    symbolic dimension.
 
     Parameters
     ----------
@@ -109,6 +112,10 @@ def export(
         by default, as far as the bounds admit them; ``()`` for none.
     fallback
         For packages: put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for.
+    tolerance
+        The largest absolute difference between the file and the module that is allowed; otherwise what rounding explains: 1e-5
+        (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
+        output's typical size, and more where the module's own copy in float64 shows that its rounding is larger.
     progress
         Called with a line of text before each step that takes long.
     note
@@ -151,6 +158,7 @@ def export(
         _refuse_package_options(layout=layout, isa=isa, threads=threads, batch=batch, fallback=fallback)
     if script_file is not None and dtype == "bfloat16":
         raise DeclarationError("dtype 'bfloat16' is for compiled packages", "write one with format 'pt2', or convert the module")
+    start()
     draft = prepare(
         module,
         example_inputs,
@@ -165,22 +173,27 @@ def export(
         normalization=normalization,
         flush_denormals=flush_denormals,
     )
-    jobs = [] if script_file is None else [_script_job(script_file, draft, method, note)]
+    jobs = [] if script_file is None else [_script_job(script_file, draft, method, note, tolerance)]
     if package_file is None:
         replace_files(jobs)
         return draft.spec
     from .package import read_spec_of, save  # the compiler takes seconds to import, which TorchScript files need not wait for
-    from .packager import check_package, make_package
+    from .package_check import check_package
+    from .packager import make_package
 
     tell = progress or (lambda _: None)
     package = make_package(draft, options, method, tell)
     tell("checking the package")
-    job = Job(package_file, lambda file: save(file, package.members, package.spec), lambda file: check_package(file, package, note))
+    job = Job(
+        package_file,
+        lambda file: save(file, package.members, package.spec),
+        lambda file: check_package(file, package, note, tolerance),
+    )
     replace_files([*jobs, job])
     return read_spec_of(package_file)
 
 
-def _script_job(path: Path, draft: Draft, method: Method, note: Note) -> Job:
+def _script_job(path: Path, draft: Draft, method: Method, note: Note, tolerance: float | None) -> Job:
     converted = convert(draft.module, draft.examples, method)
     extra: dict[str, str | bytes] = {SPEC_FILE: draft.spec.to_json()}
     if draft.golden is not None:
@@ -188,7 +201,7 @@ def _script_job(path: Path, draft: Draft, method: Method, note: Note) -> Job:
     return Job(
         path,
         lambda file: torchscript.save(converted.script, file, extra),
-        lambda file: _compare(file, draft.found, converted, note),
+        lambda file: _compare(file, draft.found, converted, note, tolerance),
     )
 
 
@@ -211,7 +224,8 @@ def _check_folder(path: Path) -> None:
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}")
 
 
-def _compare(file: Path, found: Sequence[Trial], converted: Converted, note: Note) -> None:
+def _compare(file: Path, found: Sequence[Trial], converted: Converted, note: Note, tolerance: float | None) -> None:
     why = converted.why_traced
     reason = "" if why is None else f"{why.reason}{f' at {why.where}' if why.where else ''}"
-    compare(load_script(file), found, converted.method, reason, note=note)
+    with loaded(file) as model:
+        compare(model.named, found, converted.method, reason, note=note, tolerance=tolerance)

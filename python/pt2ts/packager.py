@@ -1,4 +1,4 @@
-"""Packages: compile the variants of a model, put them together, and check every one of them before the file takes its name."""
+"""Packages: compile the variants of a model and put them together; `pt2ts.package_check` looks whether they are right."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from torch.export import ExportedProgram
 from . import golden as golden_sample
 from . import torchscript
 from .build import Built, Recipe, build_aoti, build_kernel_variant
-from .check import Note, Trial, compare, ignore, trial_at
+from .check import Trial, trial_at
 from .convert import Method, convert
 from .draft import Draft
 from .forms import Forms, Limits
 from .fuse import can_fuse
-from .golden import Golden
 from .measure import measure
 from .narrow import warn_of_lost_digits
 from .options import PackageOptions, Progress, batch_sizes
@@ -31,6 +30,7 @@ from .runner import PackageRunner
 from .spec import GOLDEN_FILE, Spec, TensorSpec
 from .variants import Variant, choose
 from .work import SERIAL, largest_loop, serial_limit
+from .yardstick import Yardstick
 
 #: Names of the variants whose sizes are free.
 GENERAL = "model"
@@ -39,9 +39,6 @@ SMALL = "small"
 #: A variant for one size stays in the file when its time is at most this part of the general one's.
 _WORTH = 0.97
 _ROUNDS = 15
-
-#: Weights are multiplied by numbers between these to see that a variant computes with those it is given.
-_CHANGE = (0.5, 1.5)
 
 
 @dataclass(frozen=True)
@@ -56,14 +53,14 @@ class Package:
         The contract, without the digest.
     found
         What the module does with the sizes that are to be checked.
-    flat
-        The module with flat outputs that was compiled.
+    module
+        The user's module, in its own precision.
     """
 
     members: Mapping[str, bytes]
     spec: Spec
     found: Sequence[Trial]
-    flat: torch.nn.Module
+    module: torch.nn.Module
 
 
 def make_package(draft: Draft, options: PackageOptions, method: Method, progress: Progress) -> Package:
@@ -81,11 +78,16 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
         sizes = (1, *sizes)  # the general variant begins at 2
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
-    found = [_with_weights(flat, trial, {}) for trial in draft.found] if precision else list(draft.found)
+    names, yardstick = [name for name, _ in draft.found[0].outputs], Yardstick(draft.module)
     if precision:
-        warn_of_lost_digits(draft.found[0].outputs, [tensor for _, tensor in found[0].outputs])
-    names = [spec.name for spec in draft.spec.outputs]
-    found += [trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}) for size in sizes]
+        with torch.no_grad():
+            narrow = flat(*(tensor.clone() for tensor in draft.found[0].inputs))
+        warn_of_lost_digits(draft.found[0].outputs, list(narrow))
+
+    def at(size: int) -> Trial:
+        return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
+
+    found = [*draft.found, *map(at, sizes)]
 
     members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     general = list(_general_variants(forms, program, limits, options, progress))
@@ -93,9 +95,9 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
         members |= built.members
     if SMALL in (built.variant.name for built in general):
         limit = general[0].variant.sizes[str(forms.batch)][1]
-        found.append(trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): limit}))
+        found.append(at(limit))
     if draft.golden is not None:
-        members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(_golden(draft.golden, flat) if precision else draft.golden)
+        members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(draft.golden)
     spec = replace(
         draft.spec, inputs=inputs, kind="inference", isa=options.isa.name, precision=precision, weights=weights
     )  # fmt: skip
@@ -111,13 +113,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     if options.fallback:
         variants.append(Variant("fallback", "torchscript", weights="own"))
         members[FALLBACK] = _script_bytes(draft, method)
-    return Package(members, replace(spec, variants=tuple(variants)), found, flat)
-
-
-def _golden(sample: Golden, flat: torch.nn.Module) -> Golden:
-    """Return the sample with the results of what is compiled, where that is less precise than the module."""
-    with torch.no_grad():
-        return Golden(sample.inputs, [tensor.clone() for tensor in flat(*sample.inputs)])
+    return Package(members, replace(spec, variants=tuple(variants)), found, draft.module)
 
 
 def _script_bytes(draft: Draft, method: Method) -> bytes:
@@ -125,51 +121,6 @@ def _script_bytes(draft: Draft, method: Method) -> bytes:
     buffer = io.BytesIO()
     torchscript.save(convert(evaluation_copy(draft.module), draft.examples, method).script, buffer)
     return buffer.getvalue()
-
-
-def check_package(path: Path, package: Package, note: Note = ignore) -> None:
-    """Compare every variant in a written file with the module, also after its weights were replaced."""
-    _check_variants(PackageRunner(path), package.found, package.spec.precision, note)
-    if not any(weight.parameter for weight in package.spec.weights):
-        return
-    changed = _changed_weights(package.flat, package.spec)
-    runner = PackageRunner(path, changed)
-    shared = [variant for variant in package.spec.variants if variant.weights == "shared"]
-    again = [_with_weights(package.flat, trial, changed) for trial in package.found]
-    for variant in shared:
-        trials = [trial for trial in again if variant.admits(trial.sizes)]
-        compare(
-            runner.call(variant), trials, f"variant {variant.name}, replaced weights", precision=package.spec.precision, note=note
-        )
-
-
-def _check_variants(runner: PackageRunner, found: Sequence[Trial], precision: str | None, note: Note) -> None:
-    for variant in runner.spec.variants:
-        trials = [trial for trial in found if variant.admits(trial.sizes)]
-        compare(runner.call(variant), trials, f"variant {variant.name}", precision=precision, note=note)
-
-
-def _changed_weights(flat: torch.nn.Module, spec: Spec) -> dict[str, torch.Tensor]:
-    """Return other values for the parameters; their signs stay, as do all buffers (a variance must be positive)."""
-    source = torch.Generator().manual_seed(0)
-    low, high = _CHANGE
-    state = dict(flat.named_parameters(remove_duplicate=False))
-    changed: dict[str, torch.Tensor] = {}
-    places: dict[int, torch.Tensor] = {}
-    for weight in spec.weights:
-        if weight.parameter and state[weight.name].is_floating_point():
-            value = state[weight.name].detach()
-            if weight.offset not in places or not value.numel():
-                factor = low + (high - low) * torch.rand(value.shape, generator=source)
-                places[weight.offset] = value * factor.to(value.dtype)
-            changed[weight.name] = places[weight.offset]  # all names of one tensor get one value
-    return changed
-
-
-def _with_weights(flat: torch.nn.Module, trial: Trial, weights: Mapping[str, torch.Tensor]) -> Trial:
-    with torch.no_grad():
-        outputs = torch.func.functional_call(flat, dict(weights), tuple(tensor.clone() for tensor in trial.inputs))
-    return Trial(trial.sizes, trial.inputs, [(name, t.clone()) for (name, _), t in zip(trial.outputs, outputs, strict=True)])
 
 
 def _laid(spec: TensorSpec, layout: str) -> TensorSpec:

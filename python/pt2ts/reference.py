@@ -19,6 +19,7 @@ from .prepare import evaluation_copy
 from .program import from_bytes
 from .spec import Spec
 from .structure import flatten
+from .yardstick import Rounding, Yardstick
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Reference:
     weights: Mapping[str, torch.Tensor]
     module: torch.nn.Module | None = None
 
+    def rounding(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> Rounding:
+        """Return what is known about the rounding of its outputs."""
+        return () if self.module is None else Yardstick(self.module).measure(inputs, outputs)
+
     def run(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return its outputs for copies of the inputs, in the order of the contract."""
         return [tensor for _, tensor in self.named(inputs)]
@@ -53,20 +58,23 @@ class Reference:
         return [(name, tensor.detach().clone()) for name, tensor in flatten(result)]
 
 
-def of_file(path: Path, spec: Spec) -> Reference | None:
-    """Return what lies in a file: the TorchScript module, or the program that a package was compiled from; None without one."""
+def of_file(path: Path, spec: Spec) -> tuple[Reference | None, str]:
+    """Return what lies in a file: the TorchScript module, or the program that a package was compiled from; or None, and why."""
     if require_runnable(path) is Kind.TORCHSCRIPT:
         script = load_script(path).eval()
-        return Reference(script, "the file, run by PyTorch itself", dict(script.state_dict()))
+        return Reference(script, "the file, run by PyTorch itself", dict(script.state_dict())), ""
     members = read_members(path)
     weights = unpack_weights(members[WEIGHTS], spec.weights) if WEIGHTS in members else {}
     if PROGRAM not in members or spec.kind != "inference":
-        return None
+        return None, "there is no program in the file to compare with: give --against"
     try:
         program = from_bytes(members[PROGRAM], weights).module(check_guards=False)
-    except LoadError:
-        return None  # of another version of PyTorch
-    return Reference(program, "the program that the package was compiled from", weights)
+    except LoadError as error:
+        here = torch.__version__.split("+")[0]
+        if spec.torch != here:
+            return None, f"the program in the file was made by PyTorch {spec.torch}, here is {here}: give --against"
+        return None, f"the program in the file cannot be read ({error.message}): give --against"
+    return Reference(program, "the program that the package was compiled from", weights), ""
 
 
 def of_module(module: torch.nn.Module, spec: Spec) -> Reference:

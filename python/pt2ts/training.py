@@ -20,15 +20,16 @@ from .errors import DeclarationError, ExportError
 from .examples import Sizes, collect, input_specs, make, resize, symbol_sizes
 from .explain import explain_run
 from .exporter import Bounds, Declared
+from .fresh import start
 from .options import PackageOptions, Progress, package_options
 from .package import CODE, WEIGHTS, pack_weights, save
 from .program import export_program, weights_of
 from .spec import Symbol, TensorSpec
+from .step_check import check_training
 from .training_groups import Given
 from .training_losses import Loss, make_loss
 from .training_options import check_option, whole
 from .training_plan import Rules, make_rules
-from .training_run import check_training
 from .training_spec import EVALUATE, MODEL, STEP, StateEntry, TrainingSpec, read_training_spec
 from .training_state import Entry, StateTensor
 from .training_step import Step, first_run
@@ -65,13 +66,15 @@ def export_training(
     description: str = "",
     isa: str | None = None,
     threads: int = 0,
+    tolerance: float | None = None,
     progress: Progress | None = None,
     note: Note = ignore,
 ) -> TrainingSpec:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file, with the weights to start from.
 
     The file holds three compiled functions: a step, an evaluation (loss without a step, in evaluation mode) and the model itself.
-    Before it takes its final name it is loaded and its steps are compared with those of the module.
+    Before it takes its final name it runs in a fresh process, and its steps are compared with those of the module and
+    ``torch.optim``.
 
     Parameters
     ----------
@@ -106,6 +109,9 @@ def export_training(
         Where the random numbers of dropout start; the Fortran program may set another.
     isa, threads
         As in `export`.
+    tolerance
+        Part of the largest movement of a tensor in a step by which each of its numbers may move otherwise than by ``torch.optim``;
+        1e-4 (float32) or 1e-9 (float64), and what rounding of the gradients explains.
     progress
         Called with a line of text before each step that takes long.
     note
@@ -143,6 +149,7 @@ def export_training(
     seed = check_option("seed", seed, whole(0))
 
     tell("reading the module")
+    start()
     draft = prepare(
         module,
         example_inputs,
@@ -160,7 +167,9 @@ def export_training(
     members, spec = job.compile(step, state)
     spec = replace(spec, training=_facts(loss_text, rules))
     tell("checking the steps")
-    replace_files([Job(file, lambda out: save(out, members, spec), lambda made: check_training(made, step, trials, note))])
+    replace_files(
+        [Job(file, lambda out: save(out, members, spec), lambda made: check_training(made, step, trials, note, tolerance))]
+    )
     return read_training_spec(file)
 
 

@@ -46,6 +46,9 @@ def export_training(
     description: Annotated[str, typer.Option(help="One line for people.")] = "",
     isa: Annotated[str | None, typer.Option(help="What the CPU can do: x86-64-v2, -v3, -v4, native.")] = None,
     threads: Annotated[int, typer.Option(help="0: as many as the host program allows.")] = 0,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Part of a step by which it may differ from torch.optim's; by dtype otherwise.")
+    ] = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
@@ -80,6 +83,7 @@ def export_training(
             description=description,
             isa=isa,
             threads=threads,
+            tolerance=tolerance,
             progress=notes.step,
             note=notes.check,
         )

@@ -76,7 +76,7 @@ class Step:
         buffers = {name: state[name].clone() for name in self.buffers}
         with torch.enable_grad(), CountedDropout(state[SEED], state[STEP]):
             outputs = torch.func.functional_call(self.training, (weights, buffers), tuple(tensors[: self.n_inputs]))
-            loss = self._loss(outputs, tensors)
+            loss = self.loss_of(outputs, tensors)
             if not loss.requires_grad:
                 raise ExportError(
                     "the loss does not depend on any weight", "compute it from what forward returns, without detach()"
@@ -84,7 +84,8 @@ class Step:
             found = torch.autograd.grad(loss, [weights[name] for name in self.trained], allow_unused=True)
         return loss.detach(), dict(zip(self.trained, found, strict=True)), {key: value.detach() for key, value in buffers.items()}
 
-    def _loss(self, outputs: object, tensors: Sequence[Tensor]) -> Tensor:
+    def loss_of(self, outputs: object, tensors: Sequence[Tensor]) -> Tensor:
+        """Return the loss of what forward gave."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"reduction: 'mean' divides")  # as the library's own loss does
             loss = self.loss(outputs, reduce_targets(tensors[self.n_inputs :]))
@@ -123,7 +124,7 @@ class Step:
         """Return the loss in evaluation mode."""
         values = {name: state[name] for name in (*self.parameters, *self.buffers)}
         outputs = torch.func.functional_call(self.evaluation, values, tuple(tensors[: self.n_inputs]))
-        return self._loss(outputs, tensors).detach()
+        return self.loss_of(outputs, tensors).detach()
 
     def outputs(self, state: Mapping[str, Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the results in evaluation mode, flattened."""

@@ -6,6 +6,7 @@ import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from . import golden as golden_sample
 from .archive import Job, StrPath, replace_files
 from .build import Built
 from .candidates import TUNED, Candidate, candidates, members_of, renamed
-from .check import Note, Trial, compare, ignore
+from .check import Note, Trial, compare, ignore, run
 from .errors import CheckError, DeclarationError, LoadError
 from .examples import Sizes, make_from_specs, symbol_sizes
 from .filetype import Kind, kind_of
@@ -23,7 +24,8 @@ from .forms import Forms
 from .isa import Isa, find_isa
 from .measure import measure
 from .options import Progress, check_batch
-from .package import FALLBACK, PROGRAM, SPEC, WEIGHTS, read_members, save, unpack_weights
+from .package import FALLBACK, PROGRAM, SPEC, WEIGHTS, read_members, read_spec_of, save, unpack_weights
+from .package_check import check_variants
 from .program import from_bytes
 from .retrace import script_of
 from .runner import PackageRunner
@@ -246,7 +248,7 @@ def _best(entrants: Sequence[Candidate], seconds: Mapping[int, float]) -> int:
 
 def _agrees(runner: PackageRunner, variant: Variant, trial: Trial, precision: str | None) -> bool:
     try:
-        compare(runner.call(variant), [trial], "candidate", precision=precision)
+        compare(partial(run, runner.call(variant)), [trial], "candidate", precision=precision)
     except (CheckError, LoadError):
         return False
     return True
@@ -272,17 +274,12 @@ def _rewritten(
 
 
 def _check(file: Path, opened: _Opened, sizes: Sequence[int | None], note: Note) -> None:
-    """Run every variant of the written file on every measured size that it admits."""
-    runner, forms = PackageRunner(file), opened.forms
+    """Compare the written file on every measured size with the program that it was compiled from."""
+    forms, trials = opened.forms, []
     for size in sizes:
-        fixed = {} if size is None else {str(forms.batch): size}
-        arguments = forms.arguments(fixed)
-        at = symbol_sizes(opened.spec.inputs, arguments)
-        trial = opened.trial(at, arguments)
-        for variant in runner.spec.variants:
-            if variant.admits(at):
-                label = f"variant {variant.name}"
-                compare(runner.call(variant), [trial], label, precision=opened.spec.precision, note=note)
+        arguments = forms.arguments({} if size is None else {str(forms.batch): size})
+        trials.append(opened.trial(symbol_sizes(opened.spec.inputs, arguments), arguments))
+    check_variants(file, read_spec_of(file), trials, note)
 
 
 def _cpu_name() -> str:

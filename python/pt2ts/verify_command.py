@@ -10,6 +10,9 @@ import typer
 from . import show
 from .errors import VerifyError
 
+#: Exit code where nothing wrong was found, and something could not be looked at.
+NOT_COMPARED = 3
+
 
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file with a contract.")],
@@ -30,7 +33,7 @@ def verify(
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Try a model file through the Fortran interface in every way its contract admits; exit 1 when a fault is found.
+    """Try a model file in a fresh process in every way its contract admits; exit 1 for a fault, 3 where something was not compared.
 
     Its golden sample, random inputs and the edges of what may come, batches of several sizes, both memory orders. The numbers
     are compared with those of the module (--against), or of what lies in the file.
@@ -43,15 +46,26 @@ def verify(
     module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
     found = examination.examine(file, module, tolerance=tolerance, skip=skip or ())
     faults = {item.fault: item for item in found if item.fault}
+    missing = {(item.check, item.remark): item for item in found if item.status is examination.Status.NOT_COMPARED}
+    made = any(item.status is examination.Status.OK for item in found)
     if as_json:
-        show.as_json({"file": str(file), "passed": not faults, "checks": [item.to_dict() for item in found]})
+        facts = {"file": str(file), "passed": not faults, "compared": made and not missing}
+        show.as_json({**facts, "checks": [item.to_dict() for item in found]})
     else:
         show.table(examination.COLUMNS, [item.row() for item in found])
     for item in faults.values():
         show.failure(VerifyError(item.fault, item.hint))
+    for check, why in missing:
+        show.failure(VerifyError(f"not compared: {check}: {why}"))
+    if not made and not faults and not missing:
+        show.failure(VerifyError("not compared: nothing, since every check was skipped or does not apply"))
     if faults:
         raise typer.Exit(1)
+    if missing or not made:
+        raise typer.Exit(NOT_COMPARED)
     if not as_json:
         golden = any(item.check == "golden" and item.difference is not None for item in found)
         done = "reproduces the golden sample and " if golden else ""
-        show.success(f"{file}: the Fortran interface {done}stands every check")
+        skipped = ", ".join(item.check for item in found if item.status is examination.Status.SKIPPED)
+        but = f" but what was skipped: {skipped}" if skipped else ""
+        show.success(f"{file}: the library, in a fresh process, {done}stands every check{but}")

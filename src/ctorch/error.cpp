@@ -12,7 +12,7 @@ thread_local std::string message;
 thread_local std::string text_given;
 
 // The part of a PyTorch message that speaks to a user: TorchScript puts its own trace first, with lines of source code, and the
-// cause last.
+// cause last; when it cannot read a file it is the other way round.
 std::string first_cause(const std::string& what) {
   const std::string runtime_error = "RuntimeError: ", here = "<--- HERE\n";
   if (auto at = what.rfind(runtime_error); at != std::string::npos) return what.substr(at + runtime_error.size());
@@ -20,7 +20,9 @@ std::string first_cause(const std::string& what) {
   if (at == std::string::npos) return what;
   at += here.size();
   while (at < what.size() && what[at] == ' ') at = std::min(what.find('\n', at), what.size() - 1) + 1;
-  return what.substr(at);
+  if (what.find_first_not_of(" \n", at) != std::string::npos) return what.substr(at);
+  const auto first = what.find_first_not_of(" \n");
+  return what.substr(first, what.find("\n  File ", first) - first);
 }
 
 void set_message(const char* prefix, std::string text) {

@@ -126,3 +126,68 @@ class Root(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sqrt()
+
+
+class Decades(nn.Module):
+    """Columns of different units: the last one is eight decades smaller than the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Layers()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.net(x)
+        return y * torch.tensor([1e2, 1.0, 1e-6])
+
+
+class Cancelling(nn.Module):
+    """A small difference of large sums, which float32 has not all digits of."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        large = x * 1e4
+        return (large.sum(1, keepdim=True) - large.flip(1).cumsum(1)[:, -1:]) + 1e-3 * x
+
+
+class TwoNamed(nn.Module):
+    """Two outputs of one shape with names."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"drag": 2 * x, "lift": x - 1}
+
+
+class Foreign(nn.Module):
+    """Calls an operator that somebody has to define first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = torch.ops.pt2ts_planted.twice(x)
+        return y
+
+
+class Centred(Layers):
+    """Takes a mean away that is a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([1.0, -2.0, 0.5, 3.0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - self.get_buffer("mean"))
+
+
+class CentredByCopy(Centred):
+    """Takes away the mean as it was at first, whatever is put into the buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = self.get_buffer("mean").clone()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.two(torch.tanh(self.one(x - self.first)))
+        return y
+
+
+class OnlyNaN(nn.Module):
+    """Gives no numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.nan

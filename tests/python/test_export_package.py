@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts import packager, torchscript
+from pt2ts import package_check, packager, torchscript
 from pt2ts.check import Trial
 from pt2ts.fuse import can_fuse, fuse_linear
 from pt2ts.options import choose_files
@@ -167,7 +167,7 @@ def test_a_variant_that_is_wrong_is_found(column: Path, own_copy: Callable[[Path
     trial = Trial({"batch": 4}, [x], [("output", net(x).detach() + 0.01)])
     package = packager.Package(runner.members, runner.spec, [trial], net)
     with pytest.raises(pt2ts.CheckError, match=r"output 'output' differs by 0\.01"):
-        packager.check_package(path, package)
+        package_check.check_package(path, package)
 
 
 def test_a_variant_that_keeps_its_weights_is_found(column: Path, own_copy: Callable[[Path], Path]) -> None:
@@ -181,7 +181,7 @@ def test_a_variant_that_keeps_its_weights_is_found(column: Path, own_copy: Calla
     trial = Trial({"batch": 4}, [x], [("output", net(x))])
     package = packager.Package(members, spec, [trial], flat_module(net))
     with pytest.raises(pt2ts.CheckError, match="differs by"):
-        packager.check_package(path, package)
+        package_check.check_package(path, package)
 
 
 def test_a_failed_export_leaves_the_old_file(column: Path, own_copy: Callable[[Path], Path]) -> None:

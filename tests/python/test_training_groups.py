@@ -15,17 +15,17 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim import lr_scheduler as lrs
 
 import pt2ts
-from pt2ts import training_run
-from pt2ts.check import Check, ignore
+from pt2ts.check import Check
 from pt2ts.errors import CheckError, DeclarationError
+from pt2ts.step_check import StepCheck, check_training
 from pt2ts.training_groups import parse_groups, read_groups
 from pt2ts.training_losses import make_loss
 from pt2ts.training_plan import make_rules
-from pt2ts.training_run import check_training
 from pt2ts.training_step import Step, first_run
 
 from .. import training_files as files
 from .test_cli import pt2ts_command
+from .test_planted_faults import Imitation
 from .test_training import agree, batches, network, rules, train
 
 GROUPS = {"0.*": {"learning_rate": 0.002}, "*bias": {"weight_decay": 0.0}}
@@ -186,34 +186,22 @@ def test_a_file_that_does_something_else_is_refused(grouped: Path, changes: dict
         check_against(grouped, **changes)
 
 
-class Imitation:
-    """Stands for a file that was made with other rules than it should have been; single precision hides more."""
-
-    def __init__(self, text: str, groups: Any) -> None:
-        self.step_of_rules, self.state = self.make(text, groups)
-
-    @staticmethod
-    def make(text: str, groups: Any) -> tuple[Step, dict[str, torch.Tensor]]:
-        step = Step(network().float(), make_loss("mse")[0], rules(text, "cosine schedule_steps=9", groups=groups), 1)
-        return step, {item.name: item.value.clone() for item in first_run(step, SINGLE, 0)}
-
-    def step(self, *tensors: torch.Tensor) -> torch.Tensor:
-        loss, new = self.step_of_rules.step(self.state, tensors)
-        for name, value in new.items():
-            self.state[name].copy_(value)
-        return loss
-
-
 SINGLE = [tensor.float() for tensor in batches()[0]]
+
+
+def stepping(text: str, groups: Any) -> tuple[Step, dict[str, torch.Tensor]]:
+    """Return a step and its first state; single precision hides more."""
+    step = Step(network().float(), make_loss("mse")[0], rules(text, "cosine schedule_steps=9", groups=groups), 1)
+    return step, {item.name: item.value for item in first_run(step, SINGLE, 0)}
 
 
 @pytest.mark.parametrize("text", ["sgd weight_decay=0.05", "adamw weight_decay=1e-4", "adamw weight_decay=0.05 amsgrad=true"])
 def test_a_wrong_decay_does_not_hide_behind_rounding(text: str) -> None:
-    step, state = Imitation.make(text, GROUPS)
-    training_run._check_decay(Imitation(text, GROUPS), dict(state), step, SINGLE, ignore)  # type: ignore[arg-type]
-    wrong = Imitation(text, {"0.*": {"learning_rate": 0.002}})
+    step, state = stepping(text, GROUPS)
+    StepCheck(Imitation(step, state), step).check_decay(state, SINGLE)
+    wrong, _ = stepping(text, {"0.*": {"learning_rate": 0.002}})
     with pytest.raises(CheckError, match=r"the decay of '[02]\.bias' differs"):
-        training_run._check_decay(wrong, dict(state), step, SINGLE, ignore)  # type: ignore[arg-type]
+        StepCheck(Imitation(wrong, state), step).check_decay(state, SINGLE)
 
 
 def test_inspect_shows_groups(grouped: Path) -> None:

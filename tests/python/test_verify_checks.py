@@ -246,8 +246,12 @@ def test_several_inputs_without_a_batch(path: Path) -> None:
 def test_no_golden_sample_is_said(path: Path) -> None:
     pt2ts.export(modules.Layers(), torch.randn(4, 4), path, inputs=INPUT, golden=False)
     done = pt2ts_command("verify", path)
-    assert done.code == 0
+    assert done.code == 3
     assert "no golden sample in the file" in done.out
+    assert "not compared: golden: no golden sample in the file" in done.err
+    assert "reproduces the golden sample" not in done.out
+    done = pt2ts_command("verify", path, "--skip", "golden")
+    assert done.code == 0
     assert "reproduces the golden sample" not in done.out
 
 
