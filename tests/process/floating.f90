@@ -156,7 +156,7 @@ end module floating_calls
 
 program floating
   !! Arguments: whose parallel region is the first (call, host, or inside: the calls are made in the host's region), what the
-  !! host wants (plain, traps, flush), and what is called (operations, or a model file).
+  !! host wants (plain, traps, flush), and what is called: operations, model files.
   use, intrinsic :: ieee_arithmetic
   use, intrinsic :: iso_c_binding, only: c_int32_t
   use, intrinsic :: iso_fortran_env, only: real32
@@ -164,13 +164,12 @@ program floating
   use :: floating_host, only: flushes, same_words, spoil_team, team_words, threads
   use :: ftorch, only: torch_live_handles
   implicit none (type, external)
-  character(len=80) :: first, mode, what
+  character(len=80) :: first, mode
   integer(c_int32_t) :: before(0:threads - 1)
   integer :: i
   logical :: flushed
   call get_command_argument(1, first)
   call get_command_argument(2, mode)
-  call get_command_argument(3, what)
   if (mode == 'traps') call ieee_set_halting_mode([ieee_invalid, ieee_overflow, ieee_divide_by_zero], .true.)
   if (mode == 'flush') call ieee_set_underflow_mode(.false.)
   flushed = flushes()
@@ -179,21 +178,21 @@ program floating
     call spoil_team()
     before = team_words()
     call same_words(before, 'without a call')
-    call call_it(trim(what), 250000, flushed)
+    call call_all(250000, flushed)
     call same_words(before, 'after the calls')
   case ('call')
-    call call_it(trim(what), 250000, flushed)
+    call call_all(250000, flushed)
     before = team_words()
     if (any(iand(before, not(63_c_int32_t)) /= iand(before(0), not(63_c_int32_t)))) &
       error stop 'threads that were born in a call are not as the host'
     call same_words(before, 'afterwards')
-    call call_it(trim(what), 250000, flushed)
+    call call_all(250000, flushed)
     call same_words(before, 'after more calls')
   case ('inside')
     before = team_words()
     !$omp parallel do num_threads(threads) schedule(static, 1)
     do i = 1, threads
-      call call_it(trim(what), 50000, flushed)
+      call call_all(50000, flushed)
     end do
     !$omp end parallel do
     call same_words(before, 'after calls in a region')
@@ -202,4 +201,18 @@ program floating
   end select
   if (torch_live_handles() /= 0) error stop 'handles are left'
   write (*, '(a)') 'each has its own'
+
+contains
+
+  subroutine call_all(n, all_zero)
+    integer, intent(in) :: n
+    logical, intent(in) :: all_zero
+    character(len=80) :: what
+    integer :: k
+    do k = 3, command_argument_count()
+      call get_command_argument(k, what)
+      call call_it(trim(what), n, all_zero)
+    end do
+  end subroutine call_all
+
 end program floating

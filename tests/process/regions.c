@@ -36,8 +36,8 @@ static struct {
 
 #define EIGHT(x) int64_t x##0, int64_t x##1, int64_t x##2, int64_t x##3, int64_t x##4, int64_t x##5, int64_t x##6, int64_t x##7
 #define SUM(x) (x##0 + x##1 + x##2 + x##3 + x##4 + x##5 + x##6 + x##7)
-#define FROM(n) \
-  (int64_t) n, (int64_t)(n + 1), (int64_t)(n + 2), (int64_t)(n + 3), (int64_t)(n + 4), (int64_t)(n + 5), (int64_t)(n + 6), \
+#define FROM(n)                                                                                                           \
+  (int64_t)n, (int64_t)(n + 1), (int64_t)(n + 2), (int64_t)(n + 3), (int64_t)(n + 4), (int64_t)(n + 5), (int64_t)(n + 6), \
       (int64_t)(n + 7)
 
 static void one(int32_t *thread, int32_t *bound, int64_t a) {

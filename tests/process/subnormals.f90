@@ -50,8 +50,8 @@ contains
     x = 1e-37_real32
     call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
     call check(y, wanted, file)
-    call torch_tensor_from_array(inputs(1), x, [2, 1])
-    call torch_tensor_from_array(outputs(1), y, [2, 1])
+    call torch_tensor_from_array(inputs(1), x, permute_dims=[2, 1])
+    call torch_tensor_from_array(outputs(1), y, permute_dims=[2, 1])
     call torch_model_forward(model, inputs, outputs)
     call check(y, wanted, file)
     x = transfer(70000_int32, 1.0_real32)
