@@ -1,4 +1,4 @@
-"""Faults that a check must find, planted in the file or in what it runs in, and what cannot be compared (steps: test_planted_steps)."""
+"""Faults in the file, or in what it runs in, that a check must find; and what cannot be compared (steps: test_planted_steps)."""
 
 from __future__ import annotations
 
