@@ -60,10 +60,7 @@ def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], N
     make
         Called with the empty folder.
     """
-    key = hashlib.sha256(torch.__version__.encode())
-    for part in decisive:
-        key.update(part)
-    folder = BUILD / "shared" / f"{name}-{key.hexdigest()[:16]}"
+    folder = BUILD / "shared" / f"{name}-{digest_of(*decisive)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         done = folder / ".done"
@@ -75,5 +72,16 @@ def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], N
 
 
 def sources_of_pt2ts() -> list[bytes]:
-    """Return the content of everything that exports models."""
-    return [source.read_bytes() for source in sorted((ROOT / "python" / "pt2ts").rglob("*.py"))]
+    """Return name and content of everything that exports models: code, headers of kernels, templates, data."""
+    folder = ROOT / "python" / "pt2ts"
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return [part for file in files for part in (str(file.relative_to(folder)).encode(), file.read_bytes())]
+
+
+def digest_of(*decisive: bytes) -> str:
+    """Return a short digest of what decides how something comes out; PyTorch is always among it."""
+    key = hashlib.sha256(torch.__version__.encode())
+    for part in decisive:
+        key.update(len(part).to_bytes(8, "little"))
+        key.update(part)
+    return key.hexdigest()[:16]

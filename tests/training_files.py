@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 import pt2ts
 
+from . import support
 from .support import BUILD
 
 BATCH = 32
@@ -126,15 +126,16 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
+def state() -> str:
+    """Return a digest of everything that makes the packages."""
+    return support.digest_of(*support.sources_of_pt2ts(), Path(__file__).read_bytes())
+
+
 def training_file(name: str) -> Path:
     """Return one of the packages, made now or by an earlier run."""
-    key = hashlib.sha256(torch.__version__.encode() + Path(__file__).read_bytes())
-    for source in sorted(Path(pt2ts.__file__).parent.glob("*.py")):
-        if source.stem.startswith("training") or source.stem in ("compile", "program", "package", "spec"):
-            key.update(source.read_bytes())
     folder = BUILD / "training"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{key.hexdigest()[:12]}.pt2"
+    path = folder / f"{name}-{state()}.pt2"
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
             with warnings.catch_warnings():

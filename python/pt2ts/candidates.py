@@ -59,7 +59,7 @@ def candidates(
     name = f"b{size}" if size is not None else TUNED
     where = f"{batch}={size}" if size is not None else "its sizes"
     limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
-    if set(limits) == set(forms.symbols):
+    if set(limits) == set(forms.symbols) and forms.sizes_are_of_inputs:
         progress(f"{where}: kernel")
         sizes, layouts = {key: low for key, (low, _) in limits.items()}, [spec.layout for spec in forms.inputs]
         kernel = build_kernel_variant(name, program, list(weights.items()), sizes, isa, layouts)

@@ -296,7 +296,10 @@ def _dimension(found: Sequence[Trial], output: int, dim: int, name: str) -> int 
     for symbol in found[0].sizes:
         if [trial.sizes[symbol] for trial in found] == seen:
             return symbol
-    return f"{name}_dim{dim + 1}"
+    own = f"{name}_dim{dim + 1}"
+    while own in found[0].sizes:  # a size of an input that is called so
+        own += "_"
+    return own
 
 
 def compare(

@@ -120,6 +120,9 @@ def export(
     normalization: Annotated[Normalization, typer.Option(help="Who scales the values.")] = Normalization.INSIDE,
     fixed_batch: Annotated[bool, typer.Option("--fixed-batch", help="Undeclared inputs keep the batch of the example.")] = False,
     no_golden: Annotated[bool, typer.Option("--no-golden", help="Store no golden sample.")] = False,
+    flush_denormals: Annotated[
+        bool, typer.Option("--flush-denormals", help="Calls count numbers below 1.2e-38 as zero; otherwise as the host does.")
+    ] = False,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     format_: Annotated[
         Format | None, typer.Option("--format", help="Compiled package (pt2) or TorchScript; by the file's name otherwise.")
@@ -165,6 +168,7 @@ def export(
             normalization=normalization.value,
             method=method.value,
             golden=not no_golden,
+            flush_denormals=True if flush_denormals else None,
             format=None if format_ is None else format_.value,
             layout=layout.value,
             isa=isa,

@@ -13,6 +13,7 @@ from .errors import UnexportableError
 from .explain import Explanation, explain_run, explain_script
 from .keras_model import KerasNetwork, is_about_shapes
 from .onnx_model import WHY_TRACED, contract_of
+from .operators import check_script, python_calls
 
 Method = Literal["auto", "script", "trace"]
 
@@ -53,6 +54,12 @@ def convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: M
     UnexportableError
         With the reason in plain words and the line of the user's code.
     """
+    converted = _convert(module, examples, method)
+    check_script(converted.script)
+    return converted
+
+
+def _convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: Method) -> Converted:
     if isinstance(module, torchscript.ScriptModule):
         return Converted(module, "as is")
     if isinstance(module, KerasNetwork) and method == "auto":
@@ -79,6 +86,8 @@ def _script(module: torch.nn.Module) -> torchscript.ScriptModule:
         script = torchscript.script(module)
     if not torchscript.has_forward(script):
         raise TypeError("forward is overloaded")
+    if calls := python_calls(script):
+        raise TypeError(f"forward calls the Python function '{calls[0]}'")
     return script
 
 

@@ -62,6 +62,7 @@ def prepare(
     name: str,
     description: str,
     normalization: str,
+    flush_denormals: bool | None = None,
 ) -> Draft:
     """Find out all that; the arguments are those of `pt2ts.export`."""
     eager = evaluation_copy(module)
@@ -102,6 +103,7 @@ def prepare(
         symbols=bounds | {size: Symbol(min=0) for size in sorted(free)},
         normalization=normalization,
         golden=kept is not None,
+        flush_denormals=flush_denormals,
         network=describe(eager, found, batch_symbol(input_spec, bounds)),
     )
     return Draft(eager, examples, sizes, found, spec, kept)

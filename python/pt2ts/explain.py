@@ -28,6 +28,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "wrap it in a module of your own, whose forward takes tensors only",
     ),
     (
+        r"^forward calls the Python function",
+        "it calls a function of Python that TorchScript has no source of",
+        "write what it does with torch functions in forward",
+    ),
+    (
         r"variable number of arguments|keyword-only arguments",
         "forward, or what it calls, has *args, **kwargs or keyword-only arguments",
         "name every input of forward, such as forward(self, column, surface)",

@@ -39,6 +39,7 @@ def export(
     normalization: Literal["inside", "host"] = "inside",
     method: Method = "auto",
     golden: bool = True,
+    flush_denormals: bool | None = None,
     format: Format | None = None,  # noqa: A002 - the word that users look for
     layout: Layout = "torch",
     isa: str | None = None,
@@ -88,6 +89,9 @@ def export(
         traces where scripting fails and nothing in forward depends on values.
     golden
         Store a golden sample: the example inputs (a smaller batch of them above 1 MB) with the module's outputs.
+    flush_denormals
+        Whether calls from Fortran flush numbers too small for the full precision to zero, which makes them faster where such
+        numbers occur; None as the host program does.
     format
         ``torchscript``, ``pt2`` (compiled) or ``both``, side by side; by the name of the file by default: ``.pt2`` is compiled, all
         others are TorchScript.
@@ -167,6 +171,7 @@ def export(
         name=name or Path(path).stem,
         description=description,
         normalization=normalization,
+        flush_denormals=flush_denormals,
     )
     jobs = [] if script_file is None else [_script_job(script_file, draft, method, note, tolerance)]
     if package_file is None:

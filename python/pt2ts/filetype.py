@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
 import torch
 
 from .errors import LoadError
+
+StrPath = str | os.PathLike[str]
 
 
 class Kind(Enum):
@@ -66,12 +69,15 @@ def kind_of(file: Path) -> Kind:
         return _pickled(file)
     if magic != b"PK\x03\x04":
         raise LoadError(f"{file} is no model file", "expected one made by pt2ts export")
-    names = {name.partition("/")[2] for name in _members(file)}
+    members = _members(file)
+    names = {name.partition("/")[2] for name in members}
     pickled = "data.pkl" in names
     if pickled and any(name.startswith("code/") or name == "constants.pkl" for name in names):
+        require_unambiguous(file, members)
         return Kind.TORCHSCRIPT
     # Ours may consist of kernels alone.
-    if any("data/aotinductor/" in name for name in names) or "extra/ftorch_weights.bin" in names:
+    if any("data/aotinductor/" in name for name in names) or names & {"extra/ftorch_weights.bin", "extra/ftorch_spec.json"}:
+        require_unambiguous(file, members)
         return Kind.PACKAGE
     if any(name.startswith("models/") or name == "serialized_exported_program.json" for name in names):
         return Kind.EXPORTED
@@ -110,6 +116,20 @@ def require_checksums(file: Path) -> None:
         raise LoadError(f"{file} is corrupt ({error})", _DAMAGED) from error
     if changed is not None:
         raise LoadError(f"{file} is corrupt: the checksum of '{changed}' is wrong", _DAMAGED)
+
+
+def require_unambiguous(file: StrPath, members: Sequence[str]) -> None:
+    """Refuse members in several folders or of one name: two readers of such a file could find two contracts."""
+    if len(set(members)) < len(members):
+        twice = next(name for name in members if members.count(name) > 1)
+        raise LoadError(f"{file} is corrupt: it has two members '{twice}'", _DAMAGED)
+    others = [name for name in members if name.partition("/")[0] != members[0].partition("/")[0]]
+    if others:
+        raise LoadError(
+            f"{file} is corrupt: its members lie in several folders ('{members[0]}' and '{others[0]}'), so that it could hold two "
+            "contracts",
+            _DAMAGED,
+        )
 
 
 def _members(file: Path) -> list[str]:

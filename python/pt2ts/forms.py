@@ -42,6 +42,8 @@ class Forms:
         What size each symbol has in the examples.
     symbols
         Bounds of the symbols of the inputs.
+    outputs
+        Specs of the outputs.
     """
 
     module: torch.nn.Module
@@ -50,6 +52,12 @@ class Forms:
     examples: Sequence[torch.Tensor]
     sizes: Sizes
     symbols: Mapping[str, Symbol]
+    outputs: Sequence[TensorSpec] = ()
+
+    @property
+    def sizes_are_of_inputs(self) -> bool:
+        """Whether every size of a result is fixed or that of an input; a kernel writes into memory that is made before it runs."""
+        return all(isinstance(size, int) or size in self.symbols for spec in self.outputs for size in spec.shape)
 
     @property
     def batch(self) -> str | None:

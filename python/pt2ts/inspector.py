@@ -101,6 +101,8 @@ class Report:
             rows.append((f"size '{name}'", bounds))
         if spec.precision is not None:
             rows.append(("computes in", spec.precision))
+        if spec.flush_denormals is not None:
+            rows.append(("subnormal numbers", "count as zero" if spec.flush_denormals else "are computed with"))
         if spec.kind == "training":
             learns = read_training_spec(self.path).training or {}
             for key, value in learns.items():

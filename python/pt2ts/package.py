@@ -18,7 +18,7 @@ import torch
 
 from .dtypes import DTYPES, name_of
 from .errors import LoadError, SpecError
-from .filetype import DAMAGES
+from .filetype import DAMAGES, require_unambiguous
 from .spec import SPEC_FILE, Spec
 from .variants import Weight
 
@@ -50,20 +50,29 @@ def kernel_member(variant: str) -> str:
 
 
 def pack_weights(tensors: Sequence[tuple[str, torch.Tensor]], parameters: frozenset[str]) -> tuple[bytes, tuple[Weight, ...]]:
-    """Return the bytes of all weights, and where each of them begins."""
+    """Return the bytes of all weights, and where each of them begins: at one place for all names of one tensor."""
     blob, weights = bytearray(), []
+    places: dict[tuple[object, ...], int] = {}
     for name, tensor in tensors:
-        blob.extend(bytes(-len(blob) % ALIGNMENT))
-        weights.append(Weight(name, name_of(tensor), tuple(tensor.shape), len(blob), name in parameters))
-        data = tensor.detach().cpu().contiguous().reshape(-1)
-        blob.extend(data.view(torch.uint8).numpy().tobytes())
+        same = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tensor.stride(), tensor.shape, tensor.dtype)
+        if tensor.numel() == 0 or same not in places:
+            blob.extend(bytes(-len(blob) % ALIGNMENT))
+            places[same] = len(blob)
+            data = tensor.detach().cpu().contiguous().reshape(-1)
+            blob.extend(data.view(torch.uint8).numpy().tobytes())
+        weights.append(Weight(name, name_of(tensor), tuple(tensor.shape), places[same], name in parameters))
     return bytes(blob), tuple(weights)
 
 
 def unpack_weights(blob: bytes, weights: Sequence[Weight]) -> dict[str, torch.Tensor]:
-    """Return the weights by name, each in memory of its own."""
+    """Return the weights by name, each in memory of its own; several names of one tensor give that tensor."""
     found = {}
+    places: dict[tuple[object, ...], torch.Tensor] = {}
     for weight in weights:
+        same = (weight.offset, weight.shape, weight.dtype)
+        if same in places:
+            found[weight.name] = places[same]
+            continue
         made = torch.empty(weight.shape, dtype=DTYPES[weight.dtype])
         size = made.numel() * made.element_size()
         data = blob[weight.offset : weight.offset + size]
@@ -71,7 +80,7 @@ def unpack_weights(blob: bytes, weights: Sequence[Weight]) -> dict[str, torch.Te
             raise SpecError(f"the weight '{weight.name}' reaches beyond the end of the weights", "copy or export the file again")
         if size:
             made.reshape(-1).view(torch.uint8).copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
-        found[weight.name] = made
+        found[weight.name] = places[same] = made
     return found
 
 
@@ -124,6 +133,7 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """Return all members of a package by name, after a look at checksums and digest."""
     try:
         with zipfile.ZipFile(path) as archive:
+            require_unambiguous(path, archive.namelist())
             members = {item.filename.partition("/")[2]: archive.read(item) for item in archive.infolist()}
     except DAMAGES as error:
         raise LoadError(f"{path} is corrupt ({error})", "copy or export it again") from error
@@ -149,6 +159,7 @@ def read_member(path: str | os.PathLike[str], name: str) -> bytes | None:
     """Return one member, or None where there is none."""
     try:
         with zipfile.ZipFile(path) as archive:
+            require_unambiguous(path, archive.namelist())
             found = [item for item in archive.namelist() if item.partition("/")[2] == name]
             return archive.read(found[0]) if found else None
     except DAMAGES as error:

@@ -21,6 +21,7 @@ from .draft import Draft
 from .forms import Forms, Limits
 from .fuse import can_fuse
 from .measure import measure
+from .narrow import warn_of_lost_digits
 from .options import PackageOptions, Progress, batch_sizes
 from .package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
 from .prepare import evaluation_copy
@@ -67,7 +68,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
     flat = flat_module(evaluation_copy(draft.module), options.precision)
-    forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols)
+    forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols, draft.spec.outputs)
     sizes = batch_sizes(options, forms.batch, symbols)
     precision = "bfloat16" if options.precision == "bfloat16" else None
 
@@ -78,6 +79,10 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
     names, yardstick = [name for name, _ in draft.found[0].outputs], Yardstick(draft.module)
+    if precision:
+        with torch.no_grad():
+            narrow = flat(*(tensor.clone() for tensor in draft.found[0].inputs))
+        warn_of_lost_digits(draft.found[0].outputs, list(narrow))
 
     def at(size: int) -> Trial:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
@@ -145,7 +150,7 @@ def _general_variants(
 
 def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
     program, batch = forms.fixed(size), str(forms.batch)
-    if list(forms.symbols) == [batch]:
+    if list(forms.symbols) == [batch] and forms.sizes_are_of_inputs:
         layouts = [spec.layout for spec in forms.inputs]
         kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa, layouts)
         if kernel is not None:

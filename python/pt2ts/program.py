@@ -15,6 +15,8 @@ from torch.export import Dim, ExportedProgram
 from . import torchscript
 from .errors import LoadError, UnexportableError
 from .explain_export import explain_export
+from .narrow import narrow
+from .operators import check_program
 from .spec import Symbol, TensorSpec
 from .structure import flatten
 
@@ -66,17 +68,13 @@ def flat_module(module: torch.nn.Module, precision: str | None = None) -> torch.
             "export the Python module that it was made from; or write a TorchScript file",
         )
     _lay_out_weights(module)
+    if precision == "bfloat16":
+        module.forward = narrow(module)
+        return module
     original: Callable[..., Any] = module.forward
-    narrow = torch.bfloat16 if precision == "bfloat16" else None
-    if narrow is not None:
-        module.to(narrow)
 
     def forward(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        if narrow is None:
-            return tuple(tensor for _, tensor in flatten(original(*inputs)))
-        given = [tensor.to(narrow) if tensor.is_floating_point() else tensor for tensor in inputs]
-        results = [tensor for _, tensor in flatten(original(*given))]
-        return tuple(tensor.float() if tensor.dtype is narrow else tensor for tensor in results)
+        return tuple(tensor for _, tensor in flatten(original(*inputs)))
 
     module.forward = forward
     return module
@@ -120,16 +118,19 @@ def export_program(
         with quiet(), torch.no_grad():
             warnings.filterwarnings("error", message=".*was assigned during export")  # what it forgets to carry out
             program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes if flat else (shapes,), strict=False)
-            changed = [] if stateful else list(program.run_decompositions({}).graph_signature.buffers_to_mutate.values())
+            core = program if stateful else program.run_decompositions({})
     except Exception as error:  # torch.export raises many kinds, and so does the user's code under it
         why = explain_export(error)
         raise UnexportableError(f"forward cannot be compiled: {why.reason}", why.hint, why.where, why.code) from error
+    changed = [] if stateful else list(core.graph_signature.buffers_to_mutate.values())
     if changed:
         raise UnexportableError(
             f"forward cannot be compiled: it changes the buffer '{changed[0]}' of the module",
             "a compiled model remembers nothing between calls: pass what must be remembered in and out as tensors",
         )
-    return program
+    check_program(core)
+    # What is inside of autocast would be a program within the program.
+    return core if any(node.target is torch.ops.higher_order.wrap_with_autocast for node in program.graph.nodes) else program
 
 
 def to_bytes(program: ExportedProgram) -> bytes:

@@ -119,6 +119,8 @@ class Spec:
 
     Attributes
     ----------
+    flush_denormals
+        Whether calls flush subnormal numbers to zero; None as the host program does.
     network
         Layers, weights and work per sample, for people; None in files of earlier versions.
     kind
@@ -143,6 +145,7 @@ class Spec:
     normalization: str = "inside"
     isa: str | None = None
     golden: bool = False
+    flush_denormals: bool | None = None
     # What is long is left out where a notebook shows the result of `export`.
     network: Network | None = field(default=None, repr=False)
     kind: str = ""
@@ -167,6 +170,8 @@ class Spec:
             "isa": self.isa,
             "golden": self.golden,
         }
+        if self.flush_denormals is not None:
+            common["flush_denormals"] = self.flush_denormals
         if self.network is not None:
             common["network"] = self.network.to_dict()
         if not self.kind:
@@ -202,6 +207,7 @@ class Spec:
                 normalization=str(data.get("normalization", "inside")),
                 isa=data.get("isa"),
                 golden=bool(data.get("golden", False)),
+                flush_denormals=None if data.get("flush_denormals") is None else bool(data["flush_denormals"]),
                 network=None if data.get("network") is None else Network.from_dict(data["network"]),
                 kind=str(data.get("kind", "")),
                 digest=str(data.get("digest", "")),

@@ -182,7 +182,7 @@ def _open(path: Path) -> _Opened:
     examples = make_from_specs(spec.inputs, bounds) if sample is None else golden_sample.from_bytes(sample).inputs
     sizes = symbol_sizes(spec.inputs, examples)
     module = program.module(check_guards=False)
-    return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds))
+    return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs))
 
 
 def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, tell: Progress) -> list[Candidate]:

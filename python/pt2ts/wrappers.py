@@ -1,7 +1,8 @@
 """Small modules to put around a network, so that the exported file takes raw data and gives answers.
 
 They are ordinary modules: chain them with ``torch.nn.Sequential`` or call them in a ``forward`` of your own. Each can be scripted,
-traced and exported by ``torch.export``, and keeps its numbers as buffers, so they move and convert with the network.
+traced and exported by ``torch.export``, and keeps its numbers as buffers, so they move and convert with the network: after
+``double()`` they are as exact as they were given.
 
 >>> import torch
 >>> from pt2ts.wrappers import Clip, Standardize
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import DeclarationError
+from .exact import Exact
 
 __all__ = [
     "PERIODS",
@@ -39,7 +41,7 @@ Numbers = float | Sequence[float] | Tensor
 PERIODS = {"hour": 24.0, "weekday": 7.0, "month": 12.0, "day": 365.2425}
 
 
-class Standardize(nn.Module):
+class Standardize(Exact):
     """Subtract a mean and divide by a standard deviation; `inverse` gives the way back.
 
     Parameters
@@ -59,8 +61,8 @@ class Standardize(nn.Module):
     def __init__(self, mean: Numbers, std: Numbers, dim: int = -1, *, back: bool = False) -> None:
         super().__init__()
         self.back = back
-        self.register_buffer("mean", _along(mean, dim, "mean"))
-        self.register_buffer("std", _along(std, dim, "std"))
+        self.set_numbers("mean", _along(mean, dim, "mean"))
+        self.set_numbers("std", _along(std, dim, "std"))
         if not bool((self.std > 0).all()):
             raise DeclarationError(
                 f"std has {self.std.min().item():g}", "variables that never change cannot be scaled: leave them out"
@@ -70,13 +72,14 @@ class Standardize(nn.Module):
     def of(samples: Tensor, dim: int = -1) -> "Standardize":
         """Measure mean and standard deviation of each variable over all other dimensions of ``samples``."""
         others = [d for d in range(samples.dim()) if d != samples.dim() + _from_the_end(dim)]
-        return Standardize(samples.double().mean(others).float(), samples.double().std(others).float(), dim)
+        return Standardize(samples.double().mean(others), samples.double().std(others), dim)
 
     def inverse(self) -> "Standardize":
         """Return the module that turns scaled values into physical ones again."""
-        other = Standardize(0.0, 1.0, back=not self.back)
-        other.mean, other.std = self.mean.clone(), self.std.clone()
-        return other
+        other = Standardize(0.0, 1.0, back=not self.back).to(self.mean.dtype)
+        for name in ("mean", "std"):
+            other.set_numbers(name, self.numbers(name))
+        return other.to(self.mean.device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale ``x``."""
@@ -85,7 +88,7 @@ class Standardize(nn.Module):
         return (x - self.mean) / self.std
 
 
-class FromBytes(nn.Module):
+class FromBytes(Exact):
     """Bytes 0..255 as floating-point numbers ``low``..``high``. Anything but uint8 is an error, for it was scaled already.
 
     Parameters
@@ -106,7 +109,7 @@ class FromBytes(nn.Module):
         """Scale ``x``."""
         if x.dtype != torch.uint8:
             raise TypeError("FromBytes takes uint8; these values are not bytes any more")
-        return x.to(torch.float32) * self.step + self.low
+        return x.to(self.dtype) * self.step + self.low
 
 
 class NonNegative(nn.Module):
@@ -139,7 +142,7 @@ class NonNegative(nn.Module):
         return torch.nn.functional.softplus(x, beta=self.sharpness)
 
 
-class ConserveSum(nn.Module):
+class ConserveSum(Exact):
     """Close a budget: change values so that their weighted sum is what it must be, to the last bits of rounding.
 
     Parameters
@@ -155,41 +158,45 @@ class ConserveSum(nn.Module):
 
     weights: Tensor
     method: str
+    always_double = frozenset({"weights"})
 
     def __init__(self, size: int, weights: Numbers = 1.0, method: str = "shift") -> None:
         super().__init__()
         if method not in ("shift", "scale"):
             raise DeclarationError(f"method is '{method}'", "either 'shift' or 'scale'")
-        given = _along(weights, -1, "weights").double()
+        given = _along(weights, -1, "weights")
         if given.dim() > 0 and given.numel() != size:
             raise DeclarationError(f"there are {given.numel()} weights for {size} values")
         if not bool((given > 0).all()):
             raise DeclarationError(f"weights has {given.min().item():g}", "each weight is a positive number")
         self.method = method
-        self.register_buffer("weights", given.expand(size).clone())
+        self.set_numbers("weights", given.expand(size))
 
     def forward(self, x: Tensor, total: Tensor) -> Tensor:
         """Return ``x`` [..., size] with the sum ``total`` [...] along its last dimension."""
         # Sums are in double precision. The first pass leaves the error of rounding its result, which the second one spreads.
         weights = self.weights.to(torch.float64)
+        kind = x.dtype
+        if kind == torch.bfloat16 or kind == torch.float16:  # out of a network that computes in it; the budget is that of total
+            kind = torch.promote_types(x.dtype, total.dtype)
         wanted = total.to(torch.float64).unsqueeze(-1)
         if self.method == "scale":
             found = (x * weights).sum(-1, keepdim=True)
             usable = found != 0
             factor = torch.where(usable, wanted / torch.where(usable, found, torch.ones_like(found)), torch.ones_like(found))
-            x = (x * factor).to(x.dtype)
+            x = (x * factor).to(kind)
             # What is left is rounding (or all of it, where there was nothing to scale).
             left = wanted - (x * weights).sum(-1, keepdim=True)
             share = torch.where(usable, x.to(torch.float64), torch.ones_like(x, dtype=torch.float64))
             per = (share * weights).sum(-1, keepdim=True)
-            return (x + share * left / torch.where(per != 0, per, torch.ones_like(per))).to(x.dtype)
+            return (x + share * left / torch.where(per != 0, per, torch.ones_like(per))).to(kind)
         for _ in range(2):
             left = wanted - (x * weights).sum(-1, keepdim=True)
-            x = (x + left / weights.sum()).to(x.dtype)
+            x = (x + left / weights.sum()).to(kind)
         return x
 
 
-class Clip(nn.Module):
+class Clip(Exact):
     """Keep values within bounds; NaN stays NaN, so that it is not hidden.
 
     Parameters
@@ -205,16 +212,18 @@ class Clip(nn.Module):
 
     def __init__(self, low: Numbers, high: Numbers, dim: int = -1) -> None:
         super().__init__()
-        self.register_buffer("low", _along(low, dim, "low"))
-        self.register_buffer("high", _along(high, dim, "high"))
+        self.set_numbers("low", _along(low, dim, "low"))
+        self.set_numbers("high", _along(high, dim, "high"))
         _require_order(self.low, self.high)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` within the bounds."""
-        return torch.minimum(torch.maximum(x, self.low.to(x.dtype)), self.high.to(x.dtype))
+        # A bound that is rounded to the few digits of a network in bfloat16 would be another one.
+        kind = torch.promote_types(x.dtype, self.low.dtype) if x.is_floating_point() else x.dtype
+        return torch.minimum(torch.maximum(x.to(kind), self.low.to(kind)), self.high.to(kind))
 
 
-class CyclicTime(nn.Module):
+class CyclicTime(Exact):
     """Sine and cosine of times, so that 23:59 is next to 0:00 and December next to January.
 
     Parameters
@@ -225,6 +234,7 @@ class CyclicTime(nn.Module):
     """
 
     periods: Tensor
+    always_double = frozenset({"periods"})
 
     def __init__(self, *periods: float | str) -> None:
         super().__init__()
@@ -235,16 +245,16 @@ class CyclicTime(nn.Module):
         lengths = [PERIODS[p] if isinstance(p, str) else float(p) for p in periods]
         if not all(0 < length < math.inf for length in lengths):
             raise DeclarationError(f"a cycle has the length {min(lengths):g}", "lengths are positive numbers")
-        self.register_buffer("periods", torch.tensor(lengths, dtype=torch.float64))
+        self.set_numbers("periods", torch.tensor(lengths, dtype=torch.float64))
 
     def forward(self, time: Tensor) -> Tensor:
         """Return [..., 2n]: for each column of ``time`` [..., n] its sine, then for each its cosine."""
         # In double precision, or hours since 1900 would have lost their minutes.
         phase = torch.remainder(time.to(torch.float64), self.periods) * (2.0 * math.pi) / self.periods
-        return torch.cat([phase.sin(), phase.cos()], dim=-1).to(torch.float32)
+        return torch.cat([phase.sin(), phase.cos()], dim=-1).to(self.dtype)
 
 
-class RangeGuard(nn.Module):
+class RangeGuard(Exact):
     """A network that also says for which samples its inputs were outside of what it was trained on.
 
     Parameters
@@ -265,13 +275,13 @@ class RangeGuard(nn.Module):
         lower, upper = _along(low, -1, "low"), _along(high, -1, "high")
         _require_order(lower, upper)
         self.network = network
-        self.register_buffer("low", lower - margin * (upper - lower))
-        self.register_buffer("high", upper + margin * (upper - lower))
+        self.set_numbers("low", lower - margin * (upper - lower))
+        self.set_numbers("high", upper + margin * (upper - lower))
 
     @staticmethod
     def of(network: nn.Module, samples: Tensor, margin: float = 0.0) -> "RangeGuard":
         """Measure the ranges of the variables, the last dimension of the training ``samples``."""
-        flat = samples.reshape(-1, samples.shape[-1]).float()
+        flat = samples.reshape(-1, samples.shape[-1]).double()
         return RangeGuard(network, flat.amin(0), flat.amax(0), margin)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -318,7 +328,7 @@ def _from_the_end(dim: int) -> int:
 
 def _along(values: Numbers, dim: int, name: str) -> Tensor:
     """Return numbers shaped so that they apply along a dimension counted from the end."""
-    tensor = torch.as_tensor(values, dtype=torch.float32).detach().clone()
+    tensor = torch.as_tensor(values, dtype=torch.float64).detach().clone()
     if tensor.dim() > 1:
         raise DeclarationError(f"{name} has {tensor.dim()} dimensions", "one number, or one for each variable")
     if bool(tensor.isnan().any()):

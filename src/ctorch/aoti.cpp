@@ -1,11 +1,13 @@
 #include "aoti.h"
 
+#include <dlfcn.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "error.h"
+#include "float_call.h"
 
 namespace ctorch {
 namespace {
@@ -24,6 +26,10 @@ size_t count_leaves(const nlohmann::json& node) {
 AotiModel::AotiModel(const std::string& library, c10::Device device) {
   if (device.is_cpu()) {
     runner_ = std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true);
+    if (void* loaded = ::dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD)) {
+      lead_teams_of(loaded);
+      ::dlclose(loaded);
+    }
   } else {
     const auto& makers = torch::inductor::getAOTIModelRunnerRegistry();
     const auto maker = makers.find(c10::DeviceTypeName(device.type(), /*lower_case=*/true));

@@ -261,6 +261,16 @@ void Archive::corrupt(const std::string& reason) const {
   fail(CTORCH_ERROR_FILE, "'", path(), "' is corrupt: ", reason, "; ", file_->words().damaged);
 }
 
+void Archive::require_one_folder() const {
+  const auto folder_of = [](const Member& member) {
+    return std::string_view(member.full_name).substr(0, member.full_name.size() - member.name.size());
+  };
+  for (const Member& member : members_)
+    if (folder_of(member) != folder_of(members_.front()))
+      corrupt("its members lie in several folders ('" + members_.front().full_name + "' and '" + member.full_name +
+              "'), so that it could hold two contracts");
+}
+
 void Archive::verify_checksums() const {
   std::unique_ptr<caffe2::serialize::PyTorchStreamReader> unpacker;
   const auto verify = [&](const Member& member, std::span<const char> bytes) {

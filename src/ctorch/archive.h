@@ -70,6 +70,9 @@ class Archive {
 
   void verify_checksums() const;  // of all members
 
+  // PyTorch's reader looks into one folder, and who looks elsewhere may find another contract: refuses members in several.
+  void require_one_folder() const;
+
   // For PyTorch's reader: the same bytes.
   std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter() const;
 

@@ -4,9 +4,6 @@
 #include <omp.h>
 
 #include <atomic>
-#include <cfenv>
-#include <new>
-#include <vector>
 
 #include "error.h"
 
@@ -29,47 +26,6 @@ bool initialise_thread() noexcept {
   return true;
 }
 
-#if defined(__x86_64__)
-constexpr uint32_t default_mxcsr = 0x1F80;  // all exceptions masked, round to nearest, no flush to zero
-constexpr uint16_t x87_masks = 0x3F;
-constexpr uint32_t mxcsr_masks = 0x1F80;
-
-uint32_t get_mxcsr() { return __builtin_ia32_stmxcsr(); }
-void set_mxcsr(uint32_t value) { __builtin_ia32_ldmxcsr(value); }
-uint16_t get_x87() {
-  uint16_t word;
-  __asm__ volatile("fnstcw %0" : "=m"(word));
-  return word;
-}
-void set_x87(uint16_t word) { __asm__ volatile("fnclex\n\tfldcw %0" : : "m"(word)); }
-
-// Worker threads inherit the traps of the thread that started them. Masks them on all workers of this thread's team, or puts
-// back what they had. Only for hosts that trap: two short parallel regions.
-class WorkerTraps {
- public:
-  void mask(int threads) {
-    saved_.assign(static_cast<size_t>(threads), default_mxcsr);
-#pragma omp parallel num_threads(threads)
-    {
-      saved_[static_cast<size_t>(omp_get_thread_num())] = get_mxcsr();
-      set_mxcsr(default_mxcsr);
-    }
-  }
-  void restore() {
-    const int threads = static_cast<int>(saved_.size());
-#pragma omp parallel num_threads(threads)
-    set_mxcsr(saved_[static_cast<size_t>(omp_get_thread_num())]);
-    saved_.clear();
-  }
-  bool active() const { return !saved_.empty(); }
-
- private:
-  std::vector<uint32_t> saved_;
-};
-
-thread_local WorkerTraps worker_traps;
-#endif
-
 }  // namespace
 
 HostEnvironment::HostEnvironment() noexcept {
@@ -78,32 +34,9 @@ HostEnvironment::HostEnvironment() noexcept {
   const int wanted = wanted_threads.load(std::memory_order_relaxed);
   const int inside = wanted > 0 ? wanted : threads_;
   if (first || inside != threads_) omp_set_num_threads(inside);
-#if defined(__x86_64__)
-  control_ = get_mxcsr();
-  x87_ = get_x87();
-  traps_ = (control_ & mxcsr_masks) != mxcsr_masks || (x87_ & x87_masks) != x87_masks;
-  set_mxcsr(default_mxcsr);
-  if (traps_) [[unlikely]] {
-    set_x87(x87_ | x87_masks);
-    if (inside > 1 && !omp_in_parallel() && !worker_traps.active()) worker_traps.mask(inside);
-  }
-#else
-  fenv_ = new (std::nothrow) std::fenv_t;
-  if (fenv_) std::feholdexcept(static_cast<std::fenv_t*>(fenv_));
-#endif
 }
 
 HostEnvironment::~HostEnvironment() {
-#if defined(__x86_64__)
-  if (traps_) [[unlikely]] {
-    if (worker_traps.active() && !omp_in_parallel()) worker_traps.restore();
-    set_x87(x87_);
-  }
-  set_mxcsr(control_);
-#else
-  if (fenv_) std::fesetenv(static_cast<std::fenv_t*>(fenv_));
-  delete static_cast<std::fenv_t*>(fenv_);
-#endif
   if (omp_get_max_threads() != threads_) omp_set_num_threads(threads_);
 }
 

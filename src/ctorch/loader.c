@@ -17,7 +17,7 @@
 #include "ctorch.h"
 
 typedef void (*any_function)(void);
-typedef const char *(*version_function)(void);
+typedef const char *(*text_function)(void);
 
 static const char *const names[] = {
 #include "ctorch_loader_names.inc"
@@ -57,7 +57,12 @@ static void load(void) {
              CTORCH_TORCH_VERSION, reason ? reason : "unknown reason", hint);
     return;
   }
-  version_function torch_version = (version_function)dlsym(library, "ctorch_implementation_torch_version");
+  text_function not_separated = (text_function)dlsym(library, "ctorch_rebind_failure");
+  if (not_separated && not_separated()) {
+    snprintf(failure, sizeof failure, "%s", not_separated());
+    return;
+  }
+  text_function torch_version = (text_function)dlsym(library, "ctorch_implementation_torch_version");
   const char *found = torch_version ? torch_version() : "unknown";
   if (!same_minor(CTORCH_TORCH_VERSION, found)) {
     snprintf(failure, sizeof failure, "this library was built for PyTorch %s and found PyTorch %s; %s", CTORCH_TORCH_VERSION,
@@ -72,13 +77,19 @@ static void load(void) {
       return;
     }
   }
+  any_function prepare = (any_function)dlsym(library, "ctorch_implementation_prepare");
+  if (prepare) prepare();
   atomic_store_explicit(&state, 1, memory_order_release);
 }
 
-/* Loading libtorch computes: the host's traps must not end the program there, nor its flags tell of it. */
+/*
+ * Loading libtorch computes, tables for instance: the host's traps must not end the program there, nor its rounding and
+ * flush-to-zero count, nor its flags tell of it.
+ */
 static void load_unnoticed(void) {
   fenv_t host;
-  feholdexcept(&host);
+  fegetenv(&host);
+  fesetenv(FE_DFL_ENV);
   load();
   fesetenv(&host);
 }

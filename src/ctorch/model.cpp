@@ -127,15 +127,16 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
 
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
+  const FloatCall arithmetic(flush());
   if (spec_) [[likely]] {
     backend_->run(inputs, results);
-    return calls_.add();
+    return count_call(arithmetic.met_subnormals());
   }
   // Without a contract it is the network itself that finds a mistake: say what it was given.
   const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
   try {
     backend_->run(inputs, results);
-    calls_.add();
+    count_call(arithmetic.met_subnormals());
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {

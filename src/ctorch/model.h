@@ -7,6 +7,7 @@
 #include "array.h"
 #include "backend.h"
 #include "call_counter.h"
+#include "float_call.h"
 #include "spec.h"
 
 namespace ctorch {
@@ -28,8 +29,9 @@ class Model {
   // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
   template <class Inputs, class Outputs>
   bool run_directly(const Inputs& inputs, const Outputs& outputs) const {
+    const FloatEnvironment arithmetic(flush());
     if (!backend_->run_directly(inputs, outputs)) return false;
-    calls_.add();
+    count_call(arithmetic.met_subnormals());
     return true;
   }
 
@@ -64,12 +66,19 @@ class Model {
   Match match(const State& state, bool strict, const std::string& origin) const;
 
   int64_t calls() const { return calls_.total(); }
+  int64_t subnormal_calls() const { return subnormal_calls_.load(std::memory_order_relaxed); }
   const Backend& backend() const { return *backend_; }
   const std::optional<Spec>& spec() const { return spec_; }
   c10::Device device() const { return device_; }
 
  private:
   const TensorSpec* output_spec(size_t index) const;
+  Flush flush() const { return spec_ ? spec_->flush : Flush::as_host; }
+  void count_call(bool met_subnormals) const {
+    calls_.add();
+    if (met_subnormals) [[unlikely]]
+      subnormal_calls_.fetch_add(1, std::memory_order_relaxed);
+  }
   Model(const Model& other);
   void find_float_type();
   uint64_t fingerprint() const;
@@ -80,6 +89,7 @@ class Model {
   std::string new_sample() const;
 
   mutable CallCounter calls_;  // before all else: it lies on cache lines of its own
+  mutable std::atomic<int64_t> subnormal_calls_{0};
   std::unique_ptr<Backend> backend_;
   Extras extras_;
   std::optional<Spec> spec_;

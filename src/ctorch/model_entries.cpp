@@ -333,4 +333,11 @@ int32_t ctorch_model_stats(const ctorch_model* model, int64_t* calls, int64_t* i
   });
 }
 
+int32_t ctorch_model_subnormal_calls(const ctorch_model* model, int64_t* calls) {
+  return guard([&] {
+    require(calls, "calls");
+    *calls = model_of(model).subnormal_calls();
+  });
+}
+
 }  // extern "C"

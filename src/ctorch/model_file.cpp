@@ -44,6 +44,7 @@ ModelFormat format_of(const Archive& archive) {
   }
   const bool pickle = archive.find("data.pkl") != nullptr;
   if (code && pickle) {
+    archive.require_one_folder();
     archive.verify_checksums();
     return ModelFormat::torchscript;
   }

@@ -109,6 +109,7 @@ Package::Package(Archive archive, PackageKind wanted, bool trust) : archive_(std
   });
   if (wanted == PackageKind::training && !compiled)
     fail(CTORCH_ERROR_FILE, "'", info_->path, "' is no training package; make one with pt2ts export-training");
+  archive_.require_one_folder();
   std::vector<DigestPart> parts;
   for (const auto& member : archive_.members()) {
     if (!member.stored) archive_.corrupt("its member '" + member.full_name + "' is compressed, which no package is");

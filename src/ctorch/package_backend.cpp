@@ -11,7 +11,6 @@
 
 #include "convert.h"
 #include "direct.h"
-#include "host.h"
 #include "package_save.h"
 #include "variants.h"
 
@@ -183,7 +182,7 @@ class PackageBackend final : public Backend {
     if (last_.load(std::memory_order_relaxed) != &chosen) last_.store(&chosen, std::memory_order_relaxed);
   }
 
-  // A kernel disturbs nothing but the flags of floating-point arithmetic.
+  // A kernel disturbs nothing but the flags of floating-point arithmetic, which the model has saved.
   bool run_kernel(const DirectCall& call) const {
     const uint64_t version = weights_->version();
     const LoadedVariant* chosen = variants_->choose(call.bindings, version);
@@ -191,7 +190,6 @@ class PackageBackend final : public Backend {
     remember(*chosen);
     int64_t sizes[max_symbols];
     for (size_t i = 0; i < alphabetical_.size(); ++i) sizes[i] = call.bindings[alphabetical_[i]];
-    const FloatEnvironment ours;
     chosen->kernel->run(call.inputs.data(), call.outputs.data(), sizes, version);
     return true;
   }

@@ -64,6 +64,15 @@ int32_t ctorch_runtime_get_threads(int32_t* count) {
   });
 }
 
+int32_t ctorch_runtime_set_flush_denormals(int32_t mode) {
+  return guard([&] {
+    if (mode < -1 || mode > 1)
+      fail(CTORCH_ERROR_ARGUMENT, "argument 'mode': expected 1 (flush), 0 (do not) or -1 (as the contract or the host), got ",
+           mode);
+    flush_setting.store(static_cast<Flush>(mode), std::memory_order_relaxed);
+  });
+}
+
 int32_t ctorch_runtime_seed(int64_t seed) {
   return guard([&] { at::manual_seed(static_cast<uint64_t>(seed)); });
 }

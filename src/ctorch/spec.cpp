@@ -82,6 +82,8 @@ Spec Spec::parse(const std::string& text) {
                "; export the model again");
       }
     }
+    if (auto flush = json.find("flush_denormals"); flush != json.end() && !flush->is_null())
+      spec.flush = flush->get<bool>() ? Flush::on : Flush::off;
     for (const auto& entry : json.at("inputs")) spec.inputs.push_back(parse_tensor(spec, entry));
     for (const auto& entry : json.at("outputs")) spec.outputs.push_back(parse_tensor(spec, entry));
     return spec;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "float_state.h"
+
 namespace ctorch {
 
 constexpr int32_t max_symbols = 16;
@@ -39,6 +41,7 @@ struct Spec {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::vector<Symbol> symbols;
+  Flush flush = Flush::as_host;
   std::string json;
 
   // Reads the JSON text; throws with the reason for text that is no contract of a known format.

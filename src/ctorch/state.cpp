@@ -70,6 +70,7 @@ State read_state(const std::string& path) {
   const auto has = [&](const char* name) { return file.find(name) != nullptr; };
   if (has("constants.pkl")) unusable(path, "it is a whole model, which torch_model_load loads");
   if (!has("data.pkl")) unusable(path, "it is a zip archive, but torch.save did not write it");
+  file.require_one_folder();
   file.verify_checksums();
   try {
     caffe2::serialize::PyTorchStreamReader reader(file.adapter());

@@ -4,7 +4,8 @@ module ftorch_model
   use, intrinsic :: iso_fortran_env, only: int64, output_unit, real64
   use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
     ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
-    ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_to_string, ctorch_model_zero_grad
+    ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_to_string, &
+    ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
@@ -234,7 +235,7 @@ contains
       dims_or_none(hess_permute_dims), flag(convert)), 'torch_model_hessian', stat, errmsg)
   end subroutine torch_model_hessian
 
-  subroutine torch_model_stats(model, calls, input_copies, variant, stat, errmsg)
+  subroutine torch_model_stats(model, calls, input_copies, variant, subnormal_calls, stat, errmsg)
     !! What happened so far.
     class(torch_model), intent(in) :: model
     integer(int64), optional, intent(out) :: calls
@@ -243,19 +244,24 @@ contains
       !! Inputs that had to be copied into the strides that the compiled code wants
     character(len=:), optional, allocatable, intent(out) :: variant
       !! Which of the file's variants the last call took; empty before the first
+    integer(int64), optional, intent(out) :: subnormal_calls
+      !! Calls that met numbers too small for the full precision, which makes them slow; see torch_set_flush_denormals
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(c_ptr) :: text
-    integer(c_int64_t) :: length, n_calls, n_copies
+    integer(c_int64_t) :: length, n_calls, n_copies, n_subnormal
     integer(c_int32_t) :: status
     text = c_null_ptr
     length = 0
     n_calls = 0
     n_copies = 0
+    n_subnormal = 0
     status = ctorch_model_stats(model%p, n_calls, n_copies, text, length)
     if (present(calls)) calls = n_calls
     if (present(input_copies)) input_copies = n_copies
     if (present(variant)) variant = text_of(text, length)
+    if (status == 0 .and. present(subnormal_calls)) status = ctorch_model_subnormal_calls(model%p, n_subnormal)
+    if (present(subnormal_calls)) subnormal_calls = n_subnormal
     call settle(status, 'torch_model_stats', stat, errmsg)
   end subroutine torch_model_stats
 

@@ -2,15 +2,15 @@ module ftorch_runtime
   !! The process: versions, threads, random numbers, live handles.
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int64
-  use :: ftorch_capi, only: ctorch_live_handles, ctorch_runtime_get_threads, ctorch_runtime_seed, ctorch_runtime_set_threads, &
-    ctorch_runtime_torch_version, ctorch_runtime_version
+  use :: ftorch_capi, only: ctorch_live_handles, ctorch_runtime_get_threads, ctorch_runtime_seed, &
+    ctorch_runtime_set_flush_denormals, ctorch_runtime_set_threads, ctorch_runtime_torch_version, ctorch_runtime_version
   use :: ftorch_error, only: int_or, settle, text_of
   use :: ftorch_types, only: ftorch_int, torch_handle_any
   implicit none (type, external)
   private
 
   public :: torch_version, torch_library_version, torch_live_handles, torch_set_num_threads, torch_get_num_threads
-  public :: torch_manual_seed
+  public :: torch_set_flush_denormals, torch_manual_seed
 
   interface torch_manual_seed
     !! Seeds PyTorch's random generators on all devices.
@@ -65,6 +65,19 @@ contains
     call settle(ctorch_runtime_get_threads(count), 'torch_get_num_threads')
     torch_get_num_threads = int(count)
   end function torch_get_num_threads
+
+  subroutine torch_set_flush_denormals(flush, stat, errmsg)
+    !! Whether numbers too small for the full precision (below 1.2e-38 in real32, 2.2e-308 in real64) count as zero in all calls,
+    !! on all their threads. With them most processors compute a hundred times slower. The program's own arithmetic never changes.
+    logical, optional, intent(in) :: flush
+      !! Left out: back to the default, as the model's contract says, and where it is silent, as the calling thread does
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    integer(c_int32_t) :: mode
+    mode = -1
+    if (present(flush)) mode = merge(1_c_int32_t, 0_c_int32_t, flush)
+    call settle(ctorch_runtime_set_flush_denormals(mode), 'torch_set_flush_denormals', stat, errmsg)
+  end subroutine torch_set_flush_denormals
 
   subroutine manual_seed_int32(seed)
     integer(c_int32_t), intent(in) :: seed

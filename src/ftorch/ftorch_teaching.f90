@@ -14,38 +14,54 @@ module ftorch_teaching
   public :: torch_tensor_from_blob, torch_module_load, torch_module_forward, torch_module_delete
 
   interface torch_tensor_from_blob
-    !! Tensor over memory given by its address. The memory is read in row-major order of `tensor_shape`: a Fortran array (i,j,k)
-    !! is a tensor (k,j,i), so give the extents in reverse.
+    !! Tensor over memory given by its address. The memory is read in Fortran's order: index (i,j,k) of the array is index (i,j,k)
+    !! of the tensor, so `shape(array)` is the shape to give. With `row_major=.true.` the last dimension is the fastest, for
+    !! programs that give the extents in reverse: a Fortran array (i,j,k) is then a tensor (k,j,i).
     module procedure from_blob_int32, from_blob_int64
   end interface torch_tensor_from_blob
 
 contains
 
-  function from_blob_int64(data, ndims, tensor_shape, dtype, device_type, device_index) result(tensor)
+  function from_blob_int64(data, ndims, tensor_shape, dtype, device_type, device_index, row_major) result(tensor)
     type(c_ptr), intent(in) :: data
     integer(ftorch_int), intent(in) :: ndims
     integer(c_int64_t), intent(in) :: tensor_shape(*)
     integer(ftorch_int), intent(in) :: dtype, device_type
     integer(ftorch_int), optional, intent(in) :: device_index
+    logical, optional, intent(in) :: row_major
     type(torch_tensor) :: tensor
-    call settle(ctorch_tensor_from_blob(data, ndims, tensor_shape, row_major_strides(tensor_shape(:ndims)), dtype, device_type, &
-      int_or(device_index, -1_c_int32_t), 0_c_int32_t, 0_c_int32_t, tensor%p), 'torch_tensor_from_blob')
-    call settle(ctorch_tensor_yield(tensor%p, results_are_one_shot), 'torch_tensor_from_blob')
+    call wrap(tensor, data, ndims, tensor_shape(:ndims), dtype, device_type, device_index, row_major)
   end function from_blob_int64
 
-  function from_blob_int32(data, ndims, tensor_shape, dtype, device_type, device_index) result(tensor)
+  function from_blob_int32(data, ndims, tensor_shape, dtype, device_type, device_index, row_major) result(tensor)
     type(c_ptr), intent(in) :: data
     integer(ftorch_int), intent(in) :: ndims
     integer(c_int32_t), intent(in) :: tensor_shape(*)
     integer(ftorch_int), intent(in) :: dtype, device_type
     integer(ftorch_int), optional, intent(in) :: device_index
+    logical, optional, intent(in) :: row_major
     type(torch_tensor) :: tensor
-    integer(c_int64_t) :: sizes(max(ndims, 0))
-    sizes = tensor_shape(:ndims)
-    call settle(ctorch_tensor_from_blob(data, ndims, sizes, row_major_strides(sizes), dtype, device_type, &
+    call wrap(tensor, data, ndims, int(tensor_shape(:ndims), c_int64_t), dtype, device_type, device_index, row_major)
+  end function from_blob_int32
+
+  subroutine wrap(tensor, data, ndims, sizes, dtype, device_type, device_index, row_major)
+    type(torch_tensor), intent(inout) :: tensor
+    type(c_ptr), intent(in) :: data
+    integer(ftorch_int), intent(in) :: ndims
+    integer(c_int64_t), intent(in) :: sizes(:)
+    integer(ftorch_int), intent(in) :: dtype, device_type
+    integer(ftorch_int), optional, intent(in) :: device_index
+    logical, optional, intent(in) :: row_major
+    integer(c_int64_t) :: strides(size(sizes))
+    strides = row_major_strides(sizes(size(sizes):1:-1))
+    strides = strides(size(sizes):1:-1)  ! the first dimension is the fastest
+    if (present(row_major)) then
+      if (row_major) strides = row_major_strides(sizes)
+    end if
+    call settle(ctorch_tensor_from_blob(data, ndims, sizes, strides, dtype, device_type, &
       int_or(device_index, -1_c_int32_t), 0_c_int32_t, 0_c_int32_t, tensor%p), 'torch_tensor_from_blob')
     call settle(ctorch_tensor_yield(tensor%p, results_are_one_shot), 'torch_tensor_from_blob')
-  end function from_blob_int32
+  end subroutine wrap
 
   function torch_module_load(filename, device_type, device_index) result(module)
     !! Loads a model; the file name may end with a null character.

@@ -28,7 +28,7 @@ def test_program_needs_neither_python_nor_torch(fc: str, build_fortran: BuildFor
 def test_only_the_implementation_knows_where_torch_is() -> None:
     place = Installation()
     libraries = list(place.library_dir.rglob("*.so"))
-    assert {f.name for f in libraries} == {"libctorch.so", "libctorch_torch.so", "libftorch.so"}
+    assert {f.name for f in libraries} == {"libctorch.so", "libctorch_rebind.so", "libctorch_torch.so", "libftorch.so"}
     knowing = [f.name for f in libraries if any("/torch/lib" in folder for folder in runpath(f))]
     assert knowing == ["libctorch_torch.so"]
 

@@ -15,6 +15,7 @@ FILES: tuple[Row, ...] = (
     Row("corrupt.pt", FILE, "is corrupt: the checksum of"),
     Row("folder_bit.pt", FILE, "is marked as a folder"),
     Row("truncated.pt", FILE, "is truncated or corrupt"),
+    Row("two_contracts.pt", FILE, "its members lie in several folders"),
     Row("beheaded.pt", FILE, "is truncated or corrupt"),
     Row("notes.txt", FILE, "is no model file"),
     Row("other.zip", FILE, "is a zip archive but no PyTorch model"),

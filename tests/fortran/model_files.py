@@ -182,6 +182,9 @@ def _bad(folder: Path) -> None:
     good = (folder / "linear.pt").read_bytes()
     (folder / "corrupt.pt").write_bytes(_flipped(folder / "linear.pt", "constants/0", "data/0"))
     (folder / "folder_bit.pt").write_bytes(_marked_as_folder(good))
+    (folder / "two_contracts.pt").write_bytes(good)
+    with zipfile.ZipFile(folder / "two_contracts.pt", "a") as archive:
+        archive.writestr("other/extra/ftorch_spec.json", pt2ts.read_spec(folder / "linear.pt").to_json())
     (folder / "truncated.pt").write_bytes(good[: len(good) // 2])
     (folder / "beheaded.pt").write_bytes(good[:100])
     (folder / "empty.pt").write_bytes(b"")

@@ -20,7 +20,8 @@ from filelock import FileLock
 
 import pt2ts
 
-from ..support import BUILD
+from ..support import BUILD, digest_of
+from . import model_files
 from .model_files import Linear
 
 Members = dict[str, bytes]
@@ -76,7 +77,7 @@ class Columns(torch.nn.Module):
 
 def _kept(name: str, source: str, make: Callable[[Path], None]) -> Path:
     """Path of a file that `make` writes unless a former run did."""
-    key = hashlib.sha256(f"{torch.__version__}{name}{source}".encode()).hexdigest()[:16]
+    key = digest_of(f"{name}{source}".encode(), Path(__file__).read_bytes(), Path(model_files.__file__).read_bytes())
     folder = BUILD / "packages"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{key}"
@@ -310,5 +311,9 @@ def _bad_archives(folder: Path, members: Members, spec: dict[str, Any]) -> None:
     with zipfile.ZipFile(folder / "twice.pt2", "w") as archive:
         for _ in range(2):
             archive.writestr("twice/data/aotinductor/model/a.so", b"x")
+    # Each reader has its own idea of where to look.
+    write(folder / "two_contracts.pt2", members, spec)
+    with zipfile.ZipFile(folder / "two_contracts.pt2", "a") as archive:
+        archive.writestr(f"other/{SPEC}", json.dumps({**spec, "name": "another", "digest": digest(members)}))
     # The contract says one digest, the members have another, and every checksum is right.
     write(folder / "exchanged.pt2", {**members, WEIGHTS: bytes(len(members[WEIGHTS]))}, {**spec, "digest": digest(members)})

@@ -82,6 +82,7 @@ FILES = (
     Row("compressed.pt2", FILE, "is compressed, which no package is"),
     Row("outside.pt2", FILE, "which leads out of its folder"),
     Row("twice.pt2", FILE, "it has two members"),
+    Row("two_contracts.pt2", FILE, "its members lie in several folders"),
     Row("no_code.pt2", FILE, "there is no library in data/aotinductor/model/"),
     Row("future.pt2", DEVICE, "cannot run on this processor"),
     Row("machine.pt2", DEVICE, "needs riscv64 and lacks a machine of type riscv64"),

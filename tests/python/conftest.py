@@ -14,7 +14,7 @@ import torch
 from filelock import FileLock
 
 import pt2ts
-from pt2ts import packager
+from tests import support
 from tests.support import BUILD
 
 from . import package_modules as modules
@@ -41,18 +41,12 @@ PACKAGES: dict[str, Recipe] = {
 }
 
 
-#: What decides how a package comes out. Packages of one state of these files are kept between runs.
-_SOURCES = (
-    "build.py", "compile.py", "draft.py", "forms.py", "fuse.py", "layers.py", "network.py", "package.py", "packager.py",
-    "program.py", "scratch.py", "spec.py", "work.py",
-)  # fmt: skip
-
-
 def state() -> str:
-    """Return a digest of everything that makes the packages."""
+    """Return a digest of everything that makes the packages. Those of one state are kept between runs."""
     ours = Path(__file__)
-    files = [*(Path(packager.__file__).with_name(name) for name in _SOURCES), ours, ours.with_name("package_modules.py")]
-    return hashlib.sha256(torch.__version__.encode() + b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return support.digest_of(
+        *support.sources_of_pt2ts(), ours.read_bytes(), ours.with_name("package_modules.py").read_bytes()
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -168,6 +168,24 @@ def test_changed_weights(path: Path) -> None:
         pt2ts.inspect(path)
 
 
+def test_two_contracts(path: Path) -> None:
+    """Every reader would choose one, and not all the same."""
+    pt2ts.export(torch.nn.Linear(3, 2), X, path)
+    whole, text = path.read_bytes(), pt2ts.read_spec(path).to_json()
+    for name, words in (
+        ("other/extra/ftorch_spec.json", "its members lie in several folders"),
+        ("m/extra/ftorch_spec.json", "it has two members"),
+    ):
+        path.write_bytes(whole)
+        with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as file:
+            warnings.simplefilter("ignore")
+            root = file.namelist()[0].partition("/")[0]
+            file.writestr(name.replace("m/", f"{root}/", 1) if name.startswith("m/") else name, text)
+        for read in (pt2ts.read_spec, pt2ts.inspect, archive.load_script):
+            with pytest.raises(pt2ts.LoadError, match=words):
+                read(path)
+
+
 def test_module_without_forward(path: Path) -> None:
     archive.write(torchscript.script(modules.Mute()), path, {}, lambda _: None)
     with pytest.raises(pt2ts.LoadError, match="has no forward"):

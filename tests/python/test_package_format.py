@@ -95,6 +95,17 @@ def test_every_changed_byte_is_found(tmp_path: Path) -> None:
         package.read_members(path)
 
 
+def test_two_contracts_are_refused(tmp_path: Path) -> None:
+    """Whoever reads the file would choose one of them, and not all the same."""
+    path = tmp_path / "m.pt2"
+    path.write_bytes(saved({"data/aotinductor/model/x.so": bytes(40)}))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other/extra/ftorch_spec.json", replace(SPEC, name="another").to_json())
+    for read in (package.read_members, package.read_spec_of, pt2ts.read_spec, pt2ts.inspect):
+        with pytest.raises(pt2ts.LoadError, match="its members lie in several folders"):
+            read(path)
+
+
 def test_a_wrong_digest_is_found(tmp_path: Path) -> None:
     path = tmp_path / "m.pt2"
     with zipfile.ZipFile(path, "w") as archive:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pt2ts import torchscript
+import pt2ts
+from pt2ts import archive, torchscript
 from pt2ts.errors import DeclarationError
 from pt2ts.wrappers import (
     Cast,
@@ -109,6 +112,88 @@ def test_range_guard(form: str) -> None:
     assert outside.tolist() == [False, True, False, True, True]
     assert outside.dtype == torch.bool
     torch.testing.assert_close(answer, network(samples), equal_nan=True)
+
+
+#: Numbers that float32 does not have, in what a host in double precision passes.
+KELVIN = torch.tensor([[280.15, 273.16, 301.7], [219.3, 310.01, 250.5]], dtype=torch.float64)
+SUMS = torch.tensor([811.1, 777.7], dtype=torch.float64)
+DAYS = torch.tensor([[1051896.1, 43829.123456789]], dtype=torch.float64)
+MEANS, STDS = np.array([280.15, 270.1, 300.3]), np.array([10.1, 20.2, 1 / 3])
+
+
+def sum_of(x: np.ndarray, total: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    moved: np.ndarray = x + ((total - x @ weights) / weights.sum())[:, None]
+    return moved
+
+
+#: What holds numbers, or decides of which dtype its result is: what makes it, inputs, and what numpy makes of these.
+EXACT: dict[str, tuple[Callable[[], nn.Module], tuple[Tensor, ...], Callable[..., np.ndarray]]] = {
+    "standardize": (lambda: Standardize(MEANS, STDS), (KELVIN,), lambda x: (x - MEANS) / STDS),  # type: ignore[arg-type]
+    "inverse": (lambda: Standardize(MEANS, STDS).inverse(), (KELVIN,), lambda x: x * STDS + MEANS),  # type: ignore[arg-type]
+    "measured": (lambda: Standardize.of(KELVIN), (KELVIN,), lambda x: (x - x.mean(0)) / x.std(0, ddof=1)),
+    "clip": (lambda: Clip(250.1, 300.3), (KELVIN,), lambda x: np.clip(x, 250.1, 300.3)),
+    "conserve": (lambda: ConserveSum(3, [0.1, 0.2, 1 / 3]), (KELVIN, SUMS), lambda x, t: sum_of(x, t, np.array([0.1, 0.2, 1 / 3]))),
+    "cyclic": (lambda: CyclicTime("hour", "day"), (DAYS,), lambda t: numpy_cyclic(np.mod(t, [24, 365.2425]))),
+    "bytes": (lambda: FromBytes(0.1, 0.7), (BYTES,), lambda x: x * (0.6 / 255) + 0.1),
+    "guard": (lambda: RangeGuard(nn.Identity(), 250.1, 300.3), (KELVIN,), lambda x: x),
+}
+
+CONVERSIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "double": lambda module: module.double(),
+    "float": lambda module: module.double().float(),
+    "there_and_back": lambda module: module.half().float().bfloat16().to(torch.float64),
+    "copied": lambda module: copy.deepcopy(module).double(),
+    "within": lambda module: nn.Sequential(module).double()[0],
+}
+
+
+@pytest.mark.parametrize("conversion", CONVERSIONS)
+@pytest.mark.parametrize("case", EXACT)
+def test_numbers_are_as_exact_as_the_network(case: str, conversion: str) -> None:
+    """In double precision they are those that were given, not their float32 neighbours; results are of the network's dtype."""
+    make, inputs, numpy = EXACT[case]
+    dtype = torch.float32 if conversion == "float" else torch.float64
+    module = CONVERSIONS[conversion](make())
+    # Times are double precision whatever the network is.
+    given = [x.to(dtype) if x.is_floating_point() and case != "cyclic" else x for x in inputs]
+    found = module(*given)
+    found = found[0] if isinstance(found, tuple) else found
+    assert found.dtype == dtype
+    assert nn.Linear(found.shape[-1], 2).to(dtype)(found).dtype == dtype
+    wanted = torch.as_tensor(np.asarray(numpy(*(x.numpy() for x in given)))).double()
+    rounding = 4e-14 if dtype == torch.float64 else 1e-5
+    torch.testing.assert_close(found.double(), wanted, rtol=rounding, atol=rounding)
+
+
+@pytest.mark.parametrize("case", [name for name in EXACT if name != "guard"])
+def test_files_in_double_precision(case: str, tmp_path: Path) -> None:
+    """``dtype="float64"`` takes a network with wrappers as it is."""
+    make, inputs, numpy = EXACT[case]
+    path = tmp_path / "model.pt"
+    spec = pt2ts.export(make(), [x.float() if x.is_floating_point() else x for x in inputs], path, dtype="float64")
+    assert [item.dtype for item in spec.outputs] == ["float64"]
+    found = archive.load_script(path)(*inputs)
+    wanted = torch.as_tensor(numpy(*(x.numpy() for x in inputs)))
+    torch.testing.assert_close(found, wanted, rtol=4e-14, atol=4e-14)
+
+
+def test_numbers_that_were_changed_stay_so() -> None:
+    """By hand or out of a file of weights: what was given at first is no truth any more."""
+    scale = Standardize(280.15, 10.1)
+    scale.mean += 1
+    assert scale.double().mean.item() == pytest.approx(281.15, abs=1e-4)
+    other = Standardize(0.0, 1.0)
+    other.load_state_dict(Standardize(273.16, 2.0).state_dict())
+    assert other.double().inverse()(torch.zeros(1, dtype=torch.float64)).item() == torch.tensor(273.16).item()
+    assert list(other.state_dict()) == ["mean", "std"]
+
+
+def test_bounds_hold_behind_a_network_in_bfloat16() -> None:
+    """Rounded to its digits, 0.1 would be more than 0.1."""
+    x = torch.tensor([[7.0, 0.05, -1.0]], dtype=torch.bfloat16)
+    assert float(Clip(0, 0.1)(x).max()) <= torch.tensor(0.1).item()
+    total = torch.tensor([3.0])
+    assert float(ConserveSum(3)(x, total).double().sum()) == pytest.approx(3.0, abs=1e-6)
 
 
 def test_a_margin_widens_the_range() -> None:

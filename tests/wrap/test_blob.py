@@ -73,16 +73,25 @@ def test_layout_lists_dimensions_from_fastest_to_slowest(facade: ModuleType, sha
 @SHARED
 @given(shape=SHAPES)
 def test_without_both_memory_is_row_major(facade: ModuleType, shape: list[int]) -> None:
-    """As in the 2023 interface, whose function agrees."""
+    """The last dimension of the tensor is the fastest."""
     memory = np.arange(float(MEMORY))
-    count = int(np.prod(shape))
     found, facts = blob(facade, memory, shape)
-    np.testing.assert_array_equal(found, memory[:count].reshape(shape))
+    np.testing.assert_array_equal(found, memory[: int(np.prod(shape))].reshape(shape))
     assert facts[3] == 1
-    copied, facts_2023 = np.zeros(count), np.zeros(15, dtype=np.int64)
-    facade.f90wrap_facade__blob_2023_real64(memory=memory, extents=np.array(shape, dtype=np.int64), copied=copied, facts=facts_2023)
-    np.testing.assert_array_equal(copied.reshape(shape, order="F"), found)
-    assert facts_2023.tolist() == facts
+
+
+@SHARED
+@given(shape=SHAPES, row_major=st.booleans())
+def test_the_function_of_2023_reads_as_fortran_does(facade: ModuleType, shape: list[int], row_major: bool) -> None:
+    """The index of the array is the index of the tensor, unless row_major says that the extents are given in reverse."""
+    memory = np.arange(float(MEMORY))
+    copied, facts = np.zeros(int(np.prod(shape))), np.zeros(15, dtype=np.int64)
+    facade.f90wrap_facade__blob_2023_real64(
+        memory=memory, extents=np.array(shape, dtype=np.int64), row_major=int(row_major), copied=copied, facts=facts
+    )
+    wanted = memory[: copied.size].reshape(shape, order="C" if row_major else "F")
+    np.testing.assert_array_equal(copied.reshape(shape, order="F"), wanted)
+    assert facts[5] == memory.ctypes.data
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def render_program(view: ModuleView, source: str) -> dict[str, str]:
     """Return the files of a program by name; ``source`` is the file of the module, in the same folder."""
     if source.lower() == "main.f90":
         raise DeclarationError("the module and the program cannot both be in main.f90", "give the module another file by -o")
-    namer = Namer([view.name, "demonstrate", "command_argument_count", "get_command_argument", "self_test_tolerance"])
+    namer = Namer([view.name, "main", "demonstrate", "command_argument_count", "get_command_argument", "self_test_tolerance"])
     names = {port.name: namer.name(port.name, port.name) for port in view.ports}
     inputs, outputs = samples(view, names)
     texts = {

@@ -61,7 +61,7 @@ def _uses(view: ModuleView) -> list[str]:
     """Return what the module takes from the library."""
     common = [
         "torch_error_file", "torch_model", "torch_model_delete", "torch_model_input_names", "torch_model_load",
-        "torch_model_self_test", "torch_success",
+        "torch_model_output_names", "torch_model_self_test", "torch_success",
     ]  # fmt: skip
     if view.direct:
         return common

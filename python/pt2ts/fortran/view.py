@@ -24,6 +24,8 @@ from .names import Namer
 
 _LETTERS = "ijklmn"
 _LARGEST_INTEGER = 2**63 - 1
+#: Where all these bits are set a real number is infinite or NaN.
+_EXPONENT = {"real32": ("int32", 0x7F800000), "real64": ("int64", 0x7FF0000000000000)}
 #: Numbers of this size are written without an exponent.
 _PLAIN = (1e-3, 1e6)
 
@@ -135,7 +137,7 @@ class Guard:
     port
         The input.
     value
-        Fortran expression of its values.
+        Fortran expression of its values, which the procedure that checks them calls ``values``.
     low, high
         Its bounds as literals, in the kind of the values.
     """
@@ -149,13 +151,23 @@ class Guard:
     @property
     def inside(self) -> str:
         """Fortran expression that is true for values within the range, and for no NaN."""
+        if self.is_real:
+            return f"is_inside_{self.port.elements.kind}({self.value}, {self.low}, {self.high})"
         return f"({self.value} >= {self.low} .and. {self.value} <= {self.high})"
 
+    @property
+    def is_real(self) -> bool:
+        """Whether the values are real numbers."""
+        return self.port.elements.category == "real"
+
     def extreme(self, function: str) -> str:
-        """Return the expression of the smallest or largest finite value."""
+        """Return the expression of the smallest or largest finite value; of none it is the largest or smallest of its kind."""
+        if not self.port.rank and self.is_real:
+            none = f"{'-' if function == 'maxval' else ''}huge(1.0_real64)"
+            return f"merge(real({self.value}, real64), {none}, is_finite_{self.port.elements.kind}({self.value}))"
         if not self.port.rank:
             return f"real({self.value}, real64)"
-        mask = f", mask=abs({self.port.name}) <= huge({self.port.name})" if self.port.elements.category == "real" else ""
+        mask = f", mask=is_finite_{self.port.elements.kind}({self.value})" if self.is_real else ""
         return f"real({function}({self.value}{mask}), real64)"
 
 
@@ -198,7 +210,8 @@ class ModuleView:
         """Return the kinds that are named, from ``iso_fortran_env``; ``guards`` says whether the guards are there too."""
         named = {port.elements.kind for port in self.ports} - {"c_bool"}
         named |= {"real64"} if guards or self.golden else set()
-        return sorted(named | ({"int64"} if guards and self.guards else set()))
+        checked = {"int64", *(bits for _, bits, _ in self.guarded_reals)} if guards and self.guards else set()
+        return sorted(named | checked)
 
     def c_kinds(self) -> list[str]:
         """Return the kinds that are named, from ``iso_c_binding``."""
@@ -212,6 +225,17 @@ class ModuleView:
     def input_names(self) -> str:
         """Names of the inputs, as a Fortran expression."""
         return literal(", ".join(port.spec.name for port in self.inputs))
+
+    @property
+    def output_names(self) -> str:
+        """Names of the outputs, as a Fortran expression."""
+        return literal(", ".join(port.spec.name for port in self.outputs))
+
+    @property
+    def guarded_reals(self) -> list[tuple[str, str, int]]:
+        """Kinds of the real numbers that are checked, each with its kind of integers and the bits of its exponent in one."""
+        kinds = {guard.port.elements.kind for guard in self.guards if guard.is_real}
+        return [(kind, *_EXPONENT[kind]) for kind in sorted(kinds)]
 
     def sizes(self) -> list[str]:
         """Return one sentence for each symbolic size."""
@@ -253,7 +277,7 @@ def module_view(path: StrPath, name: str, kind: HostKind | None, *, guard: bool)
         raise SpecError(
             f"{path} is a compiled training step, not a model", "call it by type(torch_trainer); a module is made for model files"
         )
-    namer = Namer()
+    namer = Namer([name])
     batch = _batch(spec)
     inputs = _ports(spec.inputs, namer, batch, kind, is_input=True, turned=[item.layout == "torch" for item in spec.inputs])
     # Results are copied into arrays of any order: theirs is the one that the inputs have.
@@ -300,10 +324,10 @@ def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
             continue
         low, high = port.spec.range
         if kind.category == "real":
-            value, bounds = port.name, (real_literal(low, kind.kind), real_literal(high, kind.kind))
+            value, bounds = "values", (real_literal(low, kind.kind), real_literal(high, kind.kind))
         else:
-            byte = f"iand(int({port.name}, int64), 255_int64)"
-            value = byte if kind.storage else f"int({port.name}, int64)"
+            byte = "iand(int(values, int64), 255_int64)"
+            value = byte if kind.storage else "int(values, int64)"
             bounds = (_integer(math.ceil(low)), _integer(math.floor(high)))
         found.append(Guard(len(found) + 1, port, value, *bounds))
     return tuple(found)

@@ -115,6 +115,12 @@ int32_t ctorch_runtime_set_threads(int32_t count);
 /** Gets how many threads an operation called from this thread uses. */
 int32_t ctorch_runtime_get_threads(int32_t *count);
 
+/**
+ * Whether calls flush subnormal numbers to zero, on all their threads and whatever a model's contract says: 1 they do, 0 they do
+ * not, -1 (the default) as the contract says, and where it is silent, as the calling thread does.
+ */
+int32_t ctorch_runtime_set_flush_denormals(int32_t mode);
+
 /** Seeds PyTorch's random generators on all devices. */
 int32_t ctorch_runtime_seed(int64_t seed);
 
@@ -245,6 +251,12 @@ int32_t ctorch_model_load(const char *path, int64_t path_length, int32_t device_
  */
 int32_t ctorch_model_stats(const ctorch_model *model, int64_t *calls, int64_t *input_copies, const char **variant,
                            int64_t *length);
+
+/**
+ * How many of the calls met subnormal numbers (below 1.2e-38 in float32) that were not flushed to zero: such calls can take a
+ * hundred times as long. Always 0 on processors that do not tell.
+ */
+int32_t ctorch_model_subnormal_calls(const ctorch_model *model, int64_t *calls);
 
 /** Another handle on the same model; the last one that is deleted frees it. */
 int32_t ctorch_model_share(const ctorch_model *source, ctorch_model *target);
