@@ -2,8 +2,8 @@
 
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
-Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong, 3 `verify` found no fault
-and could not compare everything.
+Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong, 3 `verify` found no
+fault and could not compare everything.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def tune(
     show.success(f"wrote {file}: the fastest of each size, checked")
 
 
-app.command("verify", short_help="Try a model file through Fortran, in every way its contract admits.")(verify_command.verify)
+app.command("verify", short_help="Try a model file in a fresh process, in every way its contract admits.")(verify_command.verify)
 app.command("bench", short_help="Measure what a call costs, over batch sizes.")(bench_command.bench)
 app.command("diff", short_help="Compare two model files.")(diff_command.diff)
 app.command("convert", short_help="Turn TorchScript files into compiled packages.")(convert_command.convert)

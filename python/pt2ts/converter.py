@@ -126,9 +126,7 @@ def _convert(file: Path, target: Path, module: torch.nn.Module, options: dict[st
             )
             # The old file's own numbers, through the library: what a program gets is what it got before.
             if sample is not None and not all(item.passed for item in verify(draft)):
-                raise ExportError(
-                    f"the package made from {file} does not reproduce its golden sample through the Fortran interface"
-                )
+                raise ExportError(f"the package made from {file} does not reproduce its golden sample in a fresh process")
             os.replace(draft, target)  # noqa: PTH105
     except OSError as error:
         raise ExportError(f"cannot write {target}: {error.strerror or error}") from error

@@ -77,4 +77,4 @@ class LoadError(Pt2tsError):
 
 
 class VerifyError(Pt2tsError):
-    """The golden sample could not be replayed through the Fortran interface."""
+    """The library refused a call, or a sample could not be replayed by it."""

@@ -22,7 +22,7 @@ std::string first_cause(const std::string& what) {
   while (at < what.size() && what[at] == ' ') at = std::min(what.find('\n', at), what.size() - 1) + 1;
   if (what.find_first_not_of(" \n", at) != std::string::npos) return what.substr(at);
   const auto first = what.find_first_not_of(" \n");
-  return what.substr(first, what.find("\n  File ", first) - first);
+  return what.substr(first, std::min(what.find("\n:\n", first), what.find("\n  File ", first)) - first);
 }
 
 void set_message(const char* prefix, std::string text) {

@@ -25,7 +25,7 @@ from pt2ts.training_step import Step, first_run
 
 from .. import training_files as files
 from .test_cli import pt2ts_command
-from .test_planted_faults import Imitation
+from .test_planted_steps import Imitation
 from .test_training import agree, batches, network, rules, train
 
 GROUPS = {"0.*": {"learning_rate": 0.002}, "*bias": {"weight_decay": 0.0}}
