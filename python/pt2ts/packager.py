@@ -23,8 +23,8 @@ from .fuse import can_fuse
 from .golden import Golden
 from .measure import measure
 from .options import PackageOptions, Progress, batch_sizes
-from .package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
-from .prepare import evaluation_copy
+from .package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
+from .prepare import evaluation_copy, twin_of
 from .program import flat_module, to_bytes, weights_of
 from .runner import PackageRunner
 from .spec import GOLDEN_FILE, Spec, TensorSpec
@@ -41,6 +41,7 @@ _ROUNDS = 15
 
 #: Weights are multiplied by numbers between these to see that a variant computes with those it is given.
 _CHANGE = (0.5, 1.5)
+_PART = 1 << 20  # that many at a time: weights may fill half of the memory
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Package:
         The module with flat outputs that was compiled.
     """
 
-    members: Mapping[str, bytes]
+    members: Mapping[str, Content]
     spec: Spec
     found: Sequence[Trial]
     flat: torch.nn.Module
@@ -69,7 +70,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     """Compile everything that belongs into the package of a model."""
     inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
-    flat = flat_module(evaluation_copy(draft.module), options.precision)
+    flat = flat_module(twin_of(draft.module), options.precision)
     forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols)
     sizes = batch_sizes(options, forms.batch, symbols)
     precision = "bfloat16" if options.precision == "bfloat16" else None
@@ -84,7 +85,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     names = [spec.name for spec in draft.spec.outputs]
     found += [trial_at(flat, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}) for size in sizes]
 
-    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
+    members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     general = list(_general_variants(forms, program, limits, options, progress))
     for built in general:
         members |= built.members
@@ -126,11 +127,11 @@ def _script_bytes(draft: Draft, method: Method) -> bytes:
 
 def check_package(path: Path, package: Package, note: Note = ignore) -> None:
     """Compare every variant in a written file with the module, also after its weights were replaced."""
-    _check_variants(PackageRunner(path), package.found, package.spec.precision, note)
+    runner = PackageRunner(path)
+    _check_variants(runner, package.found, package.spec.precision, note)
     if not any(weight.parameter for weight in package.spec.weights):
         return
-    changed = _changed_weights(package.flat, package.spec)
-    runner = PackageRunner(path, changed)
+    changed = _change_weights(runner)
     shared = [variant for variant in package.spec.variants if variant.weights == "shared"]
     again = [_with_weights(package.flat, trial, changed) for trial in package.found]
     for variant in shared:
@@ -146,17 +147,18 @@ def _check_variants(runner: PackageRunner, found: Sequence[Trial], precision: st
         compare(runner.call(variant), trials, f"variant {variant.name}", precision=precision, note=note)
 
 
-def _changed_weights(flat: torch.nn.Module, spec: Spec) -> dict[str, torch.Tensor]:
-    """Return other values for the parameters; their signs stay, as do all buffers (a variance must be positive)."""
+def _change_weights(runner: PackageRunner) -> dict[str, torch.Tensor]:
+    """Give the parameters other values where they lie; their signs stay, as do all buffers (a variance must be positive)."""
     source = torch.Generator().manual_seed(0)
     low, high = _CHANGE
-    state = dict(flat.named_parameters(remove_duplicate=False))
     changed = {}
-    for weight in spec.weights:
-        if weight.parameter and state[weight.name].is_floating_point():
-            value = state[weight.name].detach()
-            factor = low + (high - low) * torch.rand(value.shape, generator=source)
-            changed[weight.name] = value * factor.to(value.dtype)
+    for weight in runner.spec.weights:
+        value = runner.weights[weight.name]
+        if weight.parameter and value.is_floating_point():
+            for start in range(0, value.numel(), _PART):
+                part = value.reshape(-1)[start : start + _PART]
+                part.mul_(torch.empty(part.shape).uniform_(low, high, generator=source).to(value.dtype))
+            changed[weight.name] = value
     return changed
 
 
@@ -203,7 +205,7 @@ def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Se
 
 
 def _is_worth_it(
-    built: Built, others: Sequence[Variant], members: Mapping[str, bytes], spec: Spec, forms: Forms, size: int
+    built: Built, others: Sequence[Variant], members: Mapping[str, Content], spec: Spec, forms: Forms, size: int
 ) -> bool:
     """Return whether a variant for one size is faster there than the one for any size, or the only one for it."""
     batch = str(forms.batch)
