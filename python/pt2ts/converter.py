@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .archive import load_script, read_golden, read_spec
+from .archive import load_script, make_like, read_golden, read_spec
 from .cases import Cases
 from .check import exceeds, worst
 from .errors import ExportError, LoadError, Pt2tsError
@@ -127,7 +126,9 @@ def _convert(file: Path, target: Path, module: torch.nn.Module, options: dict[st
             # The old file's own numbers, through the library: what a program gets is what it got before.
             if sample is not None and not all(item.passed for item in verify(draft)):
                 raise ExportError(f"the package made from {file} does not reproduce its golden sample in a fresh process")
-            os.replace(draft, target)  # noqa: PTH105
+            with draft.open("rb+") as made_file:
+                make_like(made_file.fileno(), target)
+            draft.replace(target.resolve())
     except OSError as error:
         raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
     return tuple(item.name for item in made.variants)

@@ -7,12 +7,13 @@ the last member, with a digest of all others, and equal content gives equal byte
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import torch
 
@@ -42,6 +43,10 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _LOCAL_HEADER = 30  # bytes before the name in a zip archive
 _PADDING = b"FB"  # the field that PyTorch pads with
 _FIELD_HEADER = 4
+_WIDE_FIELD = 20  # of sizes with 64 bits
+_WIDE_FROM = 1 << 30  # well below the size from which the zip module would take them by itself
+
+_PIECE = 1 << 20
 
 
 def kernel_member(variant: str) -> str:
@@ -49,52 +54,82 @@ def kernel_member(variant: str) -> str:
     return f"{EXTRA}ftorch_kernel_{variant}.so"
 
 
-def pack_weights(tensors: Sequence[tuple[str, torch.Tensor]], parameters: frozenset[str]) -> tuple[bytes, tuple[Weight, ...]]:
+class Blob:
+    """The bytes of all weights, which stay where the tensors have them: they are as large as the model."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes | torch.Tensor] = []
+        self._size = 0
+
+    def add(self, tensor: torch.Tensor) -> int:
+        """Append a tensor and return where it begins."""
+        padding = -self._size % ALIGNMENT
+        plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        self._pieces += [bytes(padding), plain]
+        self._size += padding + plain.numel()
+        return self._size - plain.numel()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        return (piece if isinstance(piece, bytes) else piece.numpy().data for piece in self._pieces)
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
+
+
+#: What a member can be before it is written. Weights that were read are a view of memory that tensors can lie in.
+Content = bytes | memoryview | Blob
+
+
+def pack_weights(tensors: Sequence[tuple[str, torch.Tensor]], parameters: frozenset[str]) -> tuple[Blob, tuple[Weight, ...]]:
     """Return the bytes of all weights, and where each of them begins: at one place for all names of one tensor."""
-    blob, weights = bytearray(), []
+    blob, weights = Blob(), []
     places: dict[tuple[object, ...], int] = {}
     for name, tensor in tensors:
         same = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tensor.stride(), tensor.shape, tensor.dtype)
         if tensor.numel() == 0 or same not in places:
-            blob.extend(bytes(-len(blob) % ALIGNMENT))
-            places[same] = len(blob)
-            data = tensor.detach().cpu().contiguous().reshape(-1)
-            blob.extend(data.view(torch.uint8).numpy().tobytes())
+            places[same] = blob.add(tensor)
         weights.append(Weight(name, name_of(tensor), tuple(tensor.shape), places[same], name in parameters))
-    return bytes(blob), tuple(weights)
+    return blob, tuple(weights)
 
 
-def unpack_weights(blob: bytes, weights: Sequence[Weight]) -> dict[str, torch.Tensor]:
-    """Return the weights by name, each in memory of its own; several names of one tensor give that tensor."""
+def unpack_weights(blob: Content, weights: Sequence[Weight]) -> dict[str, torch.Tensor]:
+    """Return the weights by name: in the memory of a view that can be written, else in memory of their own.
+
+    Several names of one tensor give that tensor.
+    """
+    view = blob if isinstance(blob, memoryview) and not blob.readonly else memoryview(bytearray(bytes(blob)))
     found = {}
     places: dict[tuple[object, ...], torch.Tensor] = {}
     for weight in weights:
         same = (weight.offset, weight.shape, weight.dtype)
-        if same in places:
-            found[weight.name] = places[same]
-            continue
-        made = torch.empty(weight.shape, dtype=DTYPES[weight.dtype])
-        size = made.numel() * made.element_size()
-        data = blob[weight.offset : weight.offset + size]
-        if len(data) != size:
-            raise SpecError(f"the weight '{weight.name}' reaches beyond the end of the weights", "copy or export the file again")
-        if size:
-            made.reshape(-1).view(torch.uint8).copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
-        found[weight.name] = places[same] = made
+        if same not in places:
+            dtype = DTYPES[weight.dtype]
+            size = math.prod(weight.shape) * dtype.itemsize
+            data = view[weight.offset : weight.offset + size]
+            if len(data) != size:
+                hint = "copy or export the file again"
+                raise SpecError(f"the weight '{weight.name}' reaches beyond the end of the weights", hint)
+            flat = torch.frombuffer(data, dtype=dtype) if size else torch.empty(0, dtype=dtype)
+            places[same] = flat.reshape(weight.shape)
+        found[weight.name] = places[same]
     return found
 
 
-def digest(members: Mapping[str, bytes]) -> str:
+def digest(members: Mapping[str, Content]) -> str:
     """Return the SHA-256 over all members but the contract, in the order of their names."""
     total = hashlib.sha256()
     for name in sorted((name for name in members if name != SPEC), key=lambda name: name.encode()):
         for part in (name.encode(), members[name]):
             total.update(len(part).to_bytes(8, "little"))
-            total.update(part)
+            for piece in part if isinstance(part, Blob) else (part,):
+                total.update(piece)
     return total.hexdigest()
 
 
-def save(file: IO[bytes], members: Mapping[str, bytes], spec: Spec) -> Spec:
+def save(file: IO[bytes], members: Mapping[str, Content], spec: Spec) -> Spec:
     """Write a package into an open file.
 
     Parameters
@@ -111,30 +146,44 @@ def save(file: IO[bytes], members: Mapping[str, bytes], spec: Spec) -> Spec:
     Spec
         The contract that was written.
     """
-    whole = {**_MARKS, **members}
+    whole: dict[str, Content] = {**_MARKS, **members}
     spec = replace(spec, digest=digest(whole))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, content in [*sorted(whole.items()), (SPEC, spec.to_json().encode())]:
-            archive.writestr(_entry(_ROOT + name, file.tell()), content)
+            entry, wide = _entry(_ROOT + name, len(content), file.tell())
+            with archive.open(entry, "w", force_zip64=wide) as member:
+                for piece in content if isinstance(content, Blob) else (content,):
+                    member.write(piece)
     return spec
 
 
-def _entry(name: str, position: int) -> zipfile.ZipInfo:
-    """Return the head of a member, padded so that its content is aligned in the file and can be mapped into memory."""
+def _entry(name: str, size: int, position: int) -> tuple[zipfile.ZipInfo, bool]:
+    """Return the head of a member, and whether its sizes are to have 64 bits.
+
+    It is padded so that the content is aligned in the file: what is aligned can be used where it lies.
+    """
     entry = zipfile.ZipInfo(name, _DATE)
+    entry.file_size = size
     entry.external_attr = 0o644 << 16
-    start = position + _LOCAL_HEADER + len(name.encode()) + _FIELD_HEADER
+    wide = size >= _WIDE_FROM
+    start = position + _LOCAL_HEADER + len(name.encode()) + _FIELD_HEADER + (_WIDE_FIELD if wide else 0)
     padding = -start % ALIGNMENT
     entry.extra = _PADDING + padding.to_bytes(2, "little") + bytes(padding)
-    return entry
+    return entry, wide
 
 
-def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
-    """Return all members of a package by name, after a look at checksums and digest."""
+def read_members(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return all members of a package by name, after a look at checksums and digest.
+
+    The weights are a view of memory in which tensors can lie, everything else is bytes.
+    """
+    members: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             require_unambiguous(path, archive.namelist())
-            members = {item.filename.partition("/")[2]: archive.read(item) for item in archive.infolist()}
+            for item in archive.infolist():
+                name = item.filename.partition("/")[2]
+                members[name] = _read_into_memory(archive, item) if name == WEIGHTS else archive.read(item)
     except DAMAGES as error:
         raise LoadError(f"{path} is corrupt ({error})", "copy or export it again") from error
     if SPEC not in members:
@@ -145,6 +194,17 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     if digest(members) != Spec.from_json(members[SPEC]).digest:
         raise LoadError(f"{path} is corrupt: its content is not what its digest says", "copy or export it again")
     return members
+
+
+def _read_into_memory(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> memoryview:
+    """Read a large member without a second copy of it, into memory that is aligned as PyTorch aligns its own."""
+    view = torch.empty(item.file_size, dtype=torch.uint8).numpy().data
+    with archive.open(item) as member:
+        done = 0
+        while piece := member.read(_PIECE):
+            view[done : done + len(piece)] = piece
+            done += len(piece)
+    return view
 
 
 def read_spec_of(path: str | os.PathLike[str]) -> Spec:

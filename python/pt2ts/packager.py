@@ -23,8 +23,8 @@ from .fuse import can_fuse
 from .measure import measure
 from .narrow import warn_of_lost_digits
 from .options import PackageOptions, Progress, batch_sizes
-from .package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
-from .prepare import evaluation_copy
+from .package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
+from .prepare import evaluation_copy, twin_of
 from .program import flat_module, to_bytes, weights_of
 from .runner import PackageRunner
 from .spec import GOLDEN_FILE, Spec, TensorSpec
@@ -57,7 +57,7 @@ class Package:
         The user's module, in its own precision.
     """
 
-    members: Mapping[str, bytes]
+    members: Mapping[str, Content]
     spec: Spec
     found: Sequence[Trial]
     module: torch.nn.Module
@@ -67,7 +67,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     """Compile everything that belongs into the package of a model."""
     inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
-    flat = flat_module(evaluation_copy(draft.module), options.precision)
+    flat = flat_module(twin_of(draft.module), options.precision)
     forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols, draft.spec.outputs)
     sizes = batch_sizes(options, forms.batch, symbols)
     precision = "bfloat16" if options.precision == "bfloat16" else None
@@ -89,7 +89,7 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
 
     found = [*draft.found, *map(at, sizes)]
 
-    members: dict[str, bytes] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
+    members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     general = list(_general_variants(forms, program, limits, options, progress))
     for built in general:
         members |= built.members
@@ -160,7 +160,7 @@ def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Se
 
 
 def _is_worth_it(
-    built: Built, others: Sequence[Variant], members: Mapping[str, bytes], spec: Spec, forms: Forms, size: int
+    built: Built, others: Sequence[Variant], members: Mapping[str, Content], spec: Spec, forms: Forms, size: int
 ) -> bool:
     """Return whether a variant for one size is faster there than the one for any size, or the only one for it."""
     batch = str(forms.batch)

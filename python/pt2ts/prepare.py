@@ -39,6 +39,19 @@ def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:
     return twin.cpu().eval()
 
 
+def twin_of(module: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of a module whose weights lie where those of the first do: to be changed in all but their values."""
+    if isinstance(module, torchscript.ScriptModule):  # which cannot be changed anyway
+        return module
+    tensors = (*module.parameters(), *module.buffers())
+    return copy.deepcopy(module, {id(tensor): _same_values(tensor) for tensor in tensors})
+
+
+def _same_values(tensor: torch.Tensor) -> torch.Tensor:
+    values = tensor.detach()
+    return torch.nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else values
+
+
 def _script_copy(module: torchscript.ScriptModule) -> torch.nn.Module:
     buffer = io.BytesIO()
     torchscript.save(module, buffer)

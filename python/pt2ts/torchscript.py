@@ -8,9 +8,12 @@ libtorch both runs and trains from C++ without Python, so a Fortran program need
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
@@ -22,6 +25,11 @@ ScriptModule = torch.jit.ScriptModule
 
 #: How torch spells it ("is deprecated"; from Python 3.14 on "is not supported in Python 3.14+").
 _MESSAGE = r"`torch\.jit\.(script|script_method|trace|trace_method|save|load)` is (deprecated|not supported)"
+
+
+#: The name of the folder inside a file, which PyTorch takes from the file's own and which must not change from one to the next.
+_ARCHIVE = "archive"
+_PIECE = 1 << 20
 
 
 @contextmanager
@@ -56,8 +64,12 @@ def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> ScriptModu
 
 def save(module: ScriptModule, file: IO[bytes], extra: Mapping[str, str | bytes] | None = None) -> None:
     """Write a module into an open file, with extra files by name."""
-    with silent():
-        torch.jit.save(module, file, _extra_files=dict(extra or {}))
+    with silent(), tempfile.TemporaryDirectory() as folder:
+        # By way of the disk: into an open file PyTorch would write from memory, through two copies of the whole.
+        path = Path(folder) / _ARCHIVE
+        torch.jit.save(module, path, _extra_files=dict(extra or {}))
+        with path.open("rb") as made:
+            shutil.copyfileobj(made, file, _PIECE)
 
 
 def load(source: str | os.PathLike[str] | IO[bytes]) -> ScriptModule:

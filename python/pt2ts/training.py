@@ -22,7 +22,7 @@ from .explain import explain_run
 from .exporter import Bounds, Declared
 from .fresh import start
 from .options import PackageOptions, Progress, package_options
-from .package import CODE, WEIGHTS, pack_weights, save
+from .package import CODE, WEIGHTS, Content, pack_weights, save
 from .program import export_program, weights_of
 from .spec import Symbol, TensorSpec
 from .step_check import check_training
@@ -254,7 +254,7 @@ class _Job:
             taken.add(chosen[name])
         return chosen
 
-    def compile(self, step: Step, state: Sequence[StateTensor]) -> tuple[dict[str, bytes], TrainingSpec]:
+    def compile(self, step: Step, state: Sequence[StateTensor]) -> tuple[dict[str, Content], TrainingSpec]:
         """Return the members of the package and its contract."""
         values = {item.name: item.value for item in state}
         tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._open_sizes())]
@@ -265,7 +265,7 @@ class _Job:
             EVALUATE: (network, [], lambda state, given: [step.evaluate(state, given)]),
             MODEL: (network, [], lambda state, given: step.outputs(state, given)),
         }
-        members: dict[str, bytes] = {}
+        members: dict[str, Content] = {}
         everything = list(state)
         variants = []
         for name, (reads, writes, function) in entries.items():

@@ -13,8 +13,8 @@ from .structure import flatten
 #: What is known about the rounding of each output: a tensor that broadcasts against it, or None.
 Rounding = tuple[torch.Tensor | None, ...]
 
-#: Numbers of weights above which a copy twice as large is too much to ask for.
-_LARGEST = 1 << 28
+#: Number of weights above which a copy twice as large counts: an export is to need three times the weights at most.
+_LARGEST = 1 << 22
 
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 

@@ -131,6 +131,50 @@ def test_readers_never_see_half_a_file(path: Path) -> None:
     assert path.read_bytes() != old
 
 
+def test_a_replaced_file_keeps_what_it_was_to_others(tmp_path: Path) -> None:
+    path, link = tmp_path / "real" / "model.pt", tmp_path / "link"
+    path.parent.mkdir()
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    os.setxattr(path, "user.note", b"mine")
+    owner = (12345, 54321) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    os.chown(path, *owner)
+    link.symlink_to(path)
+    archive.replace_files([archive.Job(link, lambda file: file.write(b"new"), lambda _: None)])
+    assert link.is_symlink()
+    assert path.read_bytes() == b"new"
+    found = path.stat()
+    assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o640, *owner)
+    assert os.getxattr(path, "user.note") == b"mine"
+    assert len(list(path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_several_files_are_replaced_all_or_none(tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last name is a folder's by the time it is taken: the files before are the old ones again."""
+    if not links:  # as on file systems without hard links
+
+        def refuse(*_: object) -> None:
+            raise OSError(1, "Operation not permitted")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    old, fresh, last = tmp_path / "old.pt", tmp_path / "fresh.pt", tmp_path / "last.pt2"
+    old.write_bytes(b"old")
+
+    def job(path: Path) -> archive.Job:
+        return archive.Job(path, lambda file: file.write(b"new"), lambda _: None)
+
+    with pytest.raises(pt2ts.ExportError, match=r"cannot write .*last\.pt2: Is a directory"):
+        archive.replace_files([job(old), job(fresh), job(last)._replace(check=lambda _: last.mkdir())])
+    assert old.read_bytes() == b"old"
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["last.pt2", "old.pt"]
+    last.rmdir()
+    archive.replace_files([job(old), job(fresh), job(last)])
+    assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == dict.fromkeys(
+        ("old.pt", "fresh.pt", "last.pt2"), b"new"
+    )
+
+
 # -------------------------------------------------------------------------------------------------------- damaged files
 
 

@@ -29,6 +29,12 @@ def saved(members: dict[str, bytes], spec: Spec = SPEC) -> bytes:
     return buffer.getvalue()
 
 
+def start_of(data: bytes, item: zipfile.ZipInfo) -> int:
+    """Return where the content of a member begins."""
+    head = data[item.header_offset :]
+    return item.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+
+
 @given(
     st.dictionaries(st.text("abcäß/_.", min_size=1, max_size=12).filter(lambda n: not n.startswith("/")), st.binary(max_size=200))
 )
@@ -38,8 +44,7 @@ def test_members_come_back_aligned_and_the_digest_is_as_documented(members: dict
         names = [item.filename for item in archive.infolist()]
         content = {item.filename.partition("/")[2]: archive.read(item) for item in archive.infolist()}
         for item in archive.infolist():
-            name_length, extra_length = data[item.header_offset + 26], data[item.header_offset + 28]
-            assert (item.header_offset + 30 + name_length + extra_length) % 64 == 0
+            assert start_of(data, item) % 64 == 0
             assert item.compress_type == zipfile.ZIP_STORED
     assert {name.partition("/")[0] for name in names} == {"model"}
     assert names[-1] == "model/extra/ftorch_spec.json"
@@ -51,6 +56,19 @@ def test_members_come_back_aligned_and_the_digest_is_as_documented(members: dict
             total.update(len(part).to_bytes(8, "little") + part)
     assert json.loads(content["extra/ftorch_spec.json"])["digest"] == total.hexdigest()
     assert saved(members) == data
+
+
+def test_members_whose_sizes_need_64_bits_are_aligned_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their heads are longer. What counts as large is small here; `tests/process/test_large_models.py` has large ones."""
+    monkeypatch.setattr(package, "_WIDE_FROM", 100)
+    members = {"extra/a": bytes(99), "extra/b": b"b" * 100, "extra/ftorch_weights.bin": b"w" * 1000, "extra/z": b"z"}
+    data = saved(members)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        found = {item.filename.partition("/")[2]: item for item in archive.infolist()}
+        assert {name: archive.read(found[name]) for name in members} == members
+    assert all(start_of(data, item) % 64 == 0 for item in found.values())
+    heads = {name: data[item.header_offset + 18 :][:4] for name, item in found.items()}
+    assert [name for name in members if heads[name] == b"\xff" * 4] == ["extra/b", "extra/ftorch_weights.bin"]
 
 
 @given(
