@@ -7,6 +7,7 @@ Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 t
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -247,6 +248,8 @@ app.command(short_help="Train a model of the course.")(course_command.train)
 
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
+    # In a process of its own the library may have its pool, as in a Fortran program: what is measured is then what it costs there.
+    os.environ.setdefault("FTORCH_POOL_MB", "")
     try:
         with show.warnings_in_one_line():
             app()

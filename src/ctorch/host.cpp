@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "error.h"
+#include "quiet.h"
 
 namespace ctorch {
 namespace {
@@ -73,6 +74,7 @@ thread_local WorkerTraps worker_traps;
 }  // namespace
 
 HostEnvironment::HostEnvironment() noexcept {
+  begin_quiet();
   threads_ = omp_get_max_threads();
   const bool first = initialise_thread();
   const int wanted = wanted_threads.load(std::memory_order_relaxed);
@@ -105,6 +107,7 @@ HostEnvironment::~HostEnvironment() {
   delete static_cast<std::fenv_t*>(fenv_);
 #endif
   if (omp_get_max_threads() != threads_) omp_set_num_threads(threads_);
+  end_quiet();
 }
 
 void set_threads(int32_t count) {
