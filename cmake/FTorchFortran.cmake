@@ -92,16 +92,19 @@ function(ftorch_run_probe output name)
   set(${output} "${printed}" PARENT_SCOPE)
 endfunction()
 
-# ftorch_add_fortran(<target> SOURCES <files>... FTORCH1 <file> MODULE_DIR <dir> LINK <the target of libctorch>)
+# ftorch_add_fortran(<target> SOURCES <files>... FTORCH1 <file> MODULE_DIR <dir> LINK <the target of libctorch> VERSION <version>)
 #
 # Adds the shared library <target>, and <target>1: the same library behind the module file that FTorch 1.1 programs expect.
 function(ftorch_add_fortran target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FTORCH1;MODULE_DIR;LINK" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FTORCH1;MODULE_DIR;LINK;VERSION" "SOURCES")
+  # Module files promise nothing beyond a minor version, so neither does the library behind them.
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion "${arg_VERSION}")
   add_library(${target} SHARED ${arg_SOURCES})
   target_link_libraries(${target} PUBLIC ${arg_LINK})
   target_include_directories(${target} PRIVATE "${FTORCH_ISO_BINDING_DIR}" PUBLIC "$<BUILD_INTERFACE:${arg_MODULE_DIR}>")
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME ftorch
+    SOVERSION "${soversion}"
     LINKER_LANGUAGE Fortran
     POSITION_INDEPENDENT_CODE ON
     C_STANDARD 11
@@ -127,4 +130,20 @@ function(ftorch_add_fortran target)
   add_dependencies(${target}1 ${target}1_module)
   target_include_directories(${target}1 INTERFACE "$<BUILD_INTERFACE:${ftorch1_dir}>")
   target_link_libraries(${target}1 INTERFACE ${target})
+endfunction()
+
+# ftorch_install_library(<target> <folder>)
+#
+# Installs a shared library under the name that programs look for when they start. The linker looks for a name without a version;
+# a wheel holds no symbolic links, so there a line of text leads it on.
+function(ftorch_install_library target folder)
+  install(TARGETS ${target} LIBRARY DESTINATION "${folder}" NAMELINK_SKIP)
+  get_target_property(name ${target} OUTPUT_NAME)
+  if(NOT name)
+    set(name ${target})
+  endif()
+  get_target_property(soversion ${target} SOVERSION)
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/for_the_linker/lib${name}.so")
+  file(WRITE "${script}" "INPUT(-l:lib${name}.so.${soversion})\n")
+  install(FILES "${script}" DESTINATION "${folder}")
 endfunction()

@@ -62,7 +62,7 @@ def _torch(place: Installation) -> Iterator[Finding]:
 
 def _library(place: Installation) -> Iterator[Finding]:
     """Load the library as a Fortran program would and ask it."""
-    path = place.library_dir / "libctorch.so"
+    path = place.c_library
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:

@@ -26,6 +26,11 @@ class Installation:
         return self.prefix / "lib"
 
     @property
+    def c_library(self) -> Path:
+        """The file of ``libctorch``; beside it lies one without a version in its name, which only leads linkers to it."""
+        return max(self.library_dir.glob("libctorch.so.*"), default=self.library_dir / "libctorch.so")
+
+    @property
     def include_dir(self) -> Path:
         """Folder of the C header."""
         return self.prefix / "include"
@@ -48,6 +53,11 @@ class Installation:
     def fortran_library_dir(self, tag: str) -> Path:
         """Folder of ``libftorch`` for one compiler."""
         return self.library_dir / tag
+
+    def fortran_library(self, tag: str) -> Path:
+        """The file of ``libftorch`` for one compiler, like :attr:`c_library`."""
+        folder = self.fortran_library_dir(tag)
+        return max(folder.glob("libftorch.so.*"), default=folder / "libftorch.so")
 
     def module_dir(self, tag: str) -> Path:
         """Folder of the module files for one compiler."""

@@ -8,6 +8,7 @@ fault and could not compare everything.
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -256,6 +257,8 @@ app.command(short_help="Train a model of the course.")(course_command.train)
 
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
+    # In a process of its own the library may have its pool, as in a Fortran program: what is measured is then what it costs there.
+    os.environ.setdefault("FTORCH_POOL_MB", "")
     try:
         with show.warnings_in_one_line():
             app()

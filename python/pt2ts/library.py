@@ -150,7 +150,7 @@ def version() -> str:
 def _library() -> ctypes.CDLL:
     from ftorch.layout import Installation
 
-    path = Installation().library_dir / "libctorch.so"
+    path = Installation().c_library
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:

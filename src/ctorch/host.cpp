@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "error.h"
+#include "quiet.h"
 
 namespace ctorch {
 namespace {
@@ -29,6 +30,7 @@ bool initialise_thread() noexcept {
 }  // namespace
 
 HostEnvironment::HostEnvironment() noexcept {
+  begin_quiet();
   threads_ = omp_get_max_threads();
   const bool first = initialise_thread();
   const int wanted = wanted_threads.load(std::memory_order_relaxed);
@@ -38,6 +40,7 @@ HostEnvironment::HostEnvironment() noexcept {
 
 HostEnvironment::~HostEnvironment() {
   if (omp_get_max_threads() != threads_) omp_set_num_threads(threads_);
+  end_quiet();
 }
 
 void set_threads(int32_t count) {

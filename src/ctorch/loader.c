@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CTORCH_IS_THE_LIBRARY
 #include "ctorch.h"
 
 typedef void (*any_function)(void);
 typedef const char *(*text_function)(void);
+typedef void (*interface_function)(int32_t *major, int32_t *minor);
+typedef void (*start_function)(int32_t shared);
 
 static const char *const names[] = {
 #include "ctorch_loader_names.inc"
@@ -29,10 +32,32 @@ static atomic_int state; /* 0 not tried, 1 loaded, 2 failed */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char failure[8192];
 
+/* The file that holds an address. */
+static const char *file_of(const void *address) {
+  Dl_info info;
+  return dladdr(address, &info) && info.dli_fname ? info.dli_fname : "";
+}
+
+/*
+ * Called by what includes ctorch.h, before main or when a library is opened. A caller that may use what is not here, or means
+ * something else by it, could only crash later: from now on every entry says what is wrong.
+ */
+void ctorch_interface_announce(const ctorch_interface *caller) {
+  const int same_sizes = caller->bytes >= (int64_t)sizeof(ctorch_interface) &&
+                         caller->array_bytes == (int64_t)sizeof(ctorch_array) &&
+                         caller->operand_bytes == (int64_t)sizeof(ctorch_operand);
+  if (caller->major == CTORCH_INTERFACE_MAJOR && caller->minor <= CTORCH_INTERFACE_MINOR && same_sizes) return;
+  snprintf(failure, sizeof failure,
+           "%s was compiled for version %d.%d of the C interface%s, and %s has version %d.%d; compile it again for this one "
+           "(the Fortran interface: python -m ftorch --add-compiler <compiler>), or install the version it was compiled for",
+           file_of(caller), (int)caller->major, (int)caller->minor, same_sizes ? "" : ", with structures of other sizes",
+           file_of((const void *)&ctorch_last_error), CTORCH_INTERFACE_MAJOR, CTORCH_INTERFACE_MINOR);
+  atomic_store_explicit(&state, 2, memory_order_release);
+}
+
 /* The implementation lies beside this library, wherever the two were installed. */
 static void implementation_path(char *path, size_t size) {
-  Dl_info self;
-  const char *name = dladdr((void *)&ctorch_last_error, &self) ? self.dli_fname : "";
+  const char *name = file_of((const void *)&ctorch_last_error);
   const char *slash = strrchr(name, '/');
   int folder = slash ? (int)(slash - name) : 0;
   snprintf(path, size, "%.*s%slibctorch_torch.so", folder, name, slash ? "/" : "");
@@ -44,12 +69,23 @@ static int same_minor(const char *built, const char *found) {
   return strncmp(built, found, minor) == 0 && (found[minor] < '0' || found[minor] > '9');
 }
 
+/* Whether PyTorch is in this process already, or may come without us: in Python. */
+static int32_t host_uses_torch(void) {
+  void *torch = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
+  if (torch) dlclose(torch);
+  const int32_t python = dlsym(RTLD_DEFAULT, "Py_IsInitialized") != NULL;
+  dlerror(); /* what was not found is no error that the host should hear of */
+  return torch || python;
+}
+
 static void load(void) {
+  if (atomic_load_explicit(&state, memory_order_acquire) == 2) return; /* somebody does not fit */
   char path[4096];
   implementation_path(path, sizeof path);
   const char *hint = "install torch==" CTORCH_TORCH_VERSION
                      " in the environment this library was installed into, "
                      "or build the library again for the PyTorch that is there";
+  const int32_t shared = host_uses_torch();
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *reason = dlerror();
@@ -69,6 +105,18 @@ static void load(void) {
              found, hint);
     return;
   }
+  interface_function interface_of = (interface_function)dlsym(library, "ctorch_implementation_interface");
+  start_function start = (start_function)dlsym(library, "ctorch_implementation_start");
+  int32_t major = 0, minor = 0;
+  if (interface_of) interface_of(&major, &minor);
+  if (!start || major != CTORCH_INTERFACE_MAJOR || minor != CTORCH_INTERFACE_MINOR) {
+    snprintf(failure, sizeof failure,
+             "%s has version %d.%d of the C interface and %s has %d.%d: it belongs to another version of this library; install "
+             "both anew",
+             path, (int)major, (int)minor, file_of((const void *)&ctorch_last_error), CTORCH_INTERFACE_MAJOR,
+             CTORCH_INTERFACE_MINOR);
+    return;
+  }
   for (int i = 0; i < n_entries; ++i) {
     implementation[i] = (any_function)dlsym(library, names[i]);
     if (!implementation[i]) {
@@ -77,9 +125,9 @@ static void load(void) {
       return;
     }
   }
-  any_function prepare = (any_function)dlsym(library, "ctorch_implementation_prepare");
-  if (prepare) prepare();
-  atomic_store_explicit(&state, 1, memory_order_release);
+  start(shared);
+  int untried = 0;
+  atomic_compare_exchange_strong(&state, &untried, 1);
 }
 
 /*

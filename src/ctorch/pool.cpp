@@ -4,6 +4,10 @@
 // it may hand the top of the heap back to the system, which then has to clear every page anew: for a batch of a thousand
 // columns that is more than a tenth of the network's time. So freed blocks wait here, sorted by size. Each thread has blocks of
 // its own: there is nothing to lock, and memory stays near the processor that uses it.
+//
+// PyTorch has one allocator for the whole process. Where PyTorch is the host's as well, it stays the host's choice.
+#include "pool.h"
+
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
@@ -161,20 +165,19 @@ class PoolAllocator final : public c10::Allocator {
   void copy_data(void* target, const void* source, size_t bytes) const override { default_copy_data(target, source, bytes); }
 };
 
-// Under a sanitizer every block must come from it and go back to it.
-[[maybe_unused]] bool take_over() noexcept {
+}  // namespace
+
+void use_pool([[maybe_unused]] bool shared_with_host) noexcept {
+#if !defined(__SANITIZE_ADDRESS__)  // there every block must come from the sanitizer and go back to it
   const char* given = std::getenv("FTORCH_POOL_MB");
+  if (shared_with_host && !given) return;
   char* end = nullptr;
   const int64_t megabytes = given ? std::strtoll(given, &end, 10) : default_limit_mb;
   limit = (end == given || megabytes > 1 << 20 ? default_limit_mb : megabytes) << 20;
-  if (limit <= 0) return false;
+  if (limit <= 0) return;
   static auto* const allocator = new (std::nothrow) PoolAllocator;  // for ever: tensors are freed after main, too
   if (allocator) c10::SetCPUAllocator(allocator, 1);
-  return allocator != nullptr;
-}
-#if !defined(__SANITIZE_ADDRESS__)
-[[maybe_unused]] const bool taken_over = take_over();
 #endif
+}
 
-}  // namespace
 }  // namespace ctorch

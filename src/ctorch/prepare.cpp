@@ -1,4 +1,6 @@
 // What is done once, by one thread, when libtorch has just been loaded.
+#include "prepare.h"
+
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
 #include <dlfcn.h>
@@ -31,16 +33,15 @@ void touch_vector_mathematics() {
 }
 
 }  // namespace
-}  // namespace ctorch
 
-// Called by the loader.
-extern "C" __attribute__((visibility("default"))) void ctorch_implementation_prepare() {
-  using namespace ctorch;
+void prepare() noexcept {
   const HostEnvironment host;
   try {
-    lead_teams_of_library_with(reinterpret_cast<const void*>(&ctorch_implementation_prepare));
+    lead_teams_of_library_with(reinterpret_cast<const void*>(&prepare));
     lead_teams_of_library_with(reinterpret_cast<const void*>(&at::_ops::exp::call));
     touch_vector_mathematics();
   } catch (...) {  // then the first computation reports what is wrong
   }
 }
+
+}  // namespace ctorch

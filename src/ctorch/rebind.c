@@ -8,6 +8,9 @@
  * whoever replaces malloc does so for all, and there must be one team of threads. docs/architecture.md says why not
  * RTLD_DEEPBIND.
  *
+ * And what these libraries want to do when the program ends is left undone. Threads of the program may be in a call then, and
+ * would find the ground gone from under them: a program that is right until its last line would end with a signal.
+ *
  * The library is linked with -z initfirst: this runs when everything is bound and nothing of PyTorch has run.
  */
 #define _GNU_SOURCE
@@ -192,10 +195,16 @@ typedef struct {
 
 static int belongs(const family *f, const object *o) { return o && o >= f->first && !o->runtime; }
 
+static int at_no_end(void (*function)(void *), void *argument, void *library) {
+  (void)function, (void)argument, (void)library;
+  return 0;
+}
+
 // A library that has just been bound. The linker keeps unique symbols (of C++) one for the process, and so do we.
 static uintptr_t turn_back(const object *o, const ElfW(Rela) * reference, const ElfW(Sym) * symbol, void *context) {
   const family *f = context;
   const uintptr_t now = *slot_of(o, reference) - (uintptr_t)reference->r_addend;
+  if (strcmp(o->strings + symbol->st_name, "__cxa_atexit") == 0) return (uintptr_t)at_no_end;
   if (inside(o->memory, now) || !now) return 0;
   if (ELF64_ST_TYPE(symbol->st_info) == STT_TLS || ELF64_ST_BIND(symbol->st_info) == STB_GNU_UNIQUE) return 0;
   const object *answers = object_of(f->all, now);

@@ -33,7 +33,8 @@ contains
     character(len=*), intent(in) :: filename, group
     character(len=:), allocatable, intent(out) :: body, message
     integer, allocatable, intent(out) :: line_of(:)
-    character(len=1000) :: line, reason
+    character(len=:), allocatable :: line
+    character(len=1000) :: reason
     integer :: unit, status, number
     logical :: inside, closed
     body = ''
@@ -48,11 +49,11 @@ contains
     closed = .false.
     number = 0
     do
-      read (unit, '(a)', iostat=status) line
+      call read_line(unit, line, status)
       if (status /= 0) exit
       number = number + 1
       if (.not. inside) then
-        line = adjustl(line)
+        line = adjustl(line) // repeat(' ', len(group) + 2)
         inside = lower_case(line(:len(group) + 1)) == '&' // group .and. scan(line(len(group) + 2:len(group) + 2), ' /,!') == 1
         if (.not. inside) cycle
         line(:len(group) + 1) = ''
@@ -88,6 +89,23 @@ contains
         body = body // words(i:i)
       end do
     end subroutine take
+
+    subroutine read_line(unit, line, status)
+      !! The next line, however long it is.
+      integer, intent(in) :: unit
+      character(len=:), allocatable, intent(out) :: line
+      integer, intent(out) :: status
+      character(len=256) :: part
+      integer :: count
+      line = ''
+      do
+        count = 0
+        read (unit, '(a)', advance='no', size=count, iostat=status) part
+        line = line // part(:count)
+        if (status /= 0) exit
+      end do
+      if (is_iostat_eor(status) .or. (is_iostat_end(status) .and. len(line) > 0)) status = 0
+    end subroutine read_line
 
   end subroutine collect
 

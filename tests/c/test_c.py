@@ -76,6 +76,7 @@ def test_misuse(tmp_path: Path, files: list[Path]) -> None:
     assert built.returncode == 0, built.stderr
     done = subprocess.run([program, *files], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
     assert int(done.stdout.split()[-4]) > 230, "the checks have run"
 
 

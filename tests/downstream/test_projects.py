@@ -105,7 +105,7 @@ def test_cmake_installs_what_the_wheel_has(fc: str, installed: Path) -> None:
     assert files(installed, tag) == files(Installation().prefix, tag)
     run_paths = {
         library: run("readelf", "-d", installed / "lib" / library)
-        for library in ("libctorch_torch.so", "libctorch.so", f"{tag}/libftorch.so")
+        for library in ("libctorch_torch.so", "libctorch.so.1", f"{tag}/libftorch.so.0.1")
     }
     torch_folder = str(Path(torch.__file__).parent / "lib")
     assert [library for library, said in run_paths.items() if torch_folder in said] == ["libctorch_torch.so"]

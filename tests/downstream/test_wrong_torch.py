@@ -22,7 +22,7 @@ def moved(tmp_path: Path) -> Path:
     """Copy of the C libraries without PyTorch beside it; programs find it by LD_LIBRARY_PATH."""
     library = tmp_path / "ftorch" / "lib"
     library.mkdir(parents=True)
-    for name in ("libctorch.so", "libctorch_rebind.so", "libctorch_torch.so"):
+    for name in ("libctorch.so.1", "libctorch_rebind.so", "libctorch_torch.so"):
         shutil.copy2(ftorch.Installation().library_dir / name, library)
     return library
 

@@ -56,7 +56,7 @@ def built(fc: str, configure: Callable[..., Done]) -> Build:
             (folder / "demo.txt").write_text(done.stdout)
             assert done.returncode == 0, done.stdout + done.stderr
 
-        library = Installation().library_dir / find_compiler(fc).tag / "libftorch.so"
+        library = Installation().fortran_library(find_compiler(fc).tag)
         sources = [file.read_bytes() for file in sorted((EXAMPLES / example).iterdir()) if file.is_file()]
         decisive = [*sources_of_pt2ts(), *sources, repr((TRAININGS, OPTIONS, library.stat().st_mtime_ns)).encode()]
         return shared_folder(f"{example}-{fc}", decisive, demo)

@@ -133,6 +133,18 @@ def test_bad_files(configure: Configure, text: str, message: str) -> None:
     assert message in said
 
 
+@pytest.mark.parametrize("length", [240, 241, 255, 256, 257, 999, 1000, 1001, 5000])
+def test_long_lines(configure: Configure, length: int) -> None:
+    """However long a line is, and whether the last one is ended or not."""
+    blanks = " " * (length - len("&training seed = 12345678 /"))
+    for text in (
+        f"&training {blanks}seed = 12345678 /",
+        f"&training seed = {blanks}12345678 /\n",
+        f"&training seed = 12345678 {blanks}/",
+    ):
+        assert dict(line.split() for line in configure(text).splitlines())["seed"] == "12345678"
+
+
 def test_no_file_and_no_stat(build: Build, run: Run, tmp_path: Path) -> None:
     done = run(build("configure.f90"), str(tmp_path / "missing.nml"))
     assert done.stdout.startswith(f"stat {FILE} torch_config_read: cannot open '")

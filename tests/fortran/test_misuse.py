@@ -71,6 +71,8 @@ def outcomes(build: Build, run: Run) -> Outcomes:
     def of(topic: str) -> tuple[dict[str, Outcome], str]:
         done = run(program(build, topic), "all", timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+        assert [line for line in done.stdout.splitlines() if line.count("|") < 4 and not line.startswith("NOT TRUE")] == []
         return printed_outcomes(done.stdout), done.stdout
 
     return of

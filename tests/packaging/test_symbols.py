@@ -11,6 +11,7 @@ from ..support import run
 
 PLACE = Installation()
 PROTOTYPE = re.compile(r"^int32_t (ctorch_\w+)\(([^;]*)\);", re.MULTILINE)
+ANNOUNCE = "ctorch_interface_announce"  # of the loader alone: it says what was compiled with the header
 
 
 def header() -> dict[str, str]:
@@ -30,12 +31,13 @@ def test_header_has_entries() -> None:
 
 
 def test_loader_exports_the_header() -> None:
-    assert symbols(PLACE.library_dir / "libctorch.so", *"TDBRVW") == set(header())
+    assert symbols(PLACE.c_library, *"TDBRVW") == {*header(), ANNOUNCE}
 
 
-def test_implementation_exports_the_header_and_its_version() -> None:
+def test_implementation_exports_the_header_and_what_the_loader_asks() -> None:
     ours = {name for name in symbols(PLACE.library_dir / "libctorch_torch.so", *"TDBR") if name.startswith("ctorch_")}
-    assert ours == {*header(), "ctorch_implementation_torch_version"}
+    asked = {f"ctorch_implementation_{what}" for what in ("torch_version", "interface", "start")}
+    assert ours == {*header(), *asked}
 
 
 def test_fortran_interfaces() -> None:
@@ -46,7 +48,7 @@ def test_fortran_interfaces() -> None:
 
 
 def test_fortran_library_calls_only_the_header(fc: str) -> None:
-    library = PLACE.fortran_library_dir(find_compiler(fc).tag) / "libftorch.so"
+    library = PLACE.fortran_library(find_compiler(fc).tag)
     called = {name for name in symbols(library, "U") if name.startswith("ctorch_")}
     assert called
-    assert called <= set(header())
+    assert called <= {*header(), ANNOUNCE}

@@ -34,7 +34,7 @@ def test_python_packages() -> None:
 
 def test_library() -> None:
     text, length = ctypes.c_char_p(), ctypes.c_int64()
-    library = ctypes.CDLL(str(PLACE.library_dir / "libctorch.so"))
+    library = ctypes.CDLL(str(PLACE.c_library))
     assert library.ctorch_runtime_version(ctypes.byref(text), ctypes.byref(length)) == 0
     assert text.value is not None
     assert text.value[: length.value].decode() == VERSION

@@ -31,5 +31,6 @@
 #include "ctorch_parameters.h"
 #include "ctorch_random.h"
 #include "ctorch_trainer.h"
+#include "ctorch_version.h"
 
 #endif
