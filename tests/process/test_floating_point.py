@@ -18,8 +18,11 @@ from ..support import ROOT, BuildFortran, run, shared_folder, sources_of_pt2ts
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "4"}
-#: Flags of gfortran that set the state of a program before it starts. Programs that set it themselves run with both compilers.
-GFORTRAN = {"fast": ("-Ofast",), "trapping": ("-ffpe-trap=invalid,zero,overflow",)}
+#: Flags that set the state of a program before it starts, and the mode that adds what has no flag.
+FLAGS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
+    "gfortran": {"fast": (("-Ofast",), "plain"), "trapping": (("-ffpe-trap=invalid,zero,overflow",), "plain")},
+    "flang": {"fast": (("-O3", "-ffast-math"), "plain"), "trapping": (("-O3", "-ffast-math"), "traps")},
+}
 ORDERS = ("call", "host", "inside")
 MODES = ("plain", "traps", "flush")
 #: What the contract of a model says about subnormal numbers.
@@ -91,15 +94,13 @@ def test_all_orders(program: Program, models: Path, order: str, mode: str, calls
     assert said(program("floating.f90"), order, mode, *calls, folder=models) == "each has its own"
 
 
-@pytest.mark.parametrize("flags", GFORTRAN)
+@pytest.mark.parametrize("state", ["fast", "trapping"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_state_of_the_program(fc: str, program: Program, models: Path, order: str, flags: str) -> None:
+def test_state_of_the_program(fc: str, program: Program, models: Path, order: str, state: str) -> None:
     """What the compiler's flags set before the program starts."""
-    if fc != "gfortran":
-        pytest.skip("gfortran's flags; the modes of the other tests set the same in the program, with both compilers")
-    binary = program("floating.f90", *GFORTRAN[flags])
+    flags, mode = FLAGS["gfortran" if fc == "gfortran" else "flang"][state]
     calls = ("operations", "hundredth.pt", "hundredth.pt2")
-    assert said(binary, order, "plain", *calls, folder=models) == "each has its own"
+    assert said(program("floating.f90", *flags), order, mode, *calls, folder=models) == "each has its own"
 
 
 @pytest.mark.parametrize("suffix", ["pt", "pt2"])
