@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "error.h"
+#include "random_operators.h"
 
 namespace ctorch {
 namespace {
@@ -35,6 +36,7 @@ AotiModel::AotiModel(const std::string& library, c10::Device device) {
   } catch (const std::exception&) {
     fail(CTORCH_ERROR_FILE, "the compiled code does not say how many inputs it takes");
   }
+  random_ = random_operator_of_library(library);
 }
 
 AotiModel::~AotiModel() = default;
