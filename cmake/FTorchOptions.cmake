@@ -7,7 +7,11 @@ endif()
 
 # Applied by ftorch_compile_options; not linked as a target, which would put it among the installed dependencies.
 set(FTORCH_WARNINGS -Wall -Wextra $<$<BOOL:${FTORCH_WERROR}>:-Werror>)
-set(FTORCH_SANITIZERS $<$<BOOL:${FTORCH_SANITIZE}>:-fsanitize=address,undefined;-fno-omit-frame-pointer;-g>)
+if(FTORCH_SANITIZE MATCHES "^(address|thread|undefined|,)+$")
+  set(FTORCH_SANITIZERS -fsanitize=${FTORCH_SANITIZE} -fno-omit-frame-pointer -g)
+elseif(FTORCH_SANITIZE)
+  set(FTORCH_SANITIZERS -fsanitize=address,undefined -fno-omit-frame-pointer -g)
+endif()
 
 # C and C++: only what the header declares is visible. -O2 replaces CMake's -O3, which buys nothing in code that calls libtorch
 # and costs a fifth of the build time.

@@ -66,7 +66,7 @@ class LibraryModel:
         text = str(path).encode()
         self._check(
             self._library.ctorch_model_load(
-                text, ctypes.c_int64(len(text)), _CPU, -1, 0, 0, 0, None, ctypes.c_int64(0), ctypes.byref(self._model)
+                text, ctypes.c_int64(len(text)), _CPU, -1, 0, 0, 0, None, ctypes.c_int64(0), 1, ctypes.byref(self._model)
             )
         )
 

@@ -38,7 +38,7 @@ contains
       text(i:i) = achar(path(i))
     end do
     call bridge_close()
-    call torch_model_load(model, text, stat=stat, errmsg=errmsg)
+    call torch_model_load(model, text, allow_random=.true., stat=stat, errmsg=errmsg)
   end subroutine bridge_load
 
   subroutine bridge_begin(n_inputs, n_outputs, stat, errmsg)

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "float_call.h"
+#include "random_operators.h"
 
 namespace ctorch {
 namespace {
@@ -41,6 +42,7 @@ AotiModel::AotiModel(const std::string& library, c10::Device device) {
   } catch (const std::exception&) {
     fail(CTORCH_ERROR_FILE, "the compiled code does not say how many inputs it takes");
   }
+  random_ = random_operator_of_library(library);
 }
 
 AotiModel::~AotiModel() = default;

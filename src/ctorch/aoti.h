@@ -39,11 +39,13 @@ class AotiModel {
   std::vector<at::Tensor> run(std::vector<at::Tensor>&& inputs);
 
   size_t count_inputs() const { return inputs_; }
+  const std::string& random_operator() const { return random_; }
 
  private:
   std::unique_ptr<torch::inductor::AOTIModelContainerRunner> runner_;
   std::unordered_map<std::string, at::Tensor> weights_;  // PyTorch keeps the addresses of these
   size_t inputs_ = 0;
+  std::string random_;
   std::atomic<bool> ready_{false};
   std::mutex first_call_;
 };

@@ -242,6 +242,7 @@ int32_t ctorch_tensor_view_array(const ctorch_tensor* tensor, ctorch_array* arra
       fail(CTORCH_ERROR_ARGUMENT, "data_out is ", label(array->dtype), ", the tensor is ", describe(*from),
            "; declare data_out as ", label(storage_dtype(dtype_code(from->scalar_type()))), " or convert with torch_tensor_to");
     check_rank(*from, *array);
+    check_plain(*from);
     const at::Tensor view = in_array_order(*from, *array);
     alignas(16) static char nothing;  // where an empty array lies: a null address would mean "not associated"
     note_address_given(view);

@@ -68,6 +68,9 @@ class Backend {
   virtual int64_t input_copies() const { return 0; }
   virtual std::string last_variant() const = 0;
 
+  // The operation by which the model draws random numbers in evaluation mode, empty if it draws none.
+  virtual std::string random_operator() const = 0;
+
   virtual bool is_training() const = 0;
   virtual void set_training(bool on) = 0;
   virtual void to(c10::Device device, std::optional<at::ScalarType> dtype) = 0;  // dtype: of the floating-point ones

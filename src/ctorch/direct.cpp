@@ -1,6 +1,7 @@
 #include "direct.h"
 
 #include "convert.h"
+#include "memory.h"
 
 namespace ctorch {
 namespace {
@@ -38,10 +39,7 @@ class ArrayDims {
 class TensorDims {
  public:
   explicit TensorDims(const at::Tensor& tensor) : tensor_(tensor) {}
-  bool usable() const {
-    return tensor_.defined() && tensor_.is_cpu() && tensor_.layout() == at::kStrided && !tensor_.is_conj() &&
-           !tensor_.is_neg() && !tensor_.is_quantized();
-  }
+  bool usable() const { return tensor_.defined() && tensor_.is_cpu() && plain(tensor_); }
   bool is(int32_t, c10::ScalarType scalar) const { return tensor_.scalar_type() == scalar; }
   size_t rank() const { return static_cast<size_t>(tensor_.dim()); }
   const void* data() const { return tensor_.const_data_ptr(); }

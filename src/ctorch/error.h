@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ctorch_core.h"
+#include "reclaim.h"
 
 namespace ctorch {
 
@@ -36,10 +37,11 @@ int32_t record_exception() noexcept;
 
 const std::string& last_error() noexcept;
 
-// THE border: every entry runs its body through here.
+// THE border: every entry runs its body through here. What it looks up stays until it ends, whatever other threads delete.
 template <class Body>
 int32_t guard(Body&& body) noexcept {
   try {
+    const InCall inside;
     body();
     return CTORCH_SUCCESS;
   } catch (...) {

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <omp.h>
+#include <pthread.h>
 
 #include <atomic>
 
@@ -12,6 +13,14 @@ namespace ctorch {
 namespace {
 
 std::atomic<int> wanted_threads{0};
+
+// In the child of a fork there is one thread: those of OpenMP's team have stayed in the parent, and a team would wait for them
+// for ever. Set up when the library is loaded.
+std::atomic<bool> forked{false};
+[[maybe_unused]] const int hooked = ::pthread_atfork(nullptr, nullptr, [] {
+  forked = true;
+  wanted_threads = 1;
+});
 
 // PyTorch sets its own thread count at its first call on each thread; let that happen once, before ours. True for that once.
 bool initialise_thread() noexcept {
@@ -45,6 +54,10 @@ HostEnvironment::~HostEnvironment() {
 
 void set_threads(int32_t count) {
   if (count < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'count': expected 0 (the host's own count) or more, got ", count);
+  if (forked && count != 1)
+    fail(CTORCH_ERROR_ARGUMENT,
+         "argument 'count': this process was forked from one that had loaded the library, and computes with ",
+         "one thread; start it as a program of its own for more");
   wanted_threads.store(count, std::memory_order_relaxed);
 }
 

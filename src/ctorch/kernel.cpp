@@ -50,16 +50,25 @@ Kernel::Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& vari
       weights_(weights),
       workspace_(variant.workspace),
       packed_size_(variant.packed),
-      packed_(memory_.at_least(packed_size_)),
+      packed_(nullptr),
       packed_version_(weights_.version()) {
-  library_->pack(weights_.addresses().data(), packed_);
+  packed_ = pack();
 }
 
-// Weights were replaced since the last call: by a thread that had no call running, so nobody reads the packed ones now.
+Kernel::Packed* Kernel::pack() const {
+  auto packed = std::make_unique<Packed>();
+  void* data = packed->memory.at_least(packed_size_);
+  library_->pack(weights_.addresses().data(), data);
+  packed->data = data;
+  packed->destroy = [](Retired& old) noexcept { delete &static_cast<Packed&>(old); };
+  return packed.release();
+}
+
+// Weights were replaced since the last call.
 void Kernel::pack_again(uint64_t version) const {
   std::lock_guard lock(mutex_);
   if (version == packed_version_.load(std::memory_order_relaxed)) return;
-  library_->pack(weights_.addresses().data(), packed_);
+  destroy_later(*packed_.exchange(pack()));
   packed_version_.store(version, std::memory_order_release);
 }
 

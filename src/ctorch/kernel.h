@@ -6,6 +6,7 @@
 #include <string>
 
 #include "package.h"
+#include "reclaim.h"
 #include "weights.h"
 
 namespace ctorch {
@@ -59,12 +60,21 @@ class Kernel {
     void* room = workspace_ ? workspace.at_least(workspace_) : nullptr;
     if (version >= Weights::any_version) [[unlikely]]
       return run_unpacked(inputs, outputs, room, sizes);
-    run_(inputs, outputs, packed_, room, sizes);
+    run_(inputs, outputs, packed_.load(std::memory_order_acquire)->data, room, sizes);
   }
+
+  ~Kernel() { delete packed_.load(); }
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
 
   const std::shared_ptr<const KernelLibrary>& library() const { return library_; }
 
  private:
+  struct Packed : Retired {
+    AlignedBytes memory;
+    const void* data;
+  };
+  Packed* pack() const;
   void pack_again(uint64_t version) const;
   void run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const;
 
@@ -72,8 +82,7 @@ class Kernel {
   KernelLibrary::Run run_;
   const Weights& weights_;
   size_t workspace_, packed_size_;
-  mutable AlignedBytes memory_;
-  void* packed_;
+  mutable std::atomic<Packed*> packed_;  // replaced as a whole: another thread may be computing with it
   mutable std::atomic<uint64_t> packed_version_;
   mutable std::mutex mutex_;
 };

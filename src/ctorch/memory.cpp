@@ -54,4 +54,11 @@ void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit
 
 bool repeats(const at::Tensor& tensor) { return at::has_internal_overlap(tensor) == at::MemOverlap::Yes; }
 
+void check_plain(const at::Tensor& tensor) {
+  if (!plain(tensor))
+    fail(
+        CTORCH_ERROR_ARGUMENT, "the values of the ", describe(tensor),
+        " do not lie at its address: they are conjugated or negated when they are read; copy them with torch_tensor_clone first");
+}
+
 }  // namespace ctorch

@@ -6,6 +6,18 @@
 
 namespace ctorch {
 
+// Whether a tensor's values are the bytes at its address: not so for one that is conjugated or negated whenever it is read.
+// What copies memory by address asks this first.
+inline bool plain(const at::Tensor& tensor) {
+  return tensor.layout() == at::kStrided && !tensor.is_conj() && !tensor.is_neg() && !tensor.is_quantized();
+}
+
+// Replaces a tensor that is not by a copy of the same values.
+inline void make_plain(at::Tensor& tensor) {
+  if (tensor.is_conj() || tensor.is_neg()) [[unlikely]]
+    tensor = tensor.resolve_conj().resolve_neg();
+}
+
 // Whether the bytes from the first to the last element of one tensor meet those of another.
 bool overlap(const at::Tensor& a, const at::Tensor& b);
 
@@ -18,6 +30,9 @@ void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit
 
 // Whether several elements are one place in memory, as those of expanded dimensions are.
 bool repeats(const at::Tensor& tensor);
+
+// Refuses a tensor whose values do not lie at its address.
+void check_plain(const at::Tensor& tensor);
 
 // Called wherever the address of a tensor goes out of the library: compiled code that keeps a copy of its weights must know
 // that they may change without a sign.

@@ -1,6 +1,5 @@
 #include "model.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
@@ -12,6 +11,7 @@
 #include <map>
 #include <tuple>
 
+#include "memory.h"
 #include "model_file.h"
 #include "package_backend.h"
 #include "torchscript.h"
@@ -19,26 +19,12 @@
 namespace ctorch {
 namespace {
 
-// Random numbers drawn inside are taken back.
-class KeepRandomState {
- public:
-  KeepRandomState() : generator_(at::detail::getDefaultCPUGenerator()), state_(generator_.get_state()) {}
-  ~KeepRandomState() { generator_.set_state(state_); }
-  KeepRandomState(const KeepRandomState&) = delete;
-  KeepRandomState& operator=(const KeepRandomState&) = delete;
-
- private:
-  at::Generator generator_;
-  at::Tensor state_;
-};
-
-bool plain(const at::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg();
-}
+bool one_block(const at::Tensor& tensor) { return tensor.is_cpu() && plain(tensor) && tensor.is_contiguous(); }
 
 }  // namespace
 
-Model::Model(const std::string& path, const LoadOptions& options) : device_(options.device) {
+Model::Model(const std::string& path, const LoadOptions& options)
+    : device_(options.device), allow_random_(options.allow_random), name_(path) {
   Archive archive = open_model_file(path, options.sha256);
   switch (format_of(archive)) {
     case ModelFormat::torchscript:
@@ -48,6 +34,7 @@ Model::Model(const std::string& path, const LoadOptions& options) : device_(opti
       backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);
       break;
   }
+  if (!options.is_training) refuse_random();
   if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
   std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
   if (spec_ && (spec_->inputs.size() < fewest_inputs_ || spec_->inputs.size() > most_inputs_))
@@ -55,7 +42,22 @@ Model::Model(const std::string& path, const LoadOptions& options) : device_(opti
          most_inputs_, "; export the model again");
   find_float_type();
   if (!extras_.golden.empty()) sampled_ = fingerprint();
-  if (spec_ && !options.is_training) spec_->check_outputs(warm_up().values);
+  if (!spec_ || options.is_training || !backend_->random_operator().empty()) return;
+  spec_->check_outputs(warm_up().values);
+}
+
+// In evaluation mode a network gives one answer, unless the program has said that it expects others.
+void Model::refuse_random() const {
+  if (allow_random_) return;
+  if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+    fail(CTORCH_ERROR_MODEL, "'", name_, "' draws random numbers in evaluation mode (", drawn,
+         "), so that each call answers differently: call model.eval() before tracing and give functional dropout "
+         "training=self.training; if the numbers are meant, load it with allow_random=.true.");
+}
+
+void Model::set_training(bool on) {
+  if (!on) refuse_random();
+  backend_->set_training(on);
 }
 
 Model::Model(const Model& other)
@@ -66,7 +68,9 @@ Model::Model(const Model& other)
       fewest_inputs_(other.fewest_inputs_),
       most_inputs_(other.most_inputs_),
       float_type_(other.float_type_),
-      device_(other.device_) {}
+      device_(other.device_),
+      allow_random_(other.allow_random_),
+      name_(other.name_) {}
 
 std::shared_ptr<Model> Model::copy() const { return std::shared_ptr<Model>(new Model(*this)); }
 
@@ -88,7 +92,7 @@ void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
     extras_.spec = spec_->json;
   }
   find_float_type();
-  if (!spec_ || backend_->is_training()) return;
+  if (!spec_ || backend_->is_training() || !backend_->random_operator().empty()) return;
   const Results results = warm_up();
   if (!dtype || results.values.size() != spec_->outputs.size()) return;
   spec_ = spec_->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
@@ -195,7 +199,7 @@ void Model::check_output(size_t number, size_t index, const at::Tensor& result, 
 }
 
 void write_output(const at::Tensor& result, const at::Tensor& target) {
-  if (result.scalar_type() == target.scalar_type() && plain(result) && plain(target)) [[likely]] {
+  if (result.scalar_type() == target.scalar_type() && one_block(result) && one_block(target)) [[likely]] {
     std::memmove(target.mutable_data_ptr(), result.const_data_ptr(), result.nbytes());
     if (!target.is_inference()) target.unsafeGetTensorImpl()->bump_version();  // it may be somebody's weight
   } else {
@@ -238,11 +242,12 @@ uint64_t Model::fingerprint() const {
   return mark;
 }
 
-// What the present weights give for the sample's inputs, as the content of the extra file; empty if they cannot run on them.
+// What the present weights give for the sample's inputs, as the content of the extra file; empty if they cannot run on them, or
+// if it would be chance.
 std::string Model::new_sample() const try {
+  if (!backend_->random_operator().empty()) return {};
   c10::impl::GenericList inputs(c10::AnyType::get()), outputs(c10::AnyType::get());
   {
-    KeepRandomState random;
     c10::InferenceMode mode;
     const auto twin = backend_->clone();
     twin->set_training(false);
@@ -269,11 +274,10 @@ std::string Model::new_sample() const try {
   return {};
 }
 
-// The first calls are the slow ones. They happen here; neither the model's state nor the random numbers of the program notice.
+// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's.
 Results Model::warm_up() const {
   HostEnvironment host;
   c10::InferenceMode mode;
-  KeepRandomState random;
   std::vector<at::Tensor> inputs;
   if (!extras_.golden.empty()) {
     inputs = golden_sample().first;
@@ -310,7 +314,8 @@ double Model::self_test() const {
     fail(CTORCH_ERROR_ARGUMENT,
          "the weights have changed since the model was loaded, so its sample is not theirs; torch_model_save writes the file "
          "with a new one");
-  KeepRandomState random;
+  if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+    fail(CTORCH_ERROR_ARGUMENT, "the model draws random numbers (", drawn, "): there is no answer to compare its sample with");
   c10::InferenceMode mode;
   auto [inputs, expected] = golden_sample();
   Results results;

@@ -16,8 +16,9 @@ struct LoadOptions {
   c10::Device device{c10::kCPU};
   bool requires_grad = false;
   bool is_training = false;
-  bool trust = false;  // admits compiled code without our contract
-  std::string sha256;  // of the file; empty: any
+  bool trust = false;         // admits compiled code without our contract
+  bool allow_random = false;  // admits a network that draws random numbers in evaluation mode
+  std::string sha256;         // of the file; empty: any
 };
 
 class Model {
@@ -56,7 +57,7 @@ class Model {
   // The same network with weights of its own; gradients stay behind.
   std::shared_ptr<Model> copy() const;
 
-  void set_training(bool on) { backend_->set_training(on); }
+  void set_training(bool on);
   void to(c10::Device device, std::optional<at::ScalarType> dtype);
 
   // Pairs the model's tensors with the values for them. Strict: throws, listing the names, unless each has exactly one of its
@@ -81,6 +82,7 @@ class Model {
   }
   Model(const Model& other);
   void find_float_type();
+  void refuse_random() const;
   uint64_t fingerprint() const;
   void check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const;
   Results warm_up() const;                                                     // what the last run returned
@@ -98,6 +100,8 @@ class Model {
   size_t most_inputs_ = 0;
   c10::ScalarType float_type_ = c10::kFloat;  // dtype of the weights: what real inputs are converted to without a contract
   c10::Device device_;
+  bool allow_random_ = false;
+  std::string name_;  // of the file, for messages
 };
 
 // Puts matched values into their places.

@@ -113,7 +113,7 @@ extern "C" {
 
 int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
                           int32_t requires_grad, int32_t is_training, int32_t trust, const char* sha256, int64_t sha256_length,
-                          ctorch_model* model) {
+                          int32_t allow_random, ctorch_model* model) {
   return guard([&] {
     HostEnvironment host;
     require(model, "model");
@@ -123,6 +123,7 @@ int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_
     options.requires_grad = requires_grad != 0;
     options.is_training = is_training != 0;
     options.trust = trust != 0;
+    options.allow_random = allow_random != 0;
     if (sha256_length > 0) options.sha256.assign(sha256, static_cast<size_t>(sha256_length));
     give_model(model, std::make_shared<Model>(path_text(path, path_length), options));
   });
@@ -239,7 +240,7 @@ int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, con
     network.check_output_count(results.values.size(), 1);
     at::Tensor& result = results.values[0];
     if (!where.is_cpu()) result = result.to(c10::kCPU);
-    if (result.is_contiguous() && result.scalar_type() == scalar_type(y_type) && contiguous(y_view) &&
+    if (plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(y_type) && contiguous(y_view) &&
         result.sizes() == c10::IntArrayRef(y_view.shape)) [[likely]] {
       std::memmove(y->data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too
       return;

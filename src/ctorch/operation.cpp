@@ -27,14 +27,13 @@ at::Tensor Operand::tensor(const at::Tensor& other) const {
   return at::scalar_tensor(scalar_, other.options().dtype(at::result_type(other, scalar_)));
 }
 
-InputList::InputList(const ctorch_tensor handles[], int32_t count, const char* noun) {
+// Whatever is thrown behind the colon, the destructor runs: expressions in the list are released also when one of them is
+// stale.
+InputList::InputList(const ctorch_tensor handles[], int32_t count, const char* noun) : InputList() {
   if (count < 1) fail(CTORCH_ERROR_ARGUMENT, noun, ": expected at least one tensor, got none");
   require(handles, noun);
-  for (int32_t i = 0; i < count; ++i) {
-    const TensorObject& object = tensors().get(handles[i].id, noun);
-    values_.push_back(object.value);
-    ids_.push_back(handles[i].id);
-  }
+  for (int32_t i = 0; i < count; ++i) ids_.push_back(handles[i].id);
+  for (const uint64_t id : ids_) values_.push_back(tensors().get(id, noun).value);
 }
 
 InputList::~InputList() {
@@ -136,6 +135,7 @@ void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool
   require(result, "result");
   const uint64_t old = result->id;
   const bool temporary = lifetime != CTORCH_LIFETIME_NAMED, one_shot = lifetime == CTORCH_LIFETIME_ONE_SHOT;
+  if (!temporary) make_plain(value);
   result->id = tensors().create(TensorObject{std::move(value), false, temporary, one_shot, shares});
   if (old) tensors().release(old);
 }

@@ -75,6 +75,7 @@ class InputList {
   bool lend(const at::Tensor& result) const;
 
  private:
+  InputList() = default;
   std::vector<at::Tensor> values_;
   std::vector<uint64_t> ids_;
 };

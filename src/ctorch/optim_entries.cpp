@@ -152,7 +152,11 @@ int32_t ctorch_optim_step_closure(const ctorch_optim* optim, ctorch_closure clos
     const at::Tensor first = kept->step([&] {
       host.reset();
       ctorch_tensor given{};
-      const int32_t status = closure(context, &given);
+      int32_t status;
+      {
+        const OutOfCall outside;
+        status = closure(context, &given);
+      }
       host.emplace();
       at::Tensor value;
       if (status == CTORCH_SUCCESS) value = *Input(&given, "the loss that the closure gives");

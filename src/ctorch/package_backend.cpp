@@ -11,6 +11,7 @@
 
 #include "convert.h"
 #include "direct.h"
+#include "memory.h"
 #include "package_save.h"
 #include "variants.h"
 
@@ -124,6 +125,14 @@ class PackageBackend final : public Backend {
     return last ? last->variant->name : "";
   }
 
+  std::string random_operator() const override {
+    for (const auto& loaded : variants_->all()) {
+      if (loaded->script && !loaded->script->random_operator().empty()) return loaded->script->random_operator();
+      if (loaded->aoti && !loaded->aoti->random_operator().empty()) return loaded->aoti->random_operator();
+    }
+    return {};
+  }
+
   bool is_training() const override { return false; }
   void set_training(bool on) override {
     if (on) only_inference(info_->path);
@@ -222,7 +231,7 @@ class PackageBackend final : public Backend {
   void arrange(at::Tensor& input, bool fortran_layout) {
     const auto sizes = input.sizes(), strides = input.strides();
     int64_t expected = 1;
-    bool right = !input.is_conj() && !input.is_neg();
+    bool right = plain(input);
     const size_t rank = sizes.size();
     c10::SmallVector<int64_t, CTORCH_MAX_RANK> wanted(rank);
     for (size_t i = 0; i < rank; ++i) {

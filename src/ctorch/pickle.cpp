@@ -258,7 +258,22 @@ class Reader {
     if (!empty && last >= memory.numel()) throw bad();
     Ref value = make(Kind::tensor);
     value->tensor = empty ? at::empty(sizes, memory.options()) : memory.as_strided(sizes, strides, offset);
+    if (given.size() > 6 && given[6]->kind == Kind::dictionary) apply_marks(value->tensor, given[6]->items);
     return value;
+  }
+
+  // Marks of a tensor whose values are not what lies in its memory.
+  static void apply_marks(at::Tensor& tensor, const std::vector<Ref>& marks) {
+    for (size_t i = 0; i + 1 < marks.size(); i += 2) {
+      const std::string& name = need(marks[i], Kind::text, "the mark of a tensor").text;
+      const bool on = need(marks[i + 1], Kind::boolean, "the mark of a tensor").integer != 0;
+      if (name == "conj" && on)
+        tensor = tensor.conj_physical();
+      else if (name == "neg" && on)
+        tensor = tensor.neg();
+      else if (name != "conj" && name != "neg")
+        throw Unreadable("a tensor in it is marked '" + name + "', which is unknown here");
+    }
   }
 
   const std::string& bytes_;

@@ -20,7 +20,10 @@ at::Tensor random_state(c10::Device device) {
 }
 
 void check_random_state(c10::Device device, const at::Tensor& state) {
-  at::Generator twin = at::globalContext().defaultGenerator(device).clone();
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  std::unique_lock lock(generator.mutex());
+  at::Generator twin = generator.clone();
+  lock.unlock();
   try {
     twin.set_state(state);
   } catch (const c10::Error&) {

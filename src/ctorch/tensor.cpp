@@ -220,10 +220,11 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
       HostEnvironment host;
       write_result(into->value, from.value);
       if (temporary) tensors().release(right->id, true);
-    } else if (temporary && !from.shares && from.one_shot) {  // nobody else will release it: its place goes over
-      from.temporary = from.one_shot = false;
+    } else if (const bool moves = temporary && !from.shares;
+               const uint64_t renamed = moves && from.one_shot && plain(from.value) ? tensors().rename(right->id) : 0) {
+      from.temporary = from.one_shot = false;  // nobody else will release it: its place goes over
       const uint64_t old = left->id;
-      left->id = tensors().rename(right->id);
+      left->id = renamed;
       if (old) tensors().release(old);
     } else if (temporary && !from.shares) {
       const bool wraps = from.wraps;
@@ -297,6 +298,7 @@ int32_t ctorch_tensor_is_contiguous(const ctorch_tensor* tensor, int32_t* answer
 
 int32_t ctorch_tensor_data(const ctorch_tensor* tensor, void** data) {
   return ask(tensor, data, [](const at::Tensor& t) {
+    check_plain(t);
     note_address_given(t);
     return t.data_ptr();
   });

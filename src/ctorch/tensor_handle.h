@@ -5,6 +5,7 @@
 #include "convert.h"
 #include "handles.h"
 #include "host.h"
+#include "memory.h"
 
 namespace ctorch {
 
@@ -48,9 +49,10 @@ class Input {
   TensorObject* object_;
 };
 
-// Replaces what the caller's variable held by a new handle.
+// Replaces what the caller's variable held by a new handle. What is in a variable has an address where its values lie.
 inline void give(ctorch_tensor* out, at::Tensor value, bool wraps = false) {
   const uint64_t old = out->id;
+  make_plain(value);
   out->id = tensors().create(TensorObject{std::move(value), wraps});
   if (old) tensors().release(old);
 }

@@ -15,11 +15,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <mutex>
 #include <tuple>
 #include <unordered_set>
 
 #include "archive.h"
 #include "error.h"
+#include "memory.h"
+#include "random_operators.h"
 
 namespace ctorch {
 namespace {
@@ -71,8 +75,7 @@ void flatten(const c10::IValue& value, const std::string& name, Results& results
 c10::IValue inference_alias(const c10::IValue& value) {
   if (!value.isTensor()) return value;
   const at::Tensor& tensor = value.toTensor();
-  if (!tensor.defined() || tensor.layout() != at::kStrided || tensor.is_quantized() || tensor.is_conj() || tensor.is_neg())
-    return value;
+  if (!tensor.defined() || !plain(tensor)) return value;
   c10::InferenceMode mode;
   auto alias = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(tensor.storage()), tensor.key_set(), tensor.dtype());
   alias.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
@@ -101,7 +104,7 @@ class TorchScript final : public TorchScriptBackend {
     if (!self_.isNone()) stack.push_back(self_);
     for (at::Tensor& input : inputs) stack.emplace_back(std::move(input));
     for (size_t i = inputs.size(); i < most_; ++i) stack.push_back(*function_->getSchema().arguments()[i + 1].default_value());
-    const Weights& weights = weights_[training_];
+    const Weights& weights = weights_[training_.load(std::memory_order_relaxed)];
     const auto& values = c10::InferenceMode::is_enabled() ? weights.inference : weights.values;
     stack.insert(stack.end(), values.begin(), values.end());
     // GraphExecutor::run without its statistics. Where gradients are recorded each operation runs as it stands, as in eager
@@ -122,6 +125,7 @@ class TorchScript final : public TorchScriptBackend {
 
   std::unique_ptr<Backend> clone() const override {
     at::NoGradGuard values_only;
+    std::lock_guard alone(mode_);
     auto copy = std::make_unique<TorchScript>(module_.deepcopy());
     copy->executor_ = executor_;  // shared: what one learns in its first calls, the other knows
     const auto mine = module_.parameters(), theirs = copy->module_.parameters();
@@ -143,6 +147,7 @@ class TorchScript final : public TorchScriptBackend {
   }
 
   void set_training(bool on) override {
+    std::lock_guard alone(mode_);
     if (training_ == on) return;
     if (on && mode_is_fixed_)
       fail(CTORCH_ERROR_MODEL,
@@ -192,6 +197,7 @@ class TorchScript final : public TorchScriptBackend {
   }
 
   std::string last_variant() const override { return "torchscript"; }
+  std::string random_operator() const override { return random_; }
   bool is_training() const override { return training_; }
 
   void save(const Writer& write, const Extras& extras) const override {
@@ -199,6 +205,7 @@ class TorchScript final : public TorchScriptBackend {
     if (!extras.spec.empty()) files[spec_record] = extras.spec;
     if (!extras.golden.empty()) files[golden_record] = extras.golden;
     // Who loads the file wants to use it; a training mode that was left in it would show in the numbers only.
+    std::lock_guard alone(mode_);
     torch::jit::Module module = module_;
     const bool training = module.is_training();
     if (training) module.eval();
@@ -220,7 +227,8 @@ class TorchScript final : public TorchScriptBackend {
   // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them. So
   // does the mode, which is an attribute too; a switch from one to the other must cost nothing.
   std::shared_ptr<torch::jit::Graph> find_weights() {
-    const bool training = training_ = module_.is_training();
+    const bool training = module_.is_training();
+    training_ = training;
     std::shared_ptr<torch::jit::Graph> graph = torch::jit::toGraphFunction(*function_).optimized_graph();
     std::shared_ptr<torch::jit::Graph> lowered = graph;
     try {
@@ -259,6 +267,7 @@ class TorchScript final : public TorchScriptBackend {
   void build() {
     mode_is_fixed_ = mode_is_fixed();
     const auto graph = find_weights();
+    random_ = ctorch::random_operator(graph, weights_[false].values);
     executor_ = torch::jit::GraphExecutor(graph, function_->name());
     const auto plain = graph->copy();
     torch::jit::runRequiredPasses(plain);
@@ -281,7 +290,10 @@ class TorchScript final : public TorchScriptBackend {
   torch::jit::Code as_it_stands_;   // the graph without the executor's optimizations
   c10::IValue self_;                // what the executor takes before the inputs, if anything
   std::array<Weights, 2> weights_;  // in evaluation and in training mode
-  bool training_ = false, mode_is_fixed_ = false;
+  std::string random_;              // the operation that draws in evaluation mode
+  std::atomic<bool> training_{false};
+  bool mode_is_fixed_ = false;
+  mutable std::mutex mode_;  // held while the mode of the module, which is in its attributes, is changed or must not be
   size_t fewest_ = 0;
   size_t most_ = 0;
 };

@@ -11,6 +11,7 @@
 #include "convert.h"
 #include "error.h"
 #include "isa.h"
+#include "memory.h"
 #include "sha256.h"
 #include "tensor_handle.h"
 
@@ -102,8 +103,7 @@ void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool c
              " cannot be converted to ", label(wanted), " without losing what it means");
       tensor = tensor.to(wanted);
     }
-    if (tensor.is_conj() || tensor.is_neg()) [[unlikely]]
-      tensor = tensor.resolve_conj().resolve_neg();
+    make_plain(tensor);
     // Compiled code believes that the last index is the fastest; an array that lies otherwise is copied once.
     if (!tensor.is_contiguous()) tensor = tensor.contiguous();
   }

@@ -74,7 +74,8 @@ module ftorch_model
 
 contains
 
-  subroutine torch_model_load(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, stat, errmsg)
+  subroutine torch_model_load(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, allow_random, &
+    stat, errmsg)
     !! Loads a model; the content of the file decides how: TorchScript, or a compiled package. A model that carries its contract is
     !! checked against it at every call and is warmed up here. A null character ends the file name.
     type(torch_model), intent(inout) :: model
@@ -90,6 +91,8 @@ contains
       !! Admits a compiled package that does not come from pt2ts: machine code whose calls cannot be checked
     character(len=*), optional, intent(in) :: sha256
       !! The file's SHA-256 sum, 64 hexadecimal digits: any other file is refused before anything in it is looked at
+    logical, optional, intent(in) :: allow_random
+      !! Admits a network that draws random numbers in evaluation mode, as one does that was traced in training mode
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     integer(c_int32_t) :: status
@@ -97,10 +100,11 @@ contains
       ! A blank sum asks for a file as well, which no file is.
       status = ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
         int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), sha256 // ' ', &
-        max(len_trim(sha256, kind=c_int64_t), 1_c_int64_t), model%p)
+        max(len_trim(sha256, kind=c_int64_t), 1_c_int64_t), flag(allow_random), model%p)
     else
       status = ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
-        int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), '', 0_c_int64_t, model%p)
+        int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), '', 0_c_int64_t, &
+        flag(allow_random), model%p)
     end if
     call settle(status, 'torch_model_load', stat, errmsg)
   end subroutine torch_model_load

@@ -124,10 +124,10 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_op_full(NULL, 0, &operand, -1, -1, -1, 0, &none), ARGUMENT,
         "argument 'value': expected an integer, real, complex or logical number");
   FAILS(ctorch_op_fill_in_place(t, &nothing), ARGUMENT, "argument 'value': expected a number");
-  FAILS(ctorch_model_load(NULL, 5, 0, -1, 0, 0, 0, NULL, 0, m), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, 0, NULL, 0, NULL), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, 0, NULL, 64, m), ARGUMENT, NULL_POINTER);
-  FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, 0, "abc", 3, m), ARGUMENT, "'sha256': expected 64 hexadecimal digits");
+  FAILS(ctorch_model_load(NULL, 5, 0, -1, 0, 0, 0, NULL, 0, 0, m), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, 0, NULL, 0, 0, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, 0, NULL, 64, 0, m), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_model_load("x", 1, 0, -1, 0, 0, 0, "abc", 3, 0, m), ARGUMENT, "'sha256': expected 64 hexadecimal digits");
   FAILS(ctorch_model_stats(NULL, &integer, &integer, &text, &integer), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_stats(m, NULL, &integer, &text, &integer), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_model_stats(m, &integer, NULL, &text, &integer), ARGUMENT, NULL_POINTER);
@@ -230,7 +230,7 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   a.element_bytes = 1;
   FAILS(ctorch_tensor_from_array(&a, -1, 0, -1, 0, 0, &none), ARGUMENT, "element_bytes is 1, a float32 has 4");
   FAILS(ctorch_model_parameters(m, out, -2), ARGUMENT, "parameters");
-  FAILS(ctorch_model_load("no.pt", 5, 0, -1, 0, 0, 0, NULL, 0, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_model_load("no.pt", 5, 0, -1, 0, 0, 0, NULL, 0, 0, NULL), ARGUMENT, NULL_POINTER);
 }
 
 /* Sizes that no memory has: an error, not the end of the process. */
@@ -301,7 +301,7 @@ static void optimizers(void) {
 
 static void damaged_file(const char *path) {
   ctorch_model m = {0};
-  const int32_t status = ctorch_model_load(path, (int64_t)strlen(path), 0, -1, 0, 0, 0, NULL, 0, &m);
+  const int32_t status = ctorch_model_load(path, (int64_t)strlen(path), 0, -1, 0, 0, 0, NULL, 0, 0, &m);
   ++checks;
   if (status != CTORCH_SUCCESS && status != CTORCH_ERROR_FILE) {
     ++failures;
@@ -318,8 +318,8 @@ int main(int argc, char **argv) {
   double difference = -1;
   if (argc < 2) return 120;
   setvbuf(stdout, NULL, _IONBF, 0);
-  FAILS(ctorch_model_load("missing.pt", 10, 0, -1, 0, 0, 0, NULL, 0, &m), FILE, "cannot open 'missing.pt'");
-  WORKS(ctorch_model_load(argv[1], (int64_t)strlen(argv[1]), 0, -1, 0, 0, 0, NULL, 0, &m));
+  FAILS(ctorch_model_load("missing.pt", 10, 0, -1, 0, 0, 0, NULL, 0, 0, &m), FILE, "cannot open 'missing.pt'");
+  WORKS(ctorch_model_load(argv[1], (int64_t)strlen(argv[1]), 0, -1, 0, 0, 0, NULL, 0, 0, &m));
   WORKS(ctorch_tensor_full_real(1, 2, shape, CTORCH_DTYPE_FLOAT32, 0, -1, 0, &t));
   null_pointers(&t, &m);
   wrong_handles(&t, &m);
