@@ -7,6 +7,7 @@ elsewhere, and a crash of the file is an error here.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import socket
@@ -47,18 +48,23 @@ class _Nursery:
 
     def start(self, connection: socket.socket, errors: int) -> int:
         """Return the id of a new session at the other end of ``connection``."""
-        socket.send_fds(self._control, [b"start"], [connection.fileno(), errors])
+        with contextlib.suppress(BrokenPipeError):  # the answer is missing then
+            socket.send_fds(self._control, [b"start"], [connection.fileno(), errors])
         return self._answer()
 
     def wait(self, pid: int) -> int:
         """Return how a session ended."""
-        self._control.sendall(b"%d" % pid)
+        with contextlib.suppress(BrokenPipeError):
+            self._control.sendall(b"%d" % pid)
         return self._answer()
 
     def _answer(self) -> int:
         line = b""
         while not line.endswith(b"\n"):
-            got = self._control.recv(64)
+            try:
+                got = self._control.recv(64)
+            except ConnectionResetError:
+                got = b""
             if not got:
                 raise VerifyError(
                     f"no process with the library can be started ({self.surroundings[0]})", "pt2ts doctor says what is wrong"
@@ -162,11 +168,10 @@ class _Session:
         """End the process."""
         if self._pid:
             for stream in (self._requests, self._answers, self._socket):
-                try:
+                with contextlib.suppress(OSError):  # what was not sent any more
                     stream.close()
-                except OSError:  # what was not sent any more
-                    continue
-            self._nursery.wait(self._pid)
+            with contextlib.suppress(VerifyError):
+                self._nursery.wait(self._pid)
             self._pid = 0
             self._errors.close()
 

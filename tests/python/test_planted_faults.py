@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import pt2ts
-from pt2ts import archive, exporter, package_check, torchscript
+from pt2ts import archive, exporter, fresh, package_check, torchscript
 from pt2ts.check import Call, Check, Named, Trial, compare
 from pt2ts.draft import Draft, prepare
 from pt2ts.fresh import FreshModel
@@ -112,7 +112,8 @@ def test_bfloat16_is_compared_with_the_module_in_float32() -> None:
         compare(gives(have * 1.2), [trial], "variant model", precision="bfloat16")
 
 
-def test_a_custom_operator_that_only_python_has(path: Path) -> None:
+def test_a_custom_operator_that_only_python_has(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pt2ts.convert.check_script", lambda _: None)  # it looks for such operators by their names
     library: Any = torch.library.Library("pt2ts_planted", "DEF")  # type: ignore[no-untyped-call]
     library.define("twice(Tensor x) -> Tensor")
     library.impl("twice", lambda x: 2 * x, "CompositeExplicitAutograd")
@@ -241,6 +242,17 @@ def test_the_process_has_the_library_and_nothing_of_python_in_it(path: Path) -> 
         maps = Path(f"/proc/{model._pid}/maps").read_text()
         assert "libtorch_cpu" in maps
         assert not any(name in maps for name in ("libtorch_python", "numpy", "_bridge"))
+
+
+def test_a_library_that_is_not_there_is_explained(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pt2ts.export(modules.Layers(), torch.randn(4, 4), path)
+    missing = str(path.with_name("libctorch.so"))
+    with monkeypatch.context() as patch:
+        patch.setattr(fresh, "_surroundings", lambda: (missing, os.getpid(), {}))
+        with pytest.raises(pt2ts.VerifyError, match=r"no process with the library can be started .*libctorch\.so"):
+            FreshModel(path)
+    with FreshModel(path) as model:
+        assert model.self_test() < 1e-5
 
 
 def test_a_file_that_ends_the_process_is_an_error_here(path: Path) -> None:
