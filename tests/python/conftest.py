@@ -38,6 +38,11 @@ PACKAGES: dict[str, Recipe] = {
         lambda: torch.randn(3, 8),
         {"dtype": "bfloat16", "dynamic_batch": False, "isa": "native", "threads": 1},
     ),
+    "tied": (
+        modules.Tied,
+        lambda: torch.randn(4, 6),
+        {"symbols": {"batch": (1, 64)}, "batch": (1,), "threads": 1, "golden": False},
+    ),
 }
 
 
@@ -96,3 +101,9 @@ def own_copy(tmp_path: Path) -> Callable[[Path], Path]:
 def sha256(path: Path) -> str:
     """Return the digest of a whole file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def tied(compiled: Callable[[str], Path]) -> Path:
+    """Package of a network with a weight of two names, and with a result of a size of its own."""
+    return compiled("tied")

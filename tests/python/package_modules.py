@@ -46,6 +46,19 @@ class Narrow(nn.Module):
         return y
 
 
+class Tied(nn.Module):
+    """Decodes with the weights that it encodes with; its second result has two rows for each sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode, self.decode = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.decode.weight = self.encode.weight
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        y: Tensor = self.decode(torch.tanh(self.encode(x)))
+        return {"again": y, "pairs": torch.cat([y, -y])}
+
+
 class Counts(nn.Module):
     """Assigns to itself."""
 

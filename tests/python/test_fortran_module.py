@@ -133,7 +133,8 @@ def test_kind_and_guard(model: Path) -> None:
     assert "module other\n" in source
     assert "real(real64), intent(in), target :: wind(:, :)" in source
     assert "convert=.true." in source
-    assert "wind >= -90.0_real64 .and. wind <= 90.0_real64" in source
+    assert "call observe_1(wind)" in source
+    assert "count(.not. is_inside_real64(values, -90.0_real64, 90.0_real64), kind=int64)" in source
 
 
 def test_a_package_for_fortran_order_keeps_the_order(column: Path) -> None:

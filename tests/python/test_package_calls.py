@@ -16,6 +16,7 @@ import pt2ts
 from pt2ts.bridge import live_handles
 from pt2ts.dtypes import DTYPES
 from pt2ts.library import LibraryModel
+from pt2ts.program import flat_module
 from pt2ts.spec import TensorSpec
 
 from .test_export_package import module_of
@@ -88,12 +89,14 @@ def eager(name: str, spec: pt2ts.Spec, inputs: Sequence[Placed]) -> list[torch.T
     net = module_of(name)
     values = [item.tensor.contiguous().to(DTYPES[port.dtype]) for item, port in zip(inputs, spec.inputs, strict=True)]
     if spec.precision == "bfloat16":
-        net, values = net.bfloat16(), [value.bfloat16() for value in values]
+        net = flat_module(net, "bfloat16")
     elif name == "mixed":
         net = net.double()
     with torch.no_grad():
         found = net(*values)
-    return [found[port.name] for port in spec.outputs] if isinstance(found, dict) else [found]
+    if isinstance(found, dict):
+        return [found[port.name] for port in spec.outputs]
+    return list(found) if isinstance(found, tuple) else [found]
 
 
 def refusal(model: LibraryModel, inputs: Sequence[Placed], outputs: Sequence[Placed], *, convert: bool) -> str:
