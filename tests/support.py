@@ -76,4 +76,5 @@ def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], N
 
 def sources_of_pt2ts() -> list[bytes]:
     """Return the content of everything that exports models."""
-    return [source.read_bytes() for source in sorted((ROOT / "python" / "pt2ts").rglob("*.py"))]
+    folder = ROOT / "python" / "pt2ts"
+    return [source.read_bytes() for source in sorted([*folder.rglob("*.py"), *folder.rglob("*.h")])]
