@@ -81,7 +81,7 @@ test: setup
 test-long:
 	scripts/setup long
 	$(MAKE) install-all
-	$(python) -m pytest -n 2 --dist loadfile --timeout=14400 $(TESTS)
+	$(python) -m pytest -n 2 --dist loadfile $(TESTS)
 
 # A missed bar does not keep the others from being measured.
 bench: install

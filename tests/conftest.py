@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from . import patience
 from .support import BUILD, BuildFortran, both_compilers, known_compiler, printed_flags, run
 
+patience.install()
 # As many processes run as there are cores; more threads in each would only wait for each other, which costs three times as much.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # In compiled packages the code around the kernels need not be fast here, and its compilation is what takes long.

@@ -25,7 +25,8 @@ _PROGRAM = """program doctor
 end program doctor
 """
 _SAYS = "the sum is right"
-_TIMEOUT = 120
+#: Seconds after which a compiler or the program hangs; also on a machine that has much else to do.
+_TIMEOUT = 1200
 _TOPIC = "trial program"
 
 

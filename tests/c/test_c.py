@@ -90,7 +90,6 @@ def test_links_neither_torch_nor_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3000)
 def test_sanitizers(tmp_path: Path, files: list[Path]) -> None:
     """Address, leak and undefined-behaviour sanitizers find nothing in the library nor in the program that misuses it."""
     build = BUILD / "sanitize"

@@ -12,93 +12,24 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ..support import shared_folder, sources_of_pt2ts
+from .pages import PAGES, ROOT, Block, blocks, page_folder, without_blocks
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "ford.md"),
-]
-_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"<!--\s*((?:(?!-->).)*?)\s*-->\s*\Z", re.DOTALL)
 _LINK = re.compile(r"\[[^\]\[]*\]\(([^)\s]+)\)")
-
-
-@dataclass(frozen=True)
-class Block:
-    """One block of code.
-
-    Attributes
-    ----------
-    page, line
-        Where it stands.
-    language
-        Word after the backquotes.
-    text
-        The code.
-    mark
-        The comment before it, empty if there is none.
-    output
-        The ``text`` block right after it, empty if there is none.
-    """
-
-    page: Path
-    line: int
-    language: str
-    text: str
-    mark: str
-    output: str
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return f"{self.page.stem}-line-{self.line}"
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is a program to be run."""
-        return self.mark == "runs"
-
-    def fortran(self) -> str:
-        """Return a source file that compiles on its own."""
-        if re.match(r"\s*(program|module)\s", self.text):
-            return self.text
-        given = self.mark.removeprefix("given").strip("\n")
-        uses = [line for line in (given + "\n" + self.text).splitlines() if line.strip().startswith("use")]
-        rest = [line for line in (given + "\n" + self.text).splitlines() if line not in uses]
-        head = ["subroutine snippet()", "use ftorch", *uses, "implicit none (type, external)"]
-        return "\n".join([*head, *rest, "end subroutine snippet", ""])
-
-
-def blocks(language: str) -> list[Block]:
-    """Return all blocks of one language."""
-    found = []
-    for page in PAGES:
-        text = page.read_text()
-        for match in _BLOCK.finditer(text):
-            if match[2] == language:
-                comment = _COMMENT.search(text[: match.start()])
-                after = _BLOCK.match(text, match.end() + len("\n\n"))
-                output = after[3] if after and after[2] == "text" else ""
-                line = text[: match.start()].count("\n") + 1
-                found.append(Block(page, line, language, match[3], comment[1] if comment else "", output))
-    return found
 
 
 def links(page: Path) -> list[str]:
     """Return the targets of all links that stay within the repository."""
-    text = re.sub(r"`[^`\n]*`", "", _BLOCK.sub("", page.read_text()))
+    text = re.sub(r"`[^`\n]*`", "", without_blocks(page))
     return [target for target in _LINK.findall(text) if "://" not in target]
 
 
 def anchors(page: Path) -> set[str]:
     """Return the anchors that the headings of a page make."""
-    headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", page.read_text()), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", without_blocks(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -131,14 +62,8 @@ def compiler(fc: str) -> str:
 
 @pytest.fixture(scope="module")
 def models() -> Path:
-    """Folder in which all Python blocks were run: it holds the model files that the programs load."""
-    texts = [block.text for block in blocks("python")]
-
-    def make(folder: Path) -> None:
-        for text in texts:
-            subprocess.run([sys.executable, "-c", text], cwd=folder, check=True, capture_output=True)
-
-    return shared_folder("docs", [*sources_of_pt2ts(), *(text.encode() for text in texts)], make)
+    """Folder with the model file that the programs of all pages load; the README makes it."""
+    return page_folder(ROOT / "README.md")
 
 
 @functools.cache

@@ -75,7 +75,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         options.add_argument(f"--{word}")
     chrome: Any
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
-        chrome.set_page_load_timeout(300)
+        chrome.set_page_load_timeout(3600)
 
         def look(page: Path) -> Seen:
             for log in ("browser", "performance"):

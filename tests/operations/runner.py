@@ -157,7 +157,7 @@ class Runner:
             return
         assert self.process.stdin is not None
         self.process.stdin.close()
-        assert self.process.wait(timeout=20) == expected
+        assert self.process.wait(timeout=1800) == expected
         self.process = None
 
 

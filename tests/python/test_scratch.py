@@ -31,9 +31,9 @@ def test_processes_do_not_meet() -> None:
     workers = [context.Process(target=write_and_read, args=(key, results)) for key in ("one", "one", "one", "two")]
     for worker in workers:
         worker.start()
-    assert [results.get(timeout=60) for _ in workers] == [True] * 4
+    assert [results.get(timeout=3600) for _ in workers] == [True] * 4
     for worker in workers:
-        worker.join(60)
+        worker.join(3600)
 
 
 def fail_in(key: str, seen: list[Path]) -> None:

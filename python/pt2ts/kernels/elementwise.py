@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from .ir import Expr, UnsupportedError, constant
 
+#: Below this every gate (a sigmoid, 1 + erf ...) is 0 in both types; it is a number, so that the product with the gate is one.
+_SHUT = -1e30
+
 #: C++ of each operation of an expression, of vectors; conditions are masks.
 FORMS: dict[str, str] = {
     "add": "{} + {}",
@@ -146,7 +149,7 @@ def _gelu(b: Builder, x: Expr, approximate: str = "none") -> Expr:
         cube = b.combine("mul", b.combine("mul", x, x), x)
         inner = b.combine("add", x, b.combine("mul", cube, 0.044715))
         gate = b.combine("tanh", b.combine("mul", inner, math.sqrt(2 / math.pi)))
-    return b.combine("mul", half, b.combine("add", gate, 1.0))
+    return _gated(b, half, b.combine("add", gate, 1.0))
 
 
 def _softplus(b: Builder, x: Expr, beta: float = 1, threshold: float = 20) -> Expr:
@@ -156,12 +159,21 @@ def _softplus(b: Builder, x: Expr, beta: float = 1, threshold: float = 20) -> Ex
     return b.combine("where", b.combine("gt", scaled, float(threshold)), x, soft)
 
 
-def _gated(gate: str) -> Handler:
-    return lambda b, x: b.combine("mul", x, b.combine(gate, x))
+def _gated(b: Builder, x: Expr, gate: Expr) -> Expr:
+    """Multiply by a gate between 0 and 1, which is closed long before the bound: minus infinity gives the limit 0, not NaN."""
+    return b.combine("mul", b.combine("at_least", x, _SHUT), gate)
+
+
+def _silu(b: Builder, x: Expr) -> Expr:
+    return _gated(b, x, b.combine("sigmoid", x))
 
 
 def _mish(b: Builder, x: Expr) -> Expr:
-    return b.combine("mul", x, b.combine("tanh", b.combine("softplus", x)))
+    return _gated(b, x, b.combine("tanh", b.combine("softplus", x)))
+
+
+def _hard_swish(b: Builder, x: Expr) -> Expr:
+    return _gated(b, x, _hard_sigmoid(b, x))
 
 
 def _hard_sigmoid(b: Builder, x: Expr) -> Expr:
@@ -232,12 +244,12 @@ ELEMENTWISE: dict[str, tuple[int, Handler]] = {
     "selu": (1, _selu),
     "celu": (2, _celu),
     "gelu": (2, _gelu),
-    "silu": (1, _gated("sigmoid")),
+    "silu": (1, _silu),
     "mish": (1, _mish),
     "softplus": (3, _softplus),
     "log_sigmoid": (1, lambda b, x: b.combine("neg", b.combine("softplus", b.combine("neg", x)))),
     "hardsigmoid": (1, _hard_sigmoid),
-    "hardswish": (1, lambda b, x: b.combine("mul", x, _hard_sigmoid(b, x))),
+    "hardswish": (1, _hard_swish),
     "log2": (1, lambda b, x: b.combine("mul", b.combine("log", x), 1 / math.log(2))),
     "log10": (1, lambda b, x: b.combine("mul", b.combine("log", x), 1 / math.log(10))),
     "exp2": (1, lambda b, x: b.combine("exp", b.combine("mul", x, math.log(2)))),
