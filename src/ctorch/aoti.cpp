@@ -1,11 +1,13 @@
 #include "aoti.h"
 
+#include <dlfcn.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "error.h"
+#include "rebind.h"
 
 namespace ctorch {
 namespace {
@@ -19,6 +21,14 @@ size_t count_leaves(const nlohmann::json& node) {
   return count;
 }
 
+// The code calls functions of PyTorch, which a host may have too.
+void own_symbols(const std::string& library) {
+  void* loaded = ::dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  const bool done = loaded && ctorch_rebind_own(loaded);
+  if (loaded) ::dlclose(loaded);
+  if (!done) fail(CTORCH_ERROR_LIBRARY, "cannot keep the program's symbols out of the compiled code ", library);
+}
+
 }  // namespace
 
 AotiModel::AotiModel(const std::string& library, c10::Device device) {
@@ -30,6 +40,7 @@ AotiModel::AotiModel(const std::string& library, c10::Device device) {
     if (maker == makers.end()) fail(CTORCH_ERROR_DEVICE, "this PyTorch cannot run compiled code on ", device.str());
     runner_ = maker->second(library, 1, device.str(), library.substr(0, library.rfind('/')), false);
   }
+  own_symbols(library);
   try {
     inputs_ = count_leaves(nlohmann::json::parse(runner_->get_call_spec().at(0)).at(1));
   } catch (const std::exception&) {
