@@ -9,6 +9,7 @@
 #include "error.h"
 #include "float_call.h"
 #include "random_operators.h"
+#include "rebind.h"
 
 namespace ctorch {
 namespace {
@@ -22,21 +23,27 @@ size_t count_leaves(const nlohmann::json& node) {
   return count;
 }
 
+// The code calls functions of PyTorch, which a host may have too, and starts teams of threads.
+void adopt(const std::string& library) {
+  void* loaded = ::dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  const bool done = loaded && ctorch_rebind_own(loaded);
+  if (done) lead_teams_of(loaded);
+  if (loaded) ::dlclose(loaded);
+  if (!done) fail(CTORCH_ERROR_LIBRARY, "cannot keep the program's symbols out of the compiled code ", library);
+}
+
 }  // namespace
 
 AotiModel::AotiModel(const std::string& library, c10::Device device) {
   if (device.is_cpu()) {
     runner_ = std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true);
-    if (void* loaded = ::dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD)) {
-      lead_teams_of(loaded);
-      ::dlclose(loaded);
-    }
   } else {
     const auto& makers = torch::inductor::getAOTIModelRunnerRegistry();
     const auto maker = makers.find(c10::DeviceTypeName(device.type(), /*lower_case=*/true));
     if (maker == makers.end()) fail(CTORCH_ERROR_DEVICE, "this PyTorch cannot run compiled code on ", device.str());
     runner_ = maker->second(library, 1, device.str(), library.substr(0, library.rfind('/')), false);
   }
+  adopt(library);
   try {
     inputs_ = count_leaves(nlohmann::json::parse(runner_->get_call_spec().at(0)).at(1));
   } catch (const std::exception&) {

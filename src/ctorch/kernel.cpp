@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include "error.h"
+#include "rebind.h"
 
 namespace ctorch {
 namespace {
@@ -30,6 +31,7 @@ KernelLibrary::KernelLibrary(const std::string& library, const std::string& what
     fail(CTORCH_ERROR_FILE, what, " cannot be loaded: ", reason ? reason : "unknown reason");
   }
   try {
+    if (!ctorch_rebind_own(handle_)) fail(CTORCH_ERROR_LIBRARY, what, ": cannot keep the program's symbols out of it");
     const int32_t abi = function_of<int32_t (*)()>(handle_, "ftorch_kernel_abi", what)();
     if (abi != known_abi)
       fail(CTORCH_ERROR_FILE, what, " has interface ", abi, ", this library knows ", known_abi,

@@ -187,20 +187,19 @@ static int revise(const object *o, decision decide, void *context) {
   return 1;
 }
 
+// Where a library's own symbols are.
 typedef struct {
   const object_list *all;
-  const object *first;  // of those that were loaded with PyTorch, to the end of the list
-  void *scope;          // handle that finds what PyTorch would find without the host
+  const object *first;  // of the libraries that were loaded together, to the end of the list
+  void *scope;          // handle that finds what they would find without the host
 } family;
-
-static int belongs(const family *f, const object *o) { return o && o >= f->first && !o->runtime; }
 
 static int at_no_end(void (*function)(void *), void *argument, void *library) {
   (void)function, (void)argument, (void)library;
   return 0;
 }
 
-// A library that has just been bound. The linker keeps unique symbols (of C++) one for the process, and so do we.
+// The linker keeps unique symbols (of C++) one for the process, and so do we.
 static uintptr_t turn_back(const object *o, const ElfW(Rela) * reference, const ElfW(Sym) * symbol, void *context) {
   const family *f = context;
   const uintptr_t now = *slot_of(o, reference) - (uintptr_t)reference->r_addend;
@@ -208,11 +207,11 @@ static uintptr_t turn_back(const object *o, const ElfW(Rela) * reference, const 
   if (inside(o->memory, now) || !now) return 0;
   if (ELF64_ST_TYPE(symbol->st_info) == STT_TLS || ELF64_ST_BIND(symbol->st_info) == STB_GNU_UNIQUE) return 0;
   const object *answers = object_of(f->all, now);
-  if (!answers || answers->runtime || belongs(f, answers)) return 0;
+  if (!answers || answers->runtime || answers >= f->first) return 0;
   const uintptr_t own = (uintptr_t)dlsym(f->scope, o->strings + symbol->st_name);
   if (!own || own == now) return 0;
   const object *owner = object_of(f->all, own);
-  return belongs(f, owner) || (owner && strncmp(owner->name, "libm.so", 7) == 0) ? own : 0;
+  return owner && (!owner->runtime || strncmp(owner->name, "libm.so", 7) == 0) ? own : 0;
 }
 
 // A PyTorch that was there before us has run, and the program may hold its variables: only calls of its own functions change,
@@ -238,7 +237,7 @@ static int separate(const object_list *all) {
   if (!f.scope) return 0;
   int done = 1;
   for (const object *o = all->items; o < all->items + all->count; ++o) {
-    if (belongs(&f, o))
+    if (o >= f.first && !o->runtime)
       done &= revise(o, turn_back, &f);
     else if (strcmp(o->name, "libtorch_cpu.so") == 0)
       done &= revise(o, call_own, NULL);
@@ -252,6 +251,24 @@ __attribute__((constructor)) static void keep_out_the_host(void) {
   if (!all.items || !separate(&all))
     snprintf(failure, sizeof failure, "cannot keep the program's symbols out of PyTorch: %s", strerror(errno));
   free(all.items);
+}
+
+// The library behind a handle; null if there is none.
+static const object *object_of_handle(const object_list *all, void *library) {
+  struct link_map *map = NULL;
+  if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return NULL;
+  for (const object *o = all->items; o < all->items + all->count; ++o)
+    if (o->base == map->l_addr && o->path == map->l_name) return o;
+  return NULL;
+}
+
+VISIBLE int ctorch_rebind_own(void *library) {
+  object_list all = list_objects();
+  family f = {.all = &all, .first = all.items + all.count, .scope = library};
+  const object *o = object_of_handle(&all, library);
+  const int done = o && revise(o, turn_back, &f);
+  free(all.items);
+  return done;
 }
 
 VISIBLE const char *ctorch_rebind_failure(void) { return failure[0] ? failure : NULL; }
@@ -277,13 +294,10 @@ static uintptr_t redirect(const object *o, const ElfW(Rela) * reference, const E
 }
 
 VISIBLE void *ctorch_rebind(void *library, const char *name, void *target) {
-  struct link_map *map = NULL;
   redirection r = {.name = name, .library = library, .target = (uintptr_t)target};
-  if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return NULL;
   object_list all = list_objects();
-  const object *o = all.items;
-  while (o && o < all.items + all.count && (o->base != map->l_addr || o->path != map->l_name)) ++o;
-  const int done = o && o < all.items + all.count && revise(o, redirect, &r);
+  const object *o = object_of_handle(&all, library);
+  const int done = o && revise(o, redirect, &r);
   free(all.items);
   return done ? (void *)r.before : NULL;
 }
