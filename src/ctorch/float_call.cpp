@@ -96,20 +96,21 @@ struct Seat {
 };
 
 template <template <size_t> class Teams, size_t... I>
-void lead_teams(void* library, const char* name, std::index_sequence<I...>) {
+bool lead_teams(void* library, const char* name, std::index_sequence<I...>) {
   static std::mutex one_by_one;
   std::lock_guard lock(one_by_one);
-  void* before = ctorch_rebind(library, name, nullptr);
-  if (!before) return;
+  void* before = ctorch_rebind(library, name, nullptr);  // changes nothing: where do the calls go now?
+  if (!before) return false;
   const Seat seats[] = {{reinterpret_cast<void**>(&Teams<I>::start), reinterpret_cast<void*>(&Teams<I>::lead)}...};
   for (const Seat& seat : seats)
-    if (seat.lead == before) return;
+    if (seat.lead == before) return true;
   for (const Seat& seat : seats)
     if (!*seat.start || *seat.start == before) {
       *seat.start = before;
       ctorch_rebind(library, name, seat.lead);
-      return;
+      break;
     }
+  return true;
 }
 
 }  // namespace
@@ -141,8 +142,8 @@ FloatCall::~FloatCall() {
 
 void lead_teams_of(void* library) {
   constexpr std::make_index_sequence<4> run_times;
-  lead_teams<GnuTeams>(library, "GOMP_parallel", run_times);
-  lead_teams<LlvmTeams>(library, "__kmpc_fork_call", run_times);
+  // One compiler has made it; looking through a large library takes milliseconds.
+  if (!lead_teams<GnuTeams>(library, "GOMP_parallel", run_times)) lead_teams<LlvmTeams>(library, "__kmpc_fork_call", run_times);
 }
 
 }  // namespace ctorch

@@ -183,8 +183,9 @@ program floating
   case ('call')
     call call_all(250000, flushed)
     before = team_words()
-    if (any(iand(before, not(63_c_int32_t)) /= iand(before(0), not(63_c_int32_t)))) &
+    if (any(iand(before, not(63_c_int32_t)) /= iand(before(0), not(63_c_int32_t)))) then
       error stop 'threads that were born in a call are not as the host'
+    end if
     call same_words(before, 'afterwards')
     call call_all(250000, flushed)
     call same_words(before, 'after more calls')

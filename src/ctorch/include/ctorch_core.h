@@ -116,8 +116,8 @@ int32_t ctorch_runtime_set_threads(int32_t count);
 int32_t ctorch_runtime_get_threads(int32_t *count);
 
 /**
- * Whether calls flush subnormal numbers to zero, on all their threads and whatever a model's contract says: 1 they do, 0 they do
- * not, -1 (the default) as the contract says, and where it is silent, as the calling thread does.
+ * Whether calls flush subnormal numbers to zero, on all their threads and whatever a model's contract says: 1 they do, 0 they
+ * do not, -1 (the default) as the contract says, and where it is silent, as the calling thread does.
  */
 int32_t ctorch_runtime_set_flush_denormals(int32_t mode);
 
