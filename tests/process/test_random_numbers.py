@@ -61,4 +61,4 @@ def test_compiled_code_that_draws_is_refused(build_fortran: BuildFortran, fc: st
     said = run(build_fortran(HERE / "random_files.f90", compiler=fc), "noise.pt2", cwd=tmp_path).splitlines()
     assert said[0].startswith("noise.pt2 refused")
     assert "draws random numbers in evaluation mode (aoti_torch_cpu_rand" in said[0]
-    assert said[1] == "noise.pt2 varying allowed"
+    assert said[1].endswith(" allowed")
