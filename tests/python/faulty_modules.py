@@ -143,9 +143,13 @@ class Decades(nn.Module):
 class Cancelling(nn.Module):
     """A small difference of large sums, which float32 has not all digits of."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1e4))
+
     def forward(self, x: Tensor) -> Tensor:
-        large = x * 1e4
-        return (large.sum(1, keepdim=True) - large.flip(1).cumsum(1)[:, -1:]) + 1e-3 * x
+        large = x * self.scale
+        return (large.sum(1, keepdim=True) - large.flip(1).cumsum(1)[:, -1:]) + 1e-3 * x[:, :1]
 
 
 class TwoNamed(nn.Module):
