@@ -171,11 +171,12 @@ class Ignored(nn.Module):
     """Calls a function whose source TorchScript is told to leave alone."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return aside(x) + 1
+        y: torch.Tensor = aside(x) + 1
+        return y
 
 
 @torch.jit.ignore
-def aside(x: torch.Tensor) -> torch.Tensor:
+def aside(x):  # type: ignore[no-untyped-def]  # TorchScript cannot read annotations that are strings
     return x * 2
 
 
@@ -192,15 +193,15 @@ KELVIN = torch.linspace(0, 1, 64 * 8).reshape(64, 8).sort(0).values * 110 + 200
 
 
 class Recurrent(nn.Module):
-    """Over the levels of a column."""
+    """Of one step."""
 
     def __init__(self, kind: type[nn.RNNBase]) -> None:
         super().__init__()
-        self.inner, self.last = kind(1, 16, batch_first=True), nn.Linear(16, 1)
+        self.inner, self.last = kind(8, 16, batch_first=True), nn.Linear(16, 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.last(self.inner(x.unsqueeze(-1))[0])
-        return y.squeeze(-1)
+        y: Tensor = self.last(self.inner(x.unsqueeze(1))[0])
+        return y.squeeze(1)
 
 
 class OwnScale(nn.Module):

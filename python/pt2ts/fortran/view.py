@@ -277,7 +277,7 @@ def module_view(path: StrPath, name: str, kind: HostKind | None, *, guard: bool)
         raise SpecError(
             f"{path} is a compiled training step, not a model", "call it by type(torch_trainer); a module is made for model files"
         )
-    namer = Namer([name])
+    namer = Namer()
     batch = _batch(spec)
     inputs = _ports(spec.inputs, namer, batch, kind, is_input=True, turned=[item.layout == "torch" for item in spec.inputs])
     # Results are copied into arrays of any order: theirs is the one that the inputs have.
