@@ -69,6 +69,7 @@ contains
   contains
 
     subroutine take(words, closed)
+      ! Appended once: flang keeps what each concatenation makes on the stack until the procedure ends.
       character(len=*), intent(in) :: words
       logical, intent(inout) :: closed
       character(len=1) :: quote
@@ -79,32 +80,35 @@ contains
           if (words(i:i) == quote) quote = ' '
         else if (scan(words(i:i), '''"') == 1) then
           quote = words(i:i)
-        else if (words(i:i) == '!') then
-          body = body // ' '
-          return
-        else if (words(i:i) == '/') then
-          closed = .true.
-          return
+        else if (scan(words(i:i), '!/') == 1) then
+          exit
         end if
-        body = body // words(i:i)
       end do
+      closed = i <= len(words)
+      if (closed) closed = words(i:i) == '/'
+      body = body // words(:i - 1) // ' '
     end subroutine take
 
     subroutine read_line(unit, line, status)
-      !! The next line, however long it is.
+      ! The next line, however long it is.
       integer, intent(in) :: unit
       character(len=:), allocatable, intent(out) :: line
       integer, intent(out) :: status
-      character(len=256) :: part
-      integer :: count
-      line = ''
+      character(len=:), allocatable :: longer
+      integer :: length, count
+      allocate (character(len=256) :: line)
+      length = 0
       do
         count = 0
-        read (unit, '(a)', advance='no', size=count, iostat=status) part
-        line = line // part(:count)
+        read (unit, '(a)', advance='no', size=count, iostat=status) line(length + 1:)
+        length = length + count
         if (status /= 0) exit
+        allocate (character(len=2 * length) :: longer)
+        longer(:length) = line
+        call move_alloc(longer, line)
       end do
-      if (is_iostat_eor(status) .or. (is_iostat_end(status) .and. len(line) > 0)) status = 0
+      line = line(:length)
+      if (is_iostat_eor(status) .or. (is_iostat_end(status) .and. length > 0)) status = 0
     end subroutine read_line
 
   end subroutine collect
