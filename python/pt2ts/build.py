@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from .compile import Recipe, compile_program
+from .compile import Recipe, start_program
 from .isa import Isa
 from .package import CODE, kernel_member
 from .variants import Variant
 
-__all__ = ["Built", "Recipe", "build_aoti", "build_kernel_variant"]
+__all__ = ["Built", "Pending", "Recipe", "build_aoti", "build_kernel_variant", "ready", "start_aoti"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,34 @@ class Built:
     members: Mapping[str, bytes]
 
 
+#: Waits for a variant that is being compiled.
+Pending = Callable[[], Built]
+
+
+def ready(built: Built) -> Pending:
+    """Return a function for a variant that need not be waited for."""
+    return lambda: built
+
+
+def start_aoti(
+    name: str, program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, sizes: Mapping[str, tuple[int, int]]
+) -> Pending:
+    """Begin to compile a program by AOTInductor."""
+    finish = start_program(program, isa, threads, recipe)
+
+    def built() -> Built:
+        compiled = finish()
+        variant = Variant(name, "aoti", dict(sizes), isa.to_dict(), compiled.weights, threads)
+        return Built(variant, {f"{CODE}{name}/{file}": content for file, content in compiled.files.items()})
+
+    return built
+
+
 def build_aoti(
     name: str, program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, sizes: Mapping[str, tuple[int, int]]
 ) -> Built:
     """Compile a program by AOTInductor."""
-    compiled = compile_program(program, isa, threads, recipe)
-    variant = Variant(name, "aoti", dict(sizes), isa.to_dict(), compiled.weights, threads)
-    return Built(variant, {f"{CODE}{name}/{file}": content for file, content in compiled.files.items()})
+    return start_aoti(name, program, isa, threads, recipe, sizes)()
 
 
 def build_kernel_variant(

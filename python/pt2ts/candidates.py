@@ -49,11 +49,18 @@ class Candidate:
 
 
 def candidates(
-    forms: Forms, size: int | None, program: ExportedProgram, weights: Mapping[str, torch.Tensor], isa: Isa, progress: Progress
+    forms: Forms,
+    size: int | None,
+    program: ExportedProgram,
+    general: ExportedProgram,
+    weights: Mapping[str, torch.Tensor],
+    isa: Isa,
+    progress: Progress,
 ) -> Iterator[Candidate]:
     """Yield what can be compiled for one batch size, or for fixed sizes where there is no batch.
 
-    A form that PyTorch's compiler fails on is left out: the others remain.
+    A form that PyTorch's compiler fails on is left out: the others remain. A kernel is made from the ``general`` program, the
+    one with free sizes, which can take a large batch block by block.
     """
     batch = forms.batch
     name = f"b{size}" if size is not None else TUNED
@@ -62,7 +69,8 @@ def candidates(
     if set(limits) == set(forms.symbols) and forms.sizes_are_of_inputs:
         progress(f"{where}: kernel")
         sizes, layouts = {key: low for key, (low, _) in limits.items()}, [spec.layout for spec in forms.inputs]
-        kernel = build_kernel_variant(name, program, list(weights.items()), sizes, isa, layouts)
+        made = (build_kernel_variant(name, source, list(weights.items()), sizes, isa, layouts) for source in (general, program))
+        kernel = next((item for item in made if item is not None), None)
         if kernel is not None:
             yield Candidate("kernel", kernel)
     all_threads = largest_loop(program) > SERIAL

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch._inductor import aot_compile
 from torch.export import ExportedProgram
 
+from . import native, toolchain
 from .errors import ExportError
 from .fuse import fuse_linear
 from .isa import Isa
@@ -32,7 +34,13 @@ _COMMON: dict[str, Any] = {
 }
 
 #: Generated sources and notes about them, which nobody needs who runs the code.
-_LEFT_OUT = (".cpp", ".o", ".kernel_metadata.json")
+_LEFT_OUT = (".cpp", ".o", ".ld", "CMakeLists.txt", "_flags.json", ".kernel_metadata.json")
+
+#: For code that is compiled here: the generator writes the sources and the options only.
+_SOURCES: dict[str, Any] = {"aot_inductor.package_cpp_only": True, "aot_inductor.precompile_headers": False}
+
+#: Tables of options that the generator writes beside the sources.
+_TABLES = ("compile", "linker")
 
 
 @dataclass(frozen=True)
@@ -82,46 +90,104 @@ class Compiled:
 def compile_program(
     program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any] | None = None
 ) -> Compiled:
-    """Compile a program; ``more`` are further options of the compiler.
+    """Compile a program and wait for it; see `start_program`."""
+    return start_program(program, isa, threads, recipe, more)()
+
+
+def start_program(
+    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any] | None = None
+) -> Callable[[], Compiled]:
+    """Begin to compile a program; ``more`` are further options of the generator.
+
+    The sources are there when this returns, and the C++ compiler is at work; the function that is returned waits for it. Meanwhile
+    other programs can be started.
 
     Weights stay outside of the code wherever the compiler admits it, so that all variants share one copy of them.
 
     Raises
     ------
     ExportError
-        When the compiler fails.
+        When a compiler fails, here or in the function.
     """
-    if not recipe.freeze and not recipe.autotune:
-        files = _compile(program, isa, threads, recipe, more or {}, inside=False)
-        if _constants(files) <= {name for name, _ in weights_of(program)}:
-            return Compiled(files, "shared")
-    return Compiled(_compile(program, isa, threads, recipe, more or {}, inside=True), "own")
+    more = more or {}
+    with_weights = partial(_with_weights, program, isa, threads, recipe, more)
+    if recipe.freeze or recipe.autotune:
+        return with_weights
+    names = {name for name, _ in weights_of(program)}
+    files, library = _generate(program, isa, threads, recipe, more)
+
+    def finish() -> Compiled:
+        made = dict(files)
+        with _explained(recipe):
+            made[library.name] = library.content()
+        return Compiled(made, "shared") if _constants(made) <= names else with_weights()
+
+    return finish
 
 
-def _compile(
-    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any], *, inside: bool
-) -> dict[str, bytes]:
-    options: dict[str, Any] = {
-        **_COMMON,
-        **recipe.options(),
-        **more,
-        "aot_inductor.package_constants_in_so": inside,
-        "cpp.march": isa.march,
-        "cpp.simdlen": isa.simdlen,
-        "cpp.threads": threads or -1,
-        "cpp.dynamic_threads": threads == 0,
-    }
-    module: Any = program.module(check_guards=False)
-    arguments, _ = program.example_inputs or ((), {})
-    _name_constants(module, program)
-    if recipe.fuse:
-        fuse_linear(module)
+def _with_weights(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any]) -> Compiled:
+    with _generated(program, isa, threads, recipe, {**more, "aot_inductor.package_constants_in_so": True}) as files:
+        return Compiled(_kept(files), "own")
+
+
+def _kept(files: Sequence[Path]) -> dict[str, bytes]:
+    """Return the files that belong into a package."""
+    return {file.name: file.read_bytes() for file in files if not file.name.endswith(_LEFT_OUT)}
+
+
+def _generate(
+    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any]
+) -> tuple[dict[str, bytes], native.Library]:
+    """Return the notes that belong into the package, and the library that is being compiled."""
+    options = {**more, **_SOURCES, "aot_inductor.package_constants_in_so": False}
+    with _generated(program, isa, threads, recipe, options) as files:
+        (source,) = (file for file in files if file.name.endswith(".wrapper.cpp"))
+        (constants,) = (file for file in files if file.suffix == ".o")
+        flags, linking = (json.loads(source.with_name(f"{source.stem}_{kind}_flags.json").read_text()) for kind in _TABLES)
+        library = native.start(f"{source.stem}.so", source.read_text(), flags, linking, constants.read_bytes())
+        return _kept(files), library
+
+
+@contextmanager
+def _generated(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any]) -> Iterator[list[Path]]:
+    """Generate code and yield its files, which are there for the ``with`` block."""
+    with _explained(recipe):
+        words = toolchain.cxx()
+        options: dict[str, Any] = {
+            **_COMMON,
+            **recipe.options(),
+            **more,
+            "cpp.cxx": (None, toolchain.program(words)),
+            "cpp.march": isa.march,
+            "cpp.simdlen": isa.simdlen,
+            # What this CPU can do is known already, and need not be tried by compiling a program.
+            "cpp.vec_isa_ok": True if (isa.simdlen or 0) > 1 else None,
+            "cpp.threads": threads or -1,
+            "cpp.dynamic_threads": threads == 0,
+        }
+        module: Any = program.module(check_guards=False)
+        arguments, _ = program.example_inputs or ((), {})
+        _name_constants(module, program)
+        if recipe.fuse:
+            fuse_linear(module)
+        with scratch(f"{program} {options}") as folder:
+            with quiet(), torch.no_grad():
+                made: Any = aot_compile(module, tuple(arguments), options={**options, "aot_inductor.output_path": str(folder)})
+            yield [Path(item) for item in made if isinstance(item, str)]
+
+
+@contextmanager
+def _explained(recipe: Recipe) -> Iterator[None]:
+    """Turn what compilers raise into an error for people."""
     try:
-        with scratch(f"{program} {options}") as folder, quiet(), torch.no_grad():
-            made: Any = aot_compile(module, tuple(arguments), options={**options, "aot_inductor.output_path": str(folder)})
-            files = [Path(item) for item in made if isinstance(item, str)]
-            return {file.name: _content(file, inside=inside) for file in files if not file.name.endswith(_LEFT_OUT)}
-    except Exception as error:  # the compiler raises many kinds, and g++ its own
+        yield
+    except toolchain.ToolchainError as error:
+        raise ExportError(
+            f"the module cannot be compiled ({recipe.name}): {error}",
+            "compiled packages need a C++ compiler (g++, or the one that the variable CXX names) and PyTorch's headers; "
+            "or write a TorchScript file (format 'torchscript')",
+        ) from error
+    except Exception as error:  # the generator raises many kinds
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ExportError(
             f"PyTorch's compiler fails on the module ({type(error).__name__}: {lines[0] if lines else 'no message'})",
@@ -137,18 +203,6 @@ def _name_constants(module: torch.nn.Module, program: ExportedProgram) -> None:
         if isinstance(value, torch.Tensor) and attribute not in owner._buffers:
             delattr(owner, attribute)
             owner.register_buffer(attribute, value)
-
-
-def _content(file: Path, *, inside: bool) -> bytes:
-    """Return a file; a library without its symbols is five times smaller, and as much faster to unpack."""
-    strip = shutil.which("strip")
-    # Weights that were appended to the library would be cut off.
-    if file.suffix != ".so" or inside or strip is None:
-        return file.read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        small = Path(folder) / file.name
-        done = subprocess.run([strip, "-o", small, file], check=False, capture_output=True)
-        return small.read_bytes() if done.returncode == 0 else file.read_bytes()
 
 
 def _constants(files: Mapping[str, bytes]) -> set[str]:

@@ -6,7 +6,6 @@ import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,13 +13,13 @@ from torch.export import ExportedProgram
 
 from . import golden as golden_sample
 from . import torchscript
-from .build import Built, Recipe, build_aoti, build_kernel_variant
+from .build import Built, Pending, Recipe, build_kernel_variant, ready, start_aoti
 from .check import Trial, trial_at
 from .convert import Method, convert
 from .draft import Draft
 from .forms import Forms, Limits
 from .fuse import can_fuse
-from .measure import measure
+from .measure import samples
 from .narrow import warn_of_lost_digits
 from .options import PackageOptions, Progress, batch_sizes
 from .package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
@@ -90,7 +89,12 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     found = [*draft.found, *map(at, sizes)]
 
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
-    general = list(_general_variants(forms, program, limits, options, progress))
+    # All are started before the first one is waited for: the C++ compiler works while the next is being prepared.
+    started = list(_general_variants(forms, program, limits, options, progress))
+    fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors, progress) for size in sizes}
+    progress("waiting for the C++ compiler")
+    general = [finish() for finish in started]
+    candidates = {size: finish() for size, finish in fixed.items()}
     for built in general:
         members |= built.members
     if SMALL in (built.variant.name for built in general):
@@ -102,10 +106,9 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
         draft.spec, inputs=inputs, kind="inference", isa=options.isa.name, precision=precision, weights=weights
     )  # fmt: skip
     variants = []
-    for size in sizes:
-        progress(f"compiling 'b{size}', for {forms.batch}={size}")
-        built = _fixed_variant(forms, size, options, tensors)
-        others = [item.variant for item in general]
+    others = [item.variant for item in general]
+    for size, built in candidates.items():
+        progress(f"measuring 'b{size}'")
         if _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
             members |= built.members
             variants.append(built.variant)
@@ -130,8 +133,8 @@ def _laid(spec: TensorSpec, layout: str) -> TensorSpec:
 
 def _general_variants(
     forms: Forms, program: ExportedProgram, limits: Limits, options: PackageOptions, progress: Progress
-) -> Iterator[Built]:
-    """Yield the variants for any size: one on a single thread as far as that is best, and one that uses the host's."""
+) -> Iterator[Pending]:
+    """Begin with the variants for any size: one on a single thread as far as that is best, and one that uses the host's."""
     symbol, threads = forms.batch, options.threads
     if threads == 0 and symbol is None:
         threads = 1 if largest_loop(program) <= SERIAL else 0
@@ -143,20 +146,40 @@ def _general_variants(
             threads = 1
         elif high >= low:
             progress(f"compiling '{SMALL}', for {symbol} up to {high}")
-            yield build_aoti(SMALL, program, options.isa, 1, Recipe(), {**limits, symbol: (low, high)})
+            yield start_aoti(SMALL, program, options.isa, 1, Recipe(), {**limits, symbol: (low, high)})
     progress(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
-    yield build_aoti(GENERAL, program, options.isa, threads, Recipe(), limits)
+    yield start_aoti(GENERAL, program, options.isa, threads, Recipe(), limits)
 
 
-def _fixed_variant(forms: Forms, size: int, options: PackageOptions, tensors: Sequence[tuple[str, torch.Tensor]]) -> Built:
-    program, batch = forms.fixed(size), str(forms.batch)
-    if list(forms.symbols) == [batch] and forms.sizes_are_of_inputs:
-        layouts = [spec.layout for spec in forms.inputs]
-        kernel = build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa, layouts)
-        if kernel is not None:
-            return kernel
+def _fixed_variant(
+    forms: Forms,
+    size: int,
+    general: ExportedProgram,
+    limits: Limits,
+    options: PackageOptions,
+    tensors: Sequence[tuple[str, torch.Tensor]],
+    progress: Progress,
+) -> Pending:
+    """Begin with the variant for one batch size: a kernel where there is one."""
+    batch = str(forms.batch)
+    progress(f"compiling 'b{size}', for {batch}={size}")
+    layouts = [spec.layout for spec in forms.inputs]
+    alone = list(forms.symbols) == [batch] and forms.sizes_are_of_inputs
+    low, high = limits.get(batch, (size, size))
+
+    def kernel_of(program: ExportedProgram) -> Built | None:
+        return build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa, layouts) if alone else None
+
+    # Where the batch is free, a kernel can be made that takes a large one block by block.
+    kernel = kernel_of(general) if low <= size <= high else None
+    if kernel is not None:
+        return ready(kernel)
+    program = forms.fixed(size)
+    kernel = kernel_of(program)
+    if kernel is not None:
+        return ready(kernel)
     threads = options.threads or (1 if largest_loop(program) <= SERIAL else 0)
-    return build_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=can_fuse(program.graph_module)), {batch: (size, size)})
+    return start_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=can_fuse(program.graph_module)), {batch: (size, size)})
 
 
 def _is_worth_it(
@@ -173,6 +196,8 @@ def _is_worth_it(
         with path.open("wb") as file:
             save(file, members, replace(spec, variants=(built.variant, general)))
         runner = PackageRunner(path)
-        runs = [runner.load(variant) for variant in (built.variant, general)]
-        mine, theirs = measure([partial(run, arguments) for run in runs], _ROUNDS)
+        calls = [runner.prepared(variant, arguments) for variant in (built.variant, general)]
+        with torch.inference_mode():
+            # The shortest rounds are those that nothing else on the machine disturbed.
+            mine, theirs = (min(times) for times in samples(calls, _ROUNDS))
     return mine <= _WORTH * theirs

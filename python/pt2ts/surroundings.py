@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ftorch.doctor import Finding
 from ftorch.layout import Installation
+
+from . import toolchain
 
 #: Variables that set numbers of threads; the first one decides for this library.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -70,6 +73,10 @@ def versions(ours: str, library: str) -> Iterator[Finding]:
 
 def compilers_of_packages(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield which C++ compiler makes compiled packages."""
-    name = environment.get("CXX") or "g++"
-    path = shutil.which(name.split()[0])
-    yield Finding("C++ compiler", path or f"'{name}' was not found: pt2ts writes TorchScript files only, until one is installed")
+    try:
+        words = toolchain.cxx(environment)
+    except toolchain.ToolchainError as error:
+        yield Finding("C++ compiler", f"{error}: pt2ts writes TorchScript files only, until there is one")
+        return
+    path = str(shutil.which(toolchain.program(words)))
+    yield Finding("C++ compiler", path if len(words) == 1 else f"{path}, started as '{shlex.join(words)}'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .archive import Job, StrPath, replace_files
 from .check import Note, ignore
-from .compile import Recipe, compile_program
+from .compile import Compiled, Recipe, start_program
 from .declare import Declaration, as_declaration
 from .draft import Draft, prepare
 from .errors import DeclarationError, ExportError
@@ -268,6 +268,7 @@ class _Job:
         members: dict[str, Content] = {}
         everything = list(state)
         variants = []
+        started: dict[str, Callable[[], Compiled]] = {}
         for name, (reads, writes, function) in entries.items():
             self.tell(f"compiling '{name}'")
             given, specs = (tensors, self.specs) if name != MODEL else (tensors[: step.n_inputs], self.draft.spec.inputs)
@@ -281,7 +282,10 @@ class _Job:
             program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols, stateful=True)
             constants = [item for item in weights_of(program) if item[0] not in values]
             everything += [StateTensor(key, "constant", value.clone()) for key, value in constants]
-            compiled = compile_program(program, self.options.isa, self.options.threads, Recipe(), _COMPILER)
+            started[name] = start_program(program, self.options.isa, self.options.threads, Recipe(), _COMPILER)
+        self.tell("waiting for the C++ compiler")
+        for name, finish in started.items():
+            compiled = finish()
             if compiled.weights != "shared":
                 raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}

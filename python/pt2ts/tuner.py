@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export import ExportedProgram
 
 from . import golden as golden_sample
 from .archive import Job, StrPath, replace_files
@@ -92,6 +93,7 @@ class _Opened:
     spec: Spec
     weights: Mapping[str, torch.Tensor]
     forms: Forms
+    program: ExportedProgram
 
     def trial(self, sizes: Sizes, arguments: Sequence[torch.Tensor]) -> Trial:
         """Return what the program itself does, in Python."""
@@ -182,7 +184,7 @@ def _open(path: Path) -> _Opened:
     examples = make_from_specs(spec.inputs, bounds) if sample is None else golden_sample.from_bytes(sample).inputs
     sizes = symbol_sizes(spec.inputs, examples)
     module = program.module(check_guards=False)
-    return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs))
+    return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs), program)
 
 
 def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, tell: Progress) -> list[Candidate]:
@@ -199,7 +201,7 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
             found.append(Candidate(label, Built(chosen, members_of(chosen, opened.members))))
     if size is None or forms.symbols[symbol].admits(size):
         program = forms.general()[0] if size is None else forms.fixed(size)
-        found += candidates(forms, size, program, opened.weights, isa, tell)
+        found += candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa, tell)
     if script is not None:
         limits = {} if size is None else {symbol: (size, size)}
         name = "torchscript" if size is None else f"torchscript_b{size}"

@@ -180,7 +180,7 @@ def test_convolutions_are_tried_in_both_layouts(monkeypatch: pytest.MonkeyPatch)
         tried.clear()
         spec = TensorSpec("x", "float32", ("batch", *x.shape[1:]))
         forms = Forms(flat_module(module.eval()), False, [spec], [x], {"batch": 4}, bounds)
-        found = list(candidates.candidates(forms, 8, forms.fixed(8), {}, find_isa("x86-64-v3"), lambda _: None))
+        found = list(candidates.candidates(forms, 8, forms.fixed(8), forms.fixed(8), {}, find_isa("x86-64-v3"), lambda _: None))
         assert any(item.label.startswith("layout kept") for item in found) == keeps
         assert any(recipe.options().get("layout_optimization") is False for recipe in tried) == keeps
 

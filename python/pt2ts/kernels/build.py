@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from ..isa import Isa
+from ..toolchain import ToolchainError, cxx
 from .graph import Reader, prepared
 from .ir import EntangledError, Network, UnsupportedError
 from .machine import Machine, compile_source, machine_of
@@ -76,12 +78,21 @@ def build_kernel(
     Returns
     -------
     Kernel | None
-        None where the program has something that kernels cannot compute; ``explain_kernel`` says what.
+        None where the program has something that kernels cannot compute, or where the compiler fails; ``explain_kernel`` says
+        what.
+
+    Warns
+    -----
+    UserWarning
+        There is no compiler, or it fails: then other variants compute what a kernel would have computed faster.
     """
     try:
-        source = kernel_source(program, weights, sizes, isa, layouts)
-        return Kernel(compile_source(source.text, isa), source.workspace, source.packed)
+        return _kernel(program, weights, sizes, isa, layouts)
     except UnsupportedError:
+        return None
+    except ToolchainError as error:
+        where = ", ".join(f"{name}={size}" for name, size in sizes.items()) or "its sizes"
+        warnings.warn(f"no kernel for {where}: {error}", UserWarning, stacklevel=2)
         return None
 
 
@@ -92,12 +103,23 @@ def explain_kernel(
     isa: Isa,
     layouts: Sequence[str] = (),
 ) -> str:
-    """Return why there is no kernel for a program, empty if there is one."""
+    """Return why there is no kernel for a program, empty if there is one. To know it, one is made."""
     try:
-        kernel_source(program, weights, sizes, isa, layouts)
-    except UnsupportedError as error:
+        _kernel(program, weights, sizes, isa, layouts)
+    except (UnsupportedError, ToolchainError) as error:
         return str(error)
     return ""
+
+
+def _kernel(
+    program: torch.export.ExportedProgram,
+    weights: Sequence[tuple[str, torch.Tensor]],
+    sizes: Mapping[str, int],
+    isa: Isa,
+    layouts: Sequence[str],
+) -> Kernel:
+    source = kernel_source(program, weights, sizes, isa, layouts)
+    return Kernel(compile_source(source.text, isa, tuple(cxx())), source.workspace, source.packed)
 
 
 def kernel_source(
@@ -113,12 +135,14 @@ def kernel_source(
     ------
     UnsupportedError
         If there is none.
+    ToolchainError
+        If there is no compiler to ask what the machine has.
     """
     program = prepared(program)
     symbols = symbol_sizes(program, sizes)
     names = {name: index for index, (name, _) in enumerate(weights)}
     whole = Reader(program, names, symbols, None, layouts)
-    machine = machine_of(isa, whole.dtype.itemsize)
+    machine = machine_of(isa, whole.dtype.itemsize, tuple(cxx()))
     for symbol, count in symbols.items():
         for block in _blocks(count):
             try:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from ..isa import Isa
-from .ir import UnsupportedError
+from ..toolchain import run
 
 HERE = Path(__file__).resolve().parent
 
@@ -103,34 +100,19 @@ class Machine:
         return self.vectors(hidden) * self.lanes * (4 + gates * (n_in + hidden))
 
 
-def compiler() -> str:
-    """Return the C++ compiler: the variable CXX, or else g++."""
-    found = shutil.which(os.environ.get("CXX", "g++"))
-    if found is None:
-        raise UnsupportedError(f"there is no C++ compiler '{os.environ.get('CXX', 'g++')}' on the PATH")
-    return found
-
-
 @lru_cache
-def machine_of(isa: Isa, itemsize: int) -> Machine:
+def machine_of(isa: Isa, itemsize: int, cxx: tuple[str, ...]) -> Machine:
     """Ask the compiler what an instruction set has."""
-    asked = subprocess.run(
-        [compiler(), f"-march={isa.march}", "-dM", "-E", "-x", "c++", "/dev/null"], capture_output=True, text=True, check=False
-    )
-    if asked.returncode:
-        raise UnsupportedError(f"the compiler does not know -march={isa.march}: {asked.stderr.strip()}")
-    size = 64 if "__AVX512F__" in asked.stdout else 32 if "__AVX__" in asked.stdout else 16
-    registers = 32 if size == 64 or "__aarch64__" in asked.stdout else 16
+    macros = run([*cxx, f"-march={isa.march}", "-dM", "-E", "-x", "c++", "/dev/null"])
+    size = 64 if "__AVX512F__" in macros else 32 if "__AVX__" in macros else 16
+    registers = 32 if size == 64 or "__aarch64__" in macros else 16
     return Machine(isa, itemsize, size // itemsize, registers)
 
 
-def compile_source(source: str, isa: Isa) -> bytes:
+def compile_source(source: str, isa: Isa, cxx: tuple[str, ...]) -> bytes:
     """Return the shared library made of a kernel's text."""
     with tempfile.TemporaryDirectory(prefix="pt2ts_kernel_") as folder:
         text, library = Path(folder, "kernel.cpp"), Path(folder, "kernel.so")
         text.write_text(source)
-        command = [compiler(), *OPTIONS, f"-march={isa.march}", *LIBRARY, f"-I{HERE}", str(text), "-o", str(library), *LINKED]
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if made.returncode:
-            raise UnsupportedError(f"the compiler failed: {made.stderr.strip()[:2000]}")
+        run([*cxx, *OPTIONS, f"-march={isa.march}", *LIBRARY, f"-I{HERE}", text, "-o", library, *LINKED])
         return library.read_bytes()
