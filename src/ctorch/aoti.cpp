@@ -21,7 +21,9 @@ size_t count_leaves(const nlohmann::json& node) {
 
 }  // namespace
 
-AotiModel::AotiModel(const std::string& library, c10::Device device) {
+AotiModel::AotiModel(std::shared_ptr<const Library> code, c10::Device device) : library_(std::move(code)) {
+  const Library::Place place(*library_);
+  const std::string& library = place.path();
   if (device.is_cpu()) {
     runner_ = std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true);
   } else {

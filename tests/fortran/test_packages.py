@@ -90,10 +90,9 @@ FILES = (
 
 
 @pytest.mark.parametrize("program", ["packages", "package_weights"])
-@pytest.mark.parametrize("place", ["folder", "memory"])
-def test_numbers(build: Build, packages: Path, cache_folder: Path, program: str, place: str) -> None:
+def test_numbers(build: Build, packages: Path, cache_folder: Path, program: str) -> None:
     built = build(*KIT, f"{program}.f90", flags=("-fopenmp",))
-    done = start(built, folder=packages, cache=cache_folder if place == "folder" else "memory")
+    done = start(built, folder=packages, cache=cache_folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "right\n"
     assert done.stderr == ""
