@@ -1,15 +1,12 @@
 #include "aoti.h"
 
-#include <dlfcn.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "error.h"
-#include "float_call.h"
 #include "random_operators.h"
-#include "rebind.h"
 
 namespace ctorch {
 namespace {
@@ -23,18 +20,11 @@ size_t count_leaves(const nlohmann::json& node) {
   return count;
 }
 
-// The code calls functions of PyTorch, which a host may have too, and starts teams of threads.
-void adopt(const std::string& library) {
-  void* loaded = ::dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD);
-  const bool done = loaded && ctorch_rebind_own(loaded);
-  if (done) lead_teams_of(loaded);
-  if (loaded) ::dlclose(loaded);
-  if (!done) fail(CTORCH_ERROR_LIBRARY, "cannot keep the program's symbols out of the compiled code ", library);
-}
-
 }  // namespace
 
-AotiModel::AotiModel(const std::string& library, c10::Device device) {
+AotiModel::AotiModel(std::shared_ptr<const Library> code, c10::Device device) : library_(std::move(code)) {
+  const Library::Place place(*library_);
+  const std::string& library = place.path();
   if (device.is_cpu()) {
     runner_ = std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true);
   } else {
@@ -43,7 +33,6 @@ AotiModel::AotiModel(const std::string& library, c10::Device device) {
     if (maker == makers.end()) fail(CTORCH_ERROR_DEVICE, "this PyTorch cannot run compiled code on ", device.str());
     runner_ = maker->second(library, 1, device.str(), library.substr(0, library.rfind('/')), false);
   }
-  adopt(library);
   try {
     inputs_ = count_leaves(nlohmann::json::parse(runner_->get_call_spec().at(0)).at(1));
   } catch (const std::exception&) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "library.h"
 #include "state.h"
 
 namespace torch::inductor {
@@ -20,8 +21,8 @@ namespace ctorch {
 
 class AotiModel {
  public:
-  // Loads the library. `device` must be the one that it was compiled for.
-  AotiModel(const std::string& library, c10::Device device);
+  // `device` must be the one that the library was compiled for.
+  AotiModel(std::shared_ptr<const Library> library, c10::Device device);
   ~AotiModel();
   AotiModel(const AotiModel&) = delete;
   AotiModel& operator=(const AotiModel&) = delete;
@@ -40,8 +41,10 @@ class AotiModel {
 
   size_t count_inputs() const { return inputs_; }
   const std::string& random_operator() const { return random_; }
+  const std::shared_ptr<const Library>& library() const { return library_; }
 
  private:
+  std::shared_ptr<const Library> library_;
   std::unique_ptr<torch::inductor::AOTIModelContainerRunner> runner_;
   std::unordered_map<std::string, at::Tensor> weights_;  // PyTorch keeps the addresses of these
   size_t inputs_ = 0;

@@ -1,7 +1,6 @@
 #include "archive.h"
 
 #include <caffe2/serialize/inline_container.h>
-#include <caffe2/serialize/read_adapter_interface.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -168,22 +167,6 @@ class Reader {
   uint64_t count_ = 0, start_ = 0, end_ = 0;  // of the table of contents
 };
 
-class MemoryAdapter final : public caffe2::serialize::ReadAdapterInterface {
- public:
-  MemoryAdapter(std::span<const char> bytes, std::shared_ptr<const void> owner) : bytes_(bytes), owner_(std::move(owner)) {}
-  size_t size() const override { return bytes_.size(); }
-  size_t read(uint64_t position, void* into, size_t count, const char*) const override {
-    if (position >= bytes_.size()) return 0;
-    const size_t length = std::min<size_t>(count, bytes_.size() - position);
-    std::memcpy(into, bytes_.data() + position, length);
-    return length;
-  }
-
- private:
-  std::span<const char> bytes_;
-  std::shared_ptr<const void> owner_;
-};
-
 }  // namespace
 
 // Eight bytes at a time: table[k] is the remainder of a byte with k bytes after it.
@@ -224,25 +207,7 @@ OpenFile::OpenFile(std::string path, const FileWords& words) : path_(std::move(p
   if (descriptor_ < 0) fail(CTORCH_ERROR_FILE, "cannot open '", path_, "': ", std::strerror(errno));
 }
 
-OpenFile::Content OpenFile::read() const {
-  struct stat status{};
-  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode))
-    fail(CTORCH_ERROR_FILE, "'", path_, "' is no regular file");
-  Content content;
-  content.size = static_cast<size_t>(status.st_size);
-  if (content.size == 0) fail(CTORCH_ERROR_FILE, "'", path_, "' is empty");
-  content.bytes = std::make_unique_for_overwrite<char[]>(content.size);
-  for (size_t done = 0; done < content.size;) {
-    const ssize_t got = ::pread(descriptor_, content.bytes.get() + done, content.size - done, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(CTORCH_ERROR_FILE, "cannot read '", path_, "': ", std::strerror(errno));
-    if (got == 0) fail(CTORCH_ERROR_FILE, "'", path_, "' became shorter while it was read; is somebody writing it?");
-    done += static_cast<size_t>(got);
-  }
-  return content;
-}
-
-Archive::Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const OpenFile::Content> content)
+Archive::Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const Content> content)
     : file_(std::move(file)), content_(std::move(content)) {
   const std::span<const char> all = bytes();
   const FileWords& words = file_->words();
@@ -283,20 +248,14 @@ void Archive::verify_checksums() const {
     }
     // Compressed by somebody who packed the archive anew.
     try {
-      if (!unpacker) unpacker = std::make_unique<caffe2::serialize::PyTorchStreamReader>(adapter());
+      if (!unpacker)
+        unpacker = std::make_unique<caffe2::serialize::PyTorchStreamReader>(adapter_of(content_, bytes(), nullptr));
       const auto [data, size] = unpacker->getRecord(member.name);
       verify(member, {static_cast<const char*>(data.get()), size});
     } catch (const c10::Error& error) {
       fail(CTORCH_ERROR_FILE, "'", path(), "' is corrupt: ", error.what_without_backtrace());
     }
   }
-}
-
-std::shared_ptr<caffe2::serialize::ReadAdapterInterface> Archive::adapter() const { return memory_adapter(bytes(), content_); }
-
-std::shared_ptr<caffe2::serialize::ReadAdapterInterface> memory_adapter(std::span<const char> bytes,
-                                                                        std::shared_ptr<const void> owner) {
-  return std::make_shared<MemoryAdapter>(bytes, std::move(owner));
 }
 
 }  // namespace ctorch

@@ -8,11 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "content.h"
 #include "file.h"
-
-namespace caffe2::serialize {
-class ReadAdapterInterface;
-}
 
 namespace ctorch {
 
@@ -30,12 +27,7 @@ class OpenFile {
   OpenFile(std::string path, const FileWords& words);  // throws, saying why, for what is no readable regular file
   const std::string& path() const { return path_; }
   const FileWords& words() const { return words_; }
-
-  struct Content {
-    std::unique_ptr<char[]> bytes;
-    size_t size = 0;
-  };
-  Content read() const;  // all of it
+  int descriptor() const { return descriptor_; }
 
  private:
   std::string path_;
@@ -55,16 +47,17 @@ class Archive {
   };
 
   // Reads the whole file, or takes what was read of it. Everything is looked at and used in this one copy: a file that changes
-  // meanwhile, or shrinks (which would kill a process that had mapped it), changes nothing here. Throws, saying what the file
-  // is, for one that is truncated, whose parts contradict each other, or that is no archive.
-  Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const OpenFile::Content> content);
+  // meanwhile, or shrinks, changes nothing here. Throws, saying what the file is, for one that is truncated, whose parts
+  // contradict each other, or that is no archive.
+  Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const Content> content);
   explicit Archive(const std::shared_ptr<const OpenFile>& file)
-      : Archive(file, std::make_shared<OpenFile::Content>(file->read())) {}
+      : Archive(file, std::make_shared<const Content>(file->descriptor(), file->path())) {}
   Archive(const std::string& path, const FileWords& words) : Archive(std::make_shared<OpenFile>(path, words)) {}
 
   const std::string& path() const { return file_->path(); }
   const std::shared_ptr<const OpenFile>& file() const { return file_; }
-  std::span<const char> bytes() const { return {content_->bytes.get(), content_->size}; }
+  std::span<const char> bytes() const { return content_->bytes(); }
+  const std::shared_ptr<const Content>& content() const { return content_; }
   const std::vector<Member>& members() const { return members_; }
   const Member* find(std::string_view name) const;
 
@@ -73,20 +66,19 @@ class Archive {
   // PyTorch's reader looks into one folder, and who looks elsewhere may find another contract: refuses members in several.
   void require_one_folder() const;
 
-  // For PyTorch's reader: the same bytes.
-  std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter() const;
+  // For PyTorch's reader: the same bytes, of this archive or of one inside it. Members that it takes are used up.
+  std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter() const { return adapter(bytes()); }
+  std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter(std::span<const char> part) const {
+    return adapter_of(content_, part, file_);
+  }
 
   [[noreturn]] void corrupt(const std::string& reason) const;
 
  private:
   std::shared_ptr<const OpenFile> file_;
-  std::shared_ptr<const OpenFile::Content> content_;
+  std::shared_ptr<const Content> content_;
   std::vector<Member> members_;
 };
-
-// A part of a file's content as PyTorch's reader wants it; `owner` keeps the bytes.
-std::shared_ptr<caffe2::serialize::ReadAdapterInterface> memory_adapter(std::span<const char> bytes,
-                                                                        std::shared_ptr<const void> owner);
 
 uint32_t crc32(std::span<const char> bytes);
 

@@ -12,9 +12,9 @@ namespace ctorch {
 // failure twice, so a failure is kept for the end.
 using Writer = std::function<size_t(const void*, size_t)>;
 
-// Writes `path` through a temporary file beside it (`path`.part): everything goes to the disk, then the file gets its name in
-// one step, then the folder goes to the disk. When anything fails the old file is as it was and the temporary one is gone; one
-// that a killed process left is used again by the next call.
+// Writes `path` through a file beside it that has no name yet: everything goes to the disk, then it gets its name in one step,
+// then the folder goes to the disk. When anything fails the old file is as it was. A replaced file keeps its mode, owner and
+// access list as far as the system allows. Of two that write one name at the same time, the last to end wins, as a whole.
 void write_file(const std::string& path, const std::function<void(const Writer&)>& fill);
 
 // A file or folder that is open, -1 if it could not be opened.

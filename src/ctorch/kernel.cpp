@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 
 #include "error.h"
-#include "rebind.h"
 
 namespace ctorch {
 namespace {
@@ -24,27 +23,15 @@ void AlignedBytes::grow(size_t size) {
   size_ = size;
 }
 
-KernelLibrary::KernelLibrary(const std::string& library, const std::string& what)
-    : handle_(::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-  if (!handle_) {
-    const char* reason = ::dlerror();
-    fail(CTORCH_ERROR_FILE, what, " cannot be loaded: ", reason ? reason : "unknown reason");
-  }
-  try {
-    if (!ctorch_rebind_own(handle_)) fail(CTORCH_ERROR_LIBRARY, what, ": cannot keep the program's symbols out of it");
-    const int32_t abi = function_of<int32_t (*)()>(handle_, "ftorch_kernel_abi", what)();
-    if (abi != known_abi)
-      fail(CTORCH_ERROR_FILE, what, " has interface ", abi, ", this library knows ", known_abi,
-           "; install a newer version of it");
-    pack = function_of<Pack>(handle_, "ftorch_kernel_pack", what);
-    run = function_of<Run>(handle_, "ftorch_kernel_run", what);
-  } catch (...) {
-    ::dlclose(handle_);
-    throw;
-  }
+KernelLibrary::KernelLibrary(std::shared_ptr<const Library> library, const std::string& what) : library_(std::move(library)) {
+  void* handle = library_->handle();
+  const int32_t abi = function_of<int32_t (*)()>(handle, "ftorch_kernel_abi", what)();
+  if (abi != known_abi)
+    fail(CTORCH_ERROR_FILE, what, " has interface ", abi, ", this library knows ", known_abi,
+         "; install a newer version of it");
+  pack = function_of<Pack>(handle, "ftorch_kernel_pack", what);
+  run = function_of<Run>(handle, "ftorch_kernel_run", what);
 }
-
-KernelLibrary::~KernelLibrary() { ::dlclose(handle_); }
 
 Kernel::Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& variant, const Weights& weights)
     : library_(std::move(library)),

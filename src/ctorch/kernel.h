@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "library.h"
 #include "package.h"
 #include "reclaim.h"
 #include "weights.h"
@@ -32,10 +33,7 @@ class AlignedBytes {
 // The code, which all models of a package share.
 class KernelLibrary {
  public:
-  KernelLibrary(const std::string& library, const std::string& what);
-  ~KernelLibrary();
-  KernelLibrary(const KernelLibrary&) = delete;
-  KernelLibrary& operator=(const KernelLibrary&) = delete;
+  KernelLibrary(std::shared_ptr<const Library> library, const std::string& what);
 
   using Pack = void (*)(const void* const* weights, void* packed);
   using Run = void (*)(const void* const* inputs, void* const* outputs, const void* packed, void* workspace,
@@ -44,7 +42,7 @@ class KernelLibrary {
   Run run;
 
  private:
-  void* handle_;
+  std::shared_ptr<const Library> library_;
 };
 
 // The code with the weights of one model.

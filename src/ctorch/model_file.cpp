@@ -27,9 +27,9 @@ Archive open_model_file(const std::string& path, const std::string& sha256) {
     fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
          "'");
   const auto file = std::make_shared<OpenFile>(path, model_words);
-  auto content = std::make_shared<OpenFile::Content>(file->read());
+  auto content = std::make_shared<const Content>(file->descriptor(), file->path());
   if (!wanted.empty())
-    if (const std::string found = sha256_of(content->bytes.get(), content->size); found != wanted)
+    if (const std::string found = sha256_of(content->bytes().data(), content->bytes().size()); found != wanted)
       fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that argument 'sha256' asks for: its sum is ", found, ", expected ",
            wanted);
   return Archive(file, std::move(content));

@@ -143,6 +143,15 @@ std::span<const char> Package::bytes_of(const std::string& member) const {
   return found->bytes;
 }
 
+void Package::keep_only_weights() const {
+  const Archive::Member* weights = archive_.find(package_weights_member);
+  if (!weights) return;
+  const std::span<const char> all = archive_.bytes();
+  const auto start = static_cast<size_t>(weights->bytes.data() - all.data());
+  archive_.content()->release(all.first(start));
+  archive_.content()->release(all.subspan(start + weights->bytes.size()));
+}
+
 void Package::damaged(const std::string& reason) const {
   fail(CTORCH_ERROR_FILE, "'", info_->path, "': the package's contract is damaged (", reason, "); export the model again");
 }

@@ -83,6 +83,9 @@ class Package {
   std::string text_of(const char* member) const;  // empty if there is none
   std::span<const char> bytes_of(const std::string& member) const;
 
+  // Gives the memory of all members but the weights back; only they are used when everything is loaded.
+  void keep_only_weights() const;
+
  private:
   void read_contract(const std::string& text, PackageKind wanted);
   void trust_variants();

@@ -5,7 +5,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 #include <unordered_set>
 
@@ -25,11 +24,10 @@ namespace {
       "a torch_trainer (pt2ts export-training), or export the module as TorchScript (pt2ts export --format torchscript)");
 }
 
-std::shared_ptr<WeightMemory> weight_memory(const Package& package, const Unpacked& files) {
+std::shared_ptr<WeightMemory> weight_memory(const Package& package) {
   const Archive::Member* blob = package.archive().find(package_weights_member);
   if (!blob) return std::make_shared<WeightMemory>(std::span<const char>());
-  if (files.has(blob->name)) return std::make_shared<WeightMemory>(files.file(blob->name), blob->bytes.size());
-  return std::make_shared<WeightMemory>(blob->bytes);
+  return std::make_shared<WeightMemory>(package.archive().content(), blob->bytes);
 }
 
 // Where a call finds the size of a symbol.
@@ -42,9 +40,8 @@ class PackageBackend final : public Backend {
  public:
   PackageBackend(const Package& package, c10::Device device)
       : info_(package.shared_info()), file_(package.archive().file()), device_(device) {
-    const auto files = Unpacked::of(package);
-    weights_ = std::make_unique<Weights>(info_, weight_memory(package, *files));
-    variants_ = std::make_unique<Variants>(package, info_, files, *weights_, device_);
+    weights_ = std::make_unique<Weights>(info_, weight_memory(package));
+    variants_ = std::make_unique<Variants>(package, info_, *weights_, device_);
     prepare();
   }
 
@@ -298,10 +295,10 @@ std::unique_ptr<Backend> load_package(Archive archive, c10::Device device, bool 
   if (!device.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", path, "' is compiled for the cpu, argument 'device_type' asks for ", device.str(),
          "; export it as TorchScript");
-  // Without a contract the code has to check its inputs itself. It looks at this variable at its first call.
-  if (package.info().contract.empty()) ::setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/0);
   extras = {package.info().contract, package.text_of(package_golden_member)};
-  return std::make_unique<PackageBackend>(package, device);
+  auto backend = std::make_unique<PackageBackend>(package, device);
+  package.keep_only_weights();
+  return backend;
 }
 
 }  // namespace ctorch

@@ -10,7 +10,6 @@
 #include "aoti.h"
 #include "model.h"
 #include "trainer_file.h"
-#include "unpack.h"
 
 namespace ctorch {
 
@@ -44,7 +43,6 @@ class Trainer {
   std::unique_ptr<AotiModel> load(const Package& package, const char* name) const;
 
   TrainerFile file_;
-  std::shared_ptr<const Unpacked> unpacked_;
   std::unique_ptr<AotiModel> step_, evaluate_;
   // Threads that share a trainer take turns: a step reads and writes the state.
   mutable std::mutex turn_;

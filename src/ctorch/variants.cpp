@@ -30,13 +30,8 @@ void forget_second_names(std::set<std::string>& unknown, const State& weights) {
 
 }  // namespace
 
-Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, std::shared_ptr<const Unpacked> files,
-                   Weights& weights, c10::Device device)
-    : info_(std::move(info)),
-      files_(std::move(files)),
-      weights_(weights),
-      device_(device),
-      symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
+Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device)
+    : info_(std::move(info)), weights_(weights), device_(device), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
   bool covered = false;  // by a variant that weights cannot outdate
   for (const Variant& variant : info_->variants) {
     if (variant.isa) {
@@ -50,15 +45,15 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = &variant;
     switch (variant.kind) {
-      case VariantKind::aoti: load_aoti(*loaded); break;
+      case VariantKind::aoti: load_aoti(*loaded, Library::of(package, variant.member)); break;
       case VariantKind::kernel:
-        take_kernel(*loaded, std::make_shared<KernelLibrary>(files_->file(variant.member), words_for(variant)));
+        take_kernel(*loaded, std::make_shared<KernelLibrary>(Library::of(package, variant.member), words_for(variant)));
         break;
       case VariantKind::torchscript: {
         Extras extras;
         const auto bytes = package.bytes_of(variant.member);
-        loaded->script =
-            load_torchscript(memory_adapter(bytes, nullptr), info_->path + "/" + variant.member, device_, false, false, extras);
+        loaded->script = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, device_, false,
+                                          false, extras);
         loaded->built_in = loaded->script->use_weights(weights_.tensors());
         break;
       }
@@ -76,7 +71,6 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
 
 Variants::Variants(const Variants& other, Weights& weights)
     : info_(other.info_),
-      files_(other.files_),
       weights_(weights),
       device_(other.device_),
       symbols_(other.symbols_),
@@ -86,7 +80,7 @@ Variants::Variants(const Variants& other, Weights& weights)
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = theirs->variant;
     if (theirs->kernel) take_kernel(*loaded, theirs->kernel->library());
-    if (theirs->aoti) load_aoti(*loaded);
+    if (theirs->aoti) load_aoti(*loaded, theirs->aoti->library());
     if (theirs->script) {
       loaded->script.reset(static_cast<TorchScriptBackend*>(theirs->script->clone().release()));
       loaded->script->use_weights(weights_.tensors());
@@ -100,15 +94,15 @@ std::string Variants::words_for(const Variant& variant) const {
   return "'" + info_->path + "', variant '" + variant.name + "',";
 }
 
-void Variants::load_aoti(LoadedVariant& loaded) {
+void Variants::load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library) {
   const std::string words = words_for(*loaded.variant);
   try {
-    loaded.aoti = std::make_unique<AotiModel>(files_->file(loaded.variant->member), device_);
+    loaded.aoti = std::make_unique<AotiModel>(std::move(library), device_);
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {
     record_exception();
-    fail(CTORCH_ERROR_FILE, words, " cannot be loaded from ", files_->place(), ": ", last_error());
+    fail(CTORCH_ERROR_FILE, words, " cannot be loaded: ", last_error());
   }
   if (loaded.variant->shares_weights)
     loaded.built_in = loaded.aoti->use_weights(weights_.tensors(), words);

@@ -9,9 +9,9 @@
 
 #include "aoti.h"
 #include "kernel.h"
+#include "library.h"
 #include "package.h"
 #include "torchscript.h"
-#include "unpack.h"
 #include "weights.h"
 
 namespace ctorch {
@@ -27,8 +27,7 @@ struct LoadedVariant {
 
 class Variants {
  public:
-  Variants(const Package& package, std::shared_ptr<const PackageInfo> info, std::shared_ptr<const Unpacked> files,
-           Weights& weights, c10::Device device);
+  Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device);
   Variants(const Variants& other, Weights& weights);  // the same code with other weights
 
   // The first one that admits the sizes and knows the weights of this version; null if none does.
@@ -44,14 +43,13 @@ class Variants {
   const std::string& why_not_others() const { return left_out_; }  // in words; empty if all can run here
 
  private:
-  void load_aoti(LoadedVariant& loaded);
+  void load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library);
   void take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library);
   void judge(uint64_t version) const;
   bool admits_everything(const Variant& variant) const;
   std::string words_for(const Variant& variant) const;
 
   std::shared_ptr<const PackageInfo> info_;
-  std::shared_ptr<const Unpacked> files_;
   Weights& weights_;
   c10::Device device_;
   size_t symbols_;

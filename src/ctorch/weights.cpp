@@ -3,12 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <map>
 #include <new>
@@ -33,24 +29,26 @@ void let_go(void* hold) { delete static_cast<Hold*>(hold); }
 
 }  // namespace
 
-WeightMemory::WeightMemory(std::span<const char> content) : size_(content.size()), mapped_(false) {
-  data_ = static_cast<char*>(::operator new(std::max<size_t>(size_, 1), alignment));
-  std::memcpy(data_, content.data(), size_);
+WeightMemory::WeightMemory(std::span<const char> bytes) : size_(bytes.size()) {
+  allocate();
+  std::memcpy(data_, bytes.data(), size_);
 }
 
-WeightMemory::WeightMemory(const std::string& file, size_t size) : size_(size), mapped_(true) {
-  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  void* where = MAP_FAILED;
-  if (descriptor >= 0) where = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
-  if (where == MAP_FAILED) fail(CTORCH_ERROR_FILE, "cannot map the weights from '", file, "': ", std::strerror(errno));
-  data_ = static_cast<char*>(where);
+WeightMemory::WeightMemory(std::shared_ptr<const Content> content, std::span<const char> part) : size_(part.size()) {
+  const auto offset = static_cast<size_t>(part.data() - content->bytes().data());
+  if (offset % static_cast<size_t>(alignment) == 0) {
+    data_ = content->bytes().data() + offset;
+    content_ = std::move(content);
+    return;
+  }
+  allocate();
+  move_bytes(data_, *content, part);
 }
+
+void WeightMemory::allocate() { data_ = static_cast<char*>(::operator new(std::max<size_t>(size_, 1), alignment)); }
 
 WeightMemory::~WeightMemory() {
-  if (mapped_)
-    ::munmap(data_, size_);
-  else
-    ::operator delete(data_, alignment);
+  if (!content_) ::operator delete(data_, alignment);
 }
 
 Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory)

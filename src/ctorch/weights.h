@@ -15,12 +15,12 @@
 
 namespace ctorch {
 
-// A block of bytes that frees itself: memory of its own, or a private view of a file (what is written stays in this process,
-// what is only read is shared between processes).
+// A block of bytes that frees itself: memory of its own, or a part of a file's content.
 class WeightMemory {
  public:
-  explicit WeightMemory(std::span<const char> content);  // a copy
-  WeightMemory(const std::string& file, size_t size);    // a view
+  explicit WeightMemory(std::span<const char> bytes);  // a copy
+  // That part itself where it is aligned; else it is moved. Nobody else may look at it from now on.
+  WeightMemory(std::shared_ptr<const Content> content, std::span<const char> part);
   ~WeightMemory();
   WeightMemory(const WeightMemory&) = delete;
   WeightMemory& operator=(const WeightMemory&) = delete;
@@ -31,9 +31,11 @@ class WeightMemory {
   std::atomic<bool> address_given{false};
 
  private:
+  void allocate();
+
+  std::shared_ptr<const Content> content_;
   char* data_ = nullptr;
   size_t size_;
-  bool mapped_;
 };
 
 class Weights {
