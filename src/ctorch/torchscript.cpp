@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/lower_graph.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -118,6 +119,19 @@ class TorchScript final : public TorchScriptBackend {
     }
     stack.clear();
     spare = std::move(stack);
+  }
+
+  // On a copy only if it may change itself: the copy would double the memory that loading takes.
+  Results warm_up(const std::vector<at::Tensor>& inputs) override {
+    if (changes_itself_) return TorchScriptBackend::warm_up(inputs);
+    constexpr int calls = 3;
+    Results results;
+    for (int call = 0; call < calls; ++call) {
+      results.values.clear();
+      std::vector<at::Tensor> consumed = inputs;
+      run(consumed, results);
+    }
+    return results;
   }
 
   std::unique_ptr<Backend> clone() const override {
@@ -256,9 +270,17 @@ class TorchScript final : public TorchScriptBackend {
     return false;
   }
 
+  // Whether something is written that may be one of the weights, which come after the inputs.
+  bool writes_weights(const std::shared_ptr<torch::jit::Graph>& graph) const {
+    const torch::jit::AliasDb aliases(graph);
+    const auto values = graph->inputs();
+    return std::any_of(values.begin(), values.end(), [&](const torch::jit::Value* value) { return aliases.hasWriters(value); });
+  }
+
   void build() {
     mode_is_fixed_ = mode_is_fixed();
     const auto graph = find_weights();
+    changes_itself_ = !self_.isNone() || writes_weights(graph);
     executor_ = torch::jit::GraphExecutor(graph, function_->name());
     const auto plain = graph->copy();
     torch::jit::runRequiredPasses(plain);
@@ -281,7 +303,7 @@ class TorchScript final : public TorchScriptBackend {
   torch::jit::Code as_it_stands_;   // the graph without the executor's optimizations
   c10::IValue self_;                // what the executor takes before the inputs, if anything
   std::array<Weights, 2> weights_;  // in evaluation and in training mode
-  bool training_ = false, mode_is_fixed_ = false;
+  bool training_ = false, mode_is_fixed_ = false, changes_itself_ = true;
   size_t fewest_ = 0;
   size_t most_ = 0;
 };
