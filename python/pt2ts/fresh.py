@@ -92,7 +92,7 @@ _READ_AT_LOAD = ("ATEN_", "DNNL_", "FTORCH_", "GLIBC_", "GOMP_", "KMP_", "LD_", 
 def _surroundings() -> tuple[str, int, dict[str, str]]:
     from ftorch.layout import Installation
 
-    library = str(Installation().library_dir / "libctorch.so")
+    library = str(Installation().c_library)
     return library, os.getpid(), {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_LOAD)}
 
 

@@ -1,6 +1,9 @@
 #include "reclaim.h"
 
+#include <linux/membarrier.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <mutex>
@@ -11,6 +14,7 @@ namespace ctorch {
 std::atomic<uint64_t> reclaim_clock{1};
 std::atomic<int64_t> reclaim_waiting{0};
 constinit thread_local Caller* this_caller = nullptr;
+std::atomic<bool> entries_are_fenced_from_outside{false};
 
 namespace {
 
@@ -57,6 +61,9 @@ void after_fork() noexcept {
   for (size_t i = n_fork_locks.load(); i-- > 0;) fork_locks[i]->unlock();
 }
 
+// Asks the system to let one thread make all others fence. The child of a fork asks anew.
+bool ask_for_fences() noexcept { return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0; }
+
 // The other threads do not exist in the child.
 void in_child() noexcept {
   for (Caller* caller = callers.load(); caller; caller = caller->next) {
@@ -65,11 +72,17 @@ void in_child() noexcept {
     caller->depth = 0;
     caller->taken.store(false);
   }
+  entries_are_fenced_from_outside = ask_for_fences();
   after_fork();
+}
+
+void fence_all_threads() noexcept {
+  if (entries_are_fenced_from_outside.load()) ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
 // The earliest entry of those that are inside.
 uint64_t earliest_entry() noexcept {
+  fence_all_threads();
   uint64_t earliest = UINT64_MAX;
   for (Caller* caller = callers.load(); caller; caller = caller->next)
     if (const uint64_t since = caller->since.load(); since && since < earliest) earliest = since;
@@ -81,6 +94,12 @@ uint64_t earliest_entry() noexcept {
 Caller* register_caller() noexcept {
   static const int hooked = ::pthread_atfork(&before_fork, &after_fork, &in_child);
   static_cast<void>(hooked);
+  static const bool registered = [] {
+    const bool works = ask_for_fences();
+    if (works) entries_are_fenced_from_outside = true;
+    return works;
+  }();
+  static_cast<void>(registered);
   static thread_local const Leave leave;
   static_cast<void>(leave);
   for (Caller* caller = callers.load(); caller; caller = caller->next) {
@@ -96,6 +115,7 @@ Caller* register_caller() noexcept {
 }
 
 bool others_inside() noexcept {
+  fence_all_threads();
   const Caller* mine = this_caller;
   for (const Caller* caller = callers.load(); caller; caller = caller->next)
     if (caller != mine && caller->since.load()) return true;

@@ -1,10 +1,6 @@
 // When an object that one thread deletes may go: when no other thread is in a call that may be using it. Each thread notes when
 // it enters the library and when it leaves (epoch-based reclamation), so that looking an object up costs nothing more.
 #pragma once
-#if __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#endif
-
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -15,13 +11,8 @@ namespace ctorch {
 
 extern std::atomic<uint64_t> reclaim_clock;  // counts the objects that had to wait
 
-inline bool process_is_single_threaded() noexcept {
-#if __has_include(<sys/single_threaded.h>)
-  return __libc_single_threaded;
-#else
-  return false;
-#endif
-}
+// Whether who looks for threads that are inside makes all of them fence (membarrier), so that an entry need not.
+extern std::atomic<bool> entries_are_fenced_from_outside;
 
 // A thread that calls. Records are never freed; those of threads that have ended are given to new ones.
 struct alignas(64) Caller {
@@ -30,14 +21,15 @@ struct alignas(64) Caller {
   std::atomic<bool> taken{true};
   Caller* next = nullptr;
 
-  // What is looked up from here on stays: nobody may see the entry later than that. A single thread needs no fence, and
-  // starting another one is a fence.
+  // What is looked up from here on stays: nobody may see the entry later than that.
   void enter() noexcept {
     const uint64_t now = reclaim_clock.load();
-    if (process_is_single_threaded())
+    if (entries_are_fenced_from_outside.load(std::memory_order_relaxed)) [[likely]] {
       since.store(now, std::memory_order_relaxed);
-    else
+      std::atomic_signal_fence(std::memory_order_seq_cst);  // the processor's fence is the membarrier of who looks
+    } else {
       since.exchange(now);
+    }
   }
 };
 

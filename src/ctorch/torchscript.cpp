@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/lower_graph.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -121,6 +122,19 @@ class TorchScript final : public TorchScriptBackend {
     }
     stack.clear();
     spare = std::move(stack);
+  }
+
+  // On a copy only if it may change itself: the copy would double the memory that loading takes.
+  Results warm_up(const std::vector<at::Tensor>& inputs) override {
+    if (changes_itself_) return TorchScriptBackend::warm_up(inputs);
+    constexpr int calls = 3;
+    Results results;
+    for (int call = 0; call < calls; ++call) {
+      results.values.clear();
+      std::vector<at::Tensor> consumed = inputs;
+      run(consumed, results);
+    }
+    return results;
   }
 
   std::unique_ptr<Backend> clone() const override {
@@ -264,10 +278,18 @@ class TorchScript final : public TorchScriptBackend {
     return false;
   }
 
+  // Whether something is written that may be one of the weights, which come after the inputs.
+  bool writes_weights(const std::shared_ptr<torch::jit::Graph>& graph) const {
+    const torch::jit::AliasDb aliases(graph);
+    const auto values = graph->inputs();
+    return std::any_of(values.begin(), values.end(), [&](const torch::jit::Value* value) { return aliases.hasWriters(value); });
+  }
+
   void build() {
     mode_is_fixed_ = mode_is_fixed();
     const auto graph = find_weights();
     random_ = ctorch::random_operator(graph, weights_[false].values);
+    changes_itself_ = !self_.isNone() || writes_weights(graph);
     executor_ = torch::jit::GraphExecutor(graph, function_->name());
     const auto plain = graph->copy();
     torch::jit::runRequiredPasses(plain);
@@ -292,7 +314,7 @@ class TorchScript final : public TorchScriptBackend {
   std::array<Weights, 2> weights_;  // in evaluation and in training mode
   std::string random_;              // the operation that draws in evaluation mode
   std::atomic<bool> training_{false};
-  bool mode_is_fixed_ = false;
+  bool mode_is_fixed_ = false, changes_itself_ = true;
   mutable std::mutex mode_;  // held while the mode of the module, which is in its attributes, is changed or must not be
   size_t fewest_ = 0;
   size_t most_ = 0;

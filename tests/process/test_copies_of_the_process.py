@@ -31,10 +31,10 @@ def test_two_libraries_in_one_process(tmp_path: Path, folder: Path) -> None:
     for name in ("first", "second"):
         library = tmp_path / name / "ftorch" / "lib"
         library.mkdir(parents=True)
-        for file in ("libctorch.so", "libctorch_torch.so"):
-            shutil.copy(installed / file, library)
+        for file in installed.glob("libctorch*"):
+            shutil.copy(file, library)
         (tmp_path / name / "torch").symlink_to(Path(torch.__file__).parent)
-        paths.append(library / "libctorch.so")
+        paths.append(library / ftorch.Installation().c_library.name)
     program = tmp_path / "two_libraries"
     compile_c("two_libraries.c", program, link=["-ldl"])
     assert run(program, *paths, folder / "linear.pt").strip() == "both"

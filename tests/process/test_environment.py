@@ -17,7 +17,7 @@ def test_no_source_changes_the_environment() -> None:
 
 
 def test_no_library_asks_for_such_a_function() -> None:
-    for name in ("libctorch.so", "libctorch_torch.so"):
-        library = Installation().library_dir / name
+    place = Installation()
+    for library in (place.c_library, place.library_dir / "libctorch_torch.so", place.library_dir / "libctorch_rebind.so"):
         wanted = run("nm", "-D", "--undefined-only", library)
         assert not re.search(r"\b(setenv|putenv|unsetenv|clearenv)\b", wanted), library

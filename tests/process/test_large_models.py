@@ -86,7 +86,7 @@ def peak(loads: Path, models: Models, width: int, form: str) -> tuple[float, flo
     return 1024 * int(most) / weights, 1024 * int(resident) / weights, how
 
 
-@pytest.mark.parametrize("form", ["pt2", "other.pt2"])
+@pytest.mark.parametrize("form", ["pt", "pt2", "other.pt2"])
 def test_loading_takes_the_weights_once(loads: Path, models: Models, form: str) -> None:
     most, resident, how = peak(loads, models, WIDTHS[0], form)
     assert 0.9 < resident <= most < LOADED, (resident, most)
@@ -106,7 +106,7 @@ def test_a_large_file_that_nobody_writes_is_shared(loads: Path, models: Models, 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("form", ["pt2"])
+@pytest.mark.parametrize("form", ["pt", "pt2"])
 @pytest.mark.parametrize("width", WIDTHS[1:], ids=["1GB", "3GB"])
 def test_loading_a_very_large_one(loads: Path, models: Models, width: int, form: str) -> None:
     try:
