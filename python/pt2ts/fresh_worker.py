@@ -48,7 +48,7 @@ class Session:
     def load(self, path: str) -> dict[str, Any]:
         """Load a model; return the names of outputs, parameters and buffers."""
         text = path.encode()
-        self.call("model_load", text, _long(len(text)), _CPU, -1, 0, 0, 0, None, _long(0), ctypes.byref(self.model))
+        self.call("model_load", text, _long(len(text)), _CPU, -1, 0, 0, 0, None, _long(0), 1, ctypes.byref(self.model))
         names = [self.text("model_names", ctypes.byref(self.model), kind) for kind in (0, 1)]
         outputs = self.text("model_output_names", ctypes.byref(self.model))
         return {"outputs": _lines(outputs), "parameters": _lines(names[0]), "buffers": _lines(names[1])}

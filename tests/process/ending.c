@@ -14,7 +14,7 @@
 
 enum { code = 3, elements = 2 * 4 * 16 * 16, enough = 20 };
 
-static int32_t (*load)(const char *, int64_t, int32_t, int32_t, int32_t, int32_t, int32_t, const char *, int64_t,
+static int32_t (*load)(const char *, int64_t, int32_t, int32_t, int32_t, int32_t, int32_t, const char *, int64_t, int32_t,
                        ctorch_model *);
 static int32_t (*from_blob)(void *, int32_t, const int64_t[], const int64_t[], int32_t, int32_t, int32_t, int32_t, int32_t,
                             ctorch_tensor *);
@@ -48,7 +48,7 @@ int main(int count, char **words) {
   *(void **)&from_blob = dlsym(library, "ctorch_tensor_from_blob");
   *(void **)&forward = dlsym(library, "ctorch_model_forward");
   const int64_t length = (int64_t)strlen(words[2]);
-  if (load(words[2], length, CTORCH_DEVICE_CPU, -1, 0, 0, 0, NULL, 0, &model)) return 91;
+  if (load(words[2], length, CTORCH_DEVICE_CPU, -1, 0, 0, 0, NULL, 0, 0, &model)) return 91;
   const char *how = words[3];
   const int threads = atoi(words[4]);
   for (int i = 0; i < threads; ++i) {

@@ -58,7 +58,7 @@ int main(int count, char **words) {
   if (count != 5) return 2;
   const int threads = atoi(words[2]), rounds = atoi(words[4]);
   calls = atoi(words[3]) / threads;
-  check(ctorch_model_load(words[1], (int64_t)strlen(words[1]), CTORCH_DEVICE_CPU, -1, 0, 0, 0, NULL, 0, &model));
+  check(ctorch_model_load(words[1], (int64_t)strlen(words[1]), CTORCH_DEVICE_CPU, -1, 0, 0, 0, NULL, 0, 0, &model));
   for (int round = 0; round < rounds; ++round) {
     pthread_t thread[64];
     for (int i = 0; i < threads && i < 64; ++i)
