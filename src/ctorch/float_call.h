@@ -57,15 +57,22 @@ class FloatEnvironment {
       inside.load();
   }
   ~FloatEnvironment() {
-    if (FloatWord::current() != before_) before_.load();
+    if (!left_) leave();
   }
   FloatEnvironment(const FloatEnvironment&) = delete;
   FloatEnvironment& operator=(const FloatEnvironment&) = delete;
 
-  bool met_subnormals() const noexcept { return FloatWord::current().met_subnormals(); }
+  // Gives the thread its own state back, and says whether arithmetic met subnormal numbers that were not flushed.
+  bool leave() noexcept {
+    const FloatWord now = FloatWord::current();
+    if (now != before_) before_.load();
+    left_ = true;
+    return now.met_subnormals();
+  }
 
  private:
   const FloatWord before_;
+  bool left_ = false;
 };
 
 // From now on all threads of the parallel regions that a library starts within a call compute as the call does. Regions outside

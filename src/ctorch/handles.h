@@ -58,7 +58,7 @@ class HandleTable {
 
   // The object, or null for a handle that names none any more. In a `guard` it stays until the end of it.
   Object* find(uint64_t id) const noexcept {
-    if ((id >> 60) != Kind || index_of(id) >= capacity_.load(std::memory_order_acquire)) return nullptr;
+    if (!could_name(id)) return nullptr;
     Slot& slot = slot_of(id);
     if (slot.generation.load() != generation_of(id)) return nullptr;
     if (slot.maker.load(std::memory_order_relaxed) != this_thread() && !slot.visited.load()) [[unlikely]] {
@@ -79,9 +79,9 @@ class HandleTable {
   // Releases the object if the handle is still the one that names it; of two racing releases one wins. Where another thread may
   // be using the object it is destroyed when that thread's call ends.
   bool release(uint64_t id, bool consumed = false) noexcept {
-    if (!find(id)) return false;
-    Slot& slot = slot_of(id);
     uint64_t expected = generation_of(id);
+    if (!could_name(id) || expected == 0) return false;
+    Slot& slot = slot_of(id);
     if (!slot.generation.compare_exchange_strong(expected, 0)) return false;
     if (consumed) slot.consumed.store(expected, std::memory_order_relaxed);
     slot.rests = consumed;
@@ -128,6 +128,9 @@ class HandleTable {
     return static_cast<uint64_t>(Kind) << 60 | generation << slot_bits | index;
   }
 
+  bool could_name(uint64_t id) const noexcept {
+    return (id >> 60) == Kind && index_of(id) < capacity_.load(std::memory_order_acquire);
+  }
   Slot& slot_of(uint64_t id) const noexcept { return chunks_[index_of(id) / chunk_size][index_of(id) % chunk_size]; }
 
   Slot& take_slot() {
@@ -180,7 +183,7 @@ class HandleTable {
   [[noreturn]] [[gnu::cold, gnu::noinline]] void explain(uint64_t id, const std::string& noun) const {
     if (id == 0)
       fail(CTORCH_ERROR_HANDLE, noun, " is not initialised: no procedure has given it a value, or it was deleted since");
-    if ((id >> 60) != Kind || index_of(id) >= capacity_.load()) fail(CTORCH_ERROR_HANDLE, noun, " is not a valid handle");
+    if (!could_name(id)) fail(CTORCH_ERROR_HANDLE, noun, " is not a valid handle");
     if (slot_of(id).consumed.load(std::memory_order_relaxed) == generation_of(id))
       fail(CTORCH_ERROR_HANDLE, noun, ": expression already consumed; assign it to a variable first");
     fail(CTORCH_ERROR_HANDLE, noun, " is used after delete");

@@ -30,10 +30,11 @@ class Model {
   // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
   template <class Inputs, class Outputs>
   bool run_directly(const Inputs& inputs, const Outputs& outputs) const {
-    const FloatEnvironment arithmetic(flush());
-    if (!backend_->run_directly(inputs, outputs)) return false;
-    count_call(arithmetic.met_subnormals());
-    return true;
+    FloatEnvironment arithmetic(flush());
+    const bool done = backend_->run_directly(inputs, outputs);
+    const bool subnormals = arithmetic.leave();
+    if (done) count_call(subnormals);
+    return done;
   }
 
   // Runs on prepared inputs after checking them and takes them over; the caller has entered the host environment and the
