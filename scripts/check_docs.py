@@ -6,12 +6,14 @@ Prints what is not there and ends with 1 if there is any; the tests run it.
 from __future__ import annotations
 
 import ast
+import atexit
 import fnmatch
 import importlib.util
 import re
 import runpy
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -176,13 +178,27 @@ def wrong_counts() -> Iterator[str]:
             yield f"{page}: '{found[0]}', and there are {NUMBERS[count]}"
 
 
+@cache
+def nothing_compared() -> list[str]:
+    """Return the words of a `verify` that is left nothing to compare; its file stays until the process ends."""
+    import torch
+
+    from pt2ts.examination import CHECKS
+
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "model.pt"
+    pt2ts.export(torch.nn.Linear(2, 2), torch.ones(1, 2), file)
+    return ["verify", str(file), *(word for check in CHECKS for word in ("--skip", check))]
+
+
 def wrong_exit_codes() -> Iterator[str]:
     """Compare the table of exit codes with what the commands do."""
     from typer.testing import CliRunner
 
     from pt2ts.cli import app
 
-    tried = {0: ["--version"], 1: ["inspect", str(ROOT / "Makefile")], 2: ["inspect", "--no-such-option"]}
+    tried = {0: ["--version"], 1: ["inspect", str(ROOT / "Makefile")], 2: ["inspect", "--no-such-option"], 3: nothing_compared()}
     page = (ROOT / "docs" / "command-line.md").read_text()
     table = page[page.index("| exit code |") :].partition("\n\n")[0]
     named = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
