@@ -137,7 +137,7 @@ class StepCheck:
         want = self.own.update(state, own)
         nothing = self.step.rules.skip_nonfinite and want[COUNT] is state[COUNT]
         self._compare_loss("the loss", torch.tensor(math.nan) if nothing else own.loss, loss, own, wide, case)
-        around = self._around(state, own, wide)
+        around = self._around(state, own, wide, self._nudged(state, tensors, own))
         rows = [
             self._compare_tensor(name, state[name], want[name], have, [others[name] for others in around], what or f"after {case}")
             for name, have in self.trainer.state().items()
@@ -160,13 +160,23 @@ class StepCheck:
             self.wide = None
             return None
 
-    def _around(self, state: Mapping[str, Tensor], own: Backward, wide: Backward | None) -> list[dict[str, Tensor]]:
+    def _nudged(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor], own: Backward) -> list[Backward]:
+        """Return the gradients for inputs that are an ulp away: how well float64 knows its own, which nothing wider tells."""
+        if not any(gradient.dtype is torch.float64 for gradient in own.gradients.values()):
+            return []
+        ends = [[_towards(tensor, end) for tensor in tensors] for end in (-math.inf, math.inf)]
+        return [self.own.backward(state, end) for end in ends]
+
+    def _around(
+        self, state: Mapping[str, Tensor], own: Backward, wide: Backward | None, nudged: Sequence[Backward]
+    ) -> list[dict[str, Tensor]]:
         """Return what ``torch.optim`` makes of gradients a little smaller and larger, where all rounding lies between."""
         reference, base = (self.own, own) if wide is None or self.wide is None else (self.wide, wide)
         noise = {}
         for name, gradient in own.gradients.items():
             if gradient.numel():
-                apart = (gradient.double() - base.gradients[name].double()).abs().nan_to_num(0.0, 0.0, 0.0).max()
+                others = [other.gradients[name].double() for other in (base, *nudged)]
+                apart = max((gradient.double() - other).abs().nan_to_num(0.0, 0.0, 0.0).max() for other in others)
                 largest = gradient.double().abs().nan_to_num(0.0, 0.0, 0.0).max()
                 noise[name] = _NOISE * float(apart + torch.finfo(gradient.dtype).eps * largest)
         return [reference.update(state, base, {name: sign * size for name, size in noise.items()}) for sign in (-1.0, 0.0, 1.0)]
@@ -277,6 +287,11 @@ def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], not
             if want.shape != have.shape or gap > allowed:
                 raise CheckError(f"the compiled '{MODEL}' disagrees with the module: output {number} differs by {gap:.3g}")
             note(Check(MODEL, str(list(want.shape)), f"output {number}", gap, allowed))
+
+
+def _towards(tensor: Tensor, end: float) -> Tensor:
+    """Return the numbers next to those of a tensor."""
+    return torch.nextafter(tensor, torch.full_like(tensor, end)) if tensor.is_floating_point() else tensor
 
 
 def _how(before: Tensor, mine: Tensor, theirs: Tensor) -> str:

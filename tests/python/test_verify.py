@@ -154,5 +154,5 @@ def test_missing_bridge_is_explained(monkeypatch: pytest.MonkeyPatch, path: Path
     pt2ts.export(modules.Alias(), torch.ones(2, 3), path)
     monkeypatch.setattr("pt2ts.bridge._MODULE", "ftorch._nothing")
     with pytest.raises(pt2ts.VerifyError, match="Fortran bridge cannot be loaded"):
-        verify(path)
+        FortranModel(path)
     monkeypatch.undo()
