@@ -112,8 +112,11 @@ def unpack_weights(blob: Content, weights: Sequence[Weight]) -> dict[str, torch.
             if len(data) != size:
                 hint = "copy or export the file again"
                 raise SpecError(f"the weight '{weight.name}' reaches beyond the end of the weights", hint)
-            flat = torch.frombuffer(data, dtype=dtype) if size else torch.empty(0, dtype=dtype)
-            places[same] = flat.reshape(weight.shape)
+            # No view of another tensor: programs detach their constants in place.
+            made = torch.empty(weight.shape if size == 0 else 0, dtype=dtype)
+            if size:
+                made.set_(torch.frombuffer(data, dtype=dtype).untyped_storage(), 0, weight.shape)
+            places[same] = made
         found[weight.name] = places[same]
     return found
 
