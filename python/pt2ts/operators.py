@@ -36,7 +36,7 @@ def check_program(program: ExportedProgram) -> None:
     found = {
         node.target for part in _graphs(program) for node in part.graph.nodes if isinstance(node.target, torch._ops.OpOverload)
     }
-    names = {target.name(): target for target in found if target.namespace not in _OWN}
+    names = {target.name(): target for target in found if target.namespace not in _OWN}  # type: ignore[no-untyped-call]
     if names:
         from torch._inductor import lowering  # only then: importing it takes seconds
 

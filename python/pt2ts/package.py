@@ -115,7 +115,8 @@ def unpack_weights(blob: Content, weights: Sequence[Weight]) -> dict[str, torch.
             # No view of another tensor: programs detach their constants in place.
             made = torch.empty(weight.shape if size == 0 else 0, dtype=dtype)
             if size:
-                made.set_(torch.frombuffer(data, dtype=dtype).untyped_storage(), 0, weight.shape)
+                strides = torch.empty(weight.shape, device="meta").stride()
+                made.set_(torch.frombuffer(data, dtype=dtype).untyped_storage(), 0, weight.shape, strides)
             places[same] = made
         found[weight.name] = places[same]
     return found

@@ -1,3 +1,4 @@
+! allow(C092)
 subroutine host_product(a, b, c)
   !! Compiled with the integers of the BLAS it is linked to.
   use, intrinsic :: iso_fortran_env, only: real64

@@ -36,7 +36,7 @@ def test_a_weight_of_two_names_is_stored_once(tied: Path) -> None:
     net, x = module_of("tied"), torch.randn(1, 6)
     runner.weights["decode.weight"].add_(0.5)
     with torch.no_grad():
-        net.encode.weight.add_(0.5)
+        net.get_parameter("encode.weight").add_(0.5)
         wanted = net(x)
     for variant in runner.spec.variants:
         again, pairs = runner.call(variant)(x)
@@ -103,16 +103,17 @@ def _(x: Tensor, factor: float) -> Tensor:  # noqa: ARG001 - PyTorch calls it by
     return torch.empty_like(x)
 
 
-_LIBRARY = torch.library.Library("pt2ts_test", "FRAGMENT")
-_LIBRARY.define("doubled(Tensor x) -> Tensor")
-_LIBRARY.impl("doubled", lambda x: x * 2, "CompositeImplicitAutograd")
+_LIBRARY = torch.library.Library("pt2ts_test", "FRAGMENT")  # type: ignore[no-untyped-call]
+_LIBRARY.define("doubled(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
+_LIBRARY.impl("doubled", lambda x: x * 2, "CompositeImplicitAutograd")  # type: ignore[no-untyped-call]
 
 
 class Direct(nn.Module):
     """Calls the operator as a function of Python."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return scaled(x, 2.0)
+        y: Tensor = scaled(x, 2.0)
+        return y
 
 
 class ByName(nn.Module):
@@ -180,7 +181,7 @@ def _aside(x: torch.Tensor) -> torch.Tensor:
 
 
 _aside.__annotations__ = {"x": torch.Tensor, "return": torch.Tensor}  # TorchScript cannot read those that are strings
-aside = torch.jit.ignore(_aside)
+aside = torch.jit.ignore(_aside)  # type: ignore[no-untyped-call]
 
 
 def test_functions_that_torchscript_leaves_alone_are_traced(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ KELVIN = torch.linspace(0, 1, 64 * 8).reshape(64, 8).sort(0).values * 110 + 200
 class Recurrent(nn.Module):
     """Of one step."""
 
-    def __init__(self, kind: type[nn.RNNBase]) -> None:
+    def __init__(self, kind: type[nn.LSTM] | type[nn.GRU]) -> None:
         super().__init__()
         self.inner, self.last = kind(8, 16, batch_first=True), nn.Linear(16, 8)
 

@@ -20,7 +20,7 @@ from pt2ts.check import Call, Check, Named, Trial, compare, worst
 from pt2ts.draft import Draft, prepare
 from pt2ts.fresh import FreshModel
 from pt2ts.golden import to_bytes
-from pt2ts.package import FALLBACK, PROGRAM, WEIGHTS, pack_weights, save
+from pt2ts.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from pt2ts.packager import Package
 from pt2ts.spec import GOLDEN_FILE, SPEC_FILE
 from pt2ts.variants import Variant
@@ -189,7 +189,7 @@ def fallback_package(path: Path, script: torch.nn.Module, module: torch.nn.Modul
     inside = io.BytesIO()
     torchscript.save(torchscript.trace(script.eval(), [torch.randn(8, 4)]), inside)
     assert draft.golden is not None
-    members = {
+    members: dict[str, Content] = {
         WEIGHTS: blob, FALLBACK: inside.getvalue(), PROGRAM: b"no program", f"extra/{GOLDEN_FILE}": to_bytes(draft.golden)
     }  # fmt: skip
     with path.open("wb") as out:
