@@ -73,7 +73,7 @@ class PackageBackend final : public Backend {
 
   void run(std::span<at::Tensor> inputs, Results& results) override {
     if (at::GradMode::is_enabled() && !c10::InferenceMode::is_enabled()) only_inference(info_->path);
-    Bindings bindings{};
+    Bindings bindings{};  // sizes of results alone are those of no input, and any will do
     for (const auto& [symbol, input, dim] : places_) bindings[symbol] = inputs[input].sizes()[static_cast<size_t>(dim)];
     const uint64_t version = weights_->version();
     const LoadedVariant* chosen = variants_->choose(bindings, version);
