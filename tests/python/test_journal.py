@@ -28,7 +28,8 @@ def parsed(done: Result, *files: Path) -> Any:
     assert data["files"] == [{"file": str(path), "bytes": path.stat().st_size} for path in files]
     assert data["largest_difference"] == max(check["difference"] for check in data["checks"])
     for check in data["checks"]:
-        assert check.keys() == {"form", "case", "output", "difference", "allowed"}
+        assert check.keys() == {"form", "case", "output", "difference", "allowed", "remark"}
+        assert check["remark"] == ""  # there was something to compare
         assert check["difference"] >= 0
         assert check["allowed"] is None or check["difference"] <= check["allowed"]
     assert 0 <= sum(step["seconds"] for step in data["steps"]) <= data["seconds"]
