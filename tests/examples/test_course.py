@@ -22,7 +22,7 @@ from course.lesson import Measure, Plan
 from pt2ts.cli import train
 from pt2ts.cli.app import app
 from pt2ts.errors import ExportError, LoadError, Pt2tsError
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 RUNNER = CliRunner()
 

@@ -13,7 +13,7 @@ import pt2ts
 from pt2ts.container import writing
 from pt2ts.contract.spec import SPEC_FILE, Spec, Symbol, TensorSpec
 from pt2ts.fortran.write import write_fortran
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 from ..support import BuildFortran, printed_flags, run
 

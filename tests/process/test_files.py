@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pt2ts.container import writing
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 from ..fortran.misuse_table import FILE
 from ..support import BuildFortran

@@ -27,7 +27,7 @@ from pt2ts.nn import (
     RangeGuard,
     Standardize,
 )
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 X = torch.tensor([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0], [0.5, 0.0, 9.0], [7.0, 1.0, 2.0]])
 HOURS = torch.tensor([[0.0, 0.0], [6.0, 91.310625], [23.75, 365.0]], dtype=torch.float64)

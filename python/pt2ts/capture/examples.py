@@ -13,7 +13,7 @@ from ..contract.dtypes import name_of
 from ..contract.samples import BATCH
 from ..contract.spec import TensorSpec
 from ..errors import DeclarationError, ExportError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 
 
 def parameter_names(module: torch.nn.Module) -> list[str]:

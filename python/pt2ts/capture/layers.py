@@ -16,7 +16,7 @@ from ..contract.network import Layer, Network, Shape
 from ..contract.structure import flatten
 from ..contract.variants import Weight
 from ..errors import ExportError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 from .trials import Trial
 
 #: Stands for a size that varies in another way than any symbol.

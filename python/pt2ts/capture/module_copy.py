@@ -8,8 +8,8 @@ import io
 import torch
 
 from ..errors import ExportError
+from ..pytorch import torchscript
 from ..sources.keras import as_module
-from ..torch_api import torchscript
 
 
 def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:

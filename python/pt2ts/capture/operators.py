@@ -11,7 +11,7 @@ import torch
 from torch.export import ExportedProgram
 
 from ..errors import UnexportableError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 
 #: Namespaces of the operators that libtorch itself has.
 _OWN = frozenset((

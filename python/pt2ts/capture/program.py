@@ -13,8 +13,8 @@ from torch.export import Dim, ExportedProgram
 from ..contract.spec import Symbol, TensorSpec
 from ..contract.structure import flatten
 from ..errors import LoadError, UnexportableError
-from ..torch_api import torchscript
-from ..torch_api.quiet import quiet
+from ..pytorch import torchscript
+from ..pytorch.quiet import quiet
 from .bfloat16 import narrow
 from .explain_export import explain_export
 from .operators import check_program

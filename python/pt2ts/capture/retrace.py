@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from ..torch_api import torchscript
-from ..torch_api.quiet import quiet
+from ..pytorch import torchscript
+from ..pytorch.quiet import quiet
 from .forms import Forms
 
 

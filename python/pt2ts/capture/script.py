@@ -10,9 +10,9 @@ import torch
 
 from ..errors import UnexportableError
 from ..explain import Explanation, explain_run
+from ..pytorch import torchscript
 from ..sources.keras import KerasNetwork, is_about_shapes
 from ..sources.onnx import WHY_TRACED, contract_of
-from ..torch_api import torchscript
 from .explain_script import explain_script
 from .operators import check_script, python_calls
 

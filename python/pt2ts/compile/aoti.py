@@ -19,10 +19,10 @@ from ..capture.program import weights_of
 from ..container.package import CODE, save
 from ..contract.spec import Spec
 from ..errors import ExportError
+from ..pytorch.quiet import quiet
 from ..toolchain import compiler as toolchain
 from ..toolchain.isa import Isa
 from ..toolchain.scratch import scratch
-from ..torch_api.quiet import quiet
 from . import native
 from .fuse import fuse_linear
 

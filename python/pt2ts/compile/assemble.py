@@ -23,10 +23,10 @@ from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weight
 from ..contract import golden as golden_sample
 from ..contract.spec import GOLDEN_FILE, Spec, TensorSpec
 from ..contract.variants import Variant, choose
+from ..pytorch import torchscript
 from ..report import Progress
 from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
-from ..torch_api import torchscript
 from .fuse import can_fuse
 from .options import PackageOptions, batch_sizes
 from .variants import Built, Pending, Recipe, build_kernel_variant, ready, start_aoti

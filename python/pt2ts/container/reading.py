@@ -10,7 +10,7 @@ import torch
 from ..contract.golden import Golden, from_bytes
 from ..contract.spec import GOLDEN_FILE, SPEC_FILE, Spec
 from ..errors import LoadError, SpecError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 from .filetype import DAMAGES, Kind, StrPath, require_checksums, require_runnable, require_torchscript
 
 

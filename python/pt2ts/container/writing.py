@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ..errors import ExportError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 from .filetype import StrPath
 
 

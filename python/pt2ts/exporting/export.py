@@ -20,10 +20,10 @@ from ..contract.golden import to_bytes
 from ..contract.layout import Layout
 from ..contract.spec import GOLDEN_FILE, SPEC_FILE, Spec, Symbol
 from ..errors import DeclarationError, ExportError
+from ..pytorch import torchscript
 from ..report import Note, Progress, ignore
 from ..runtime.fresh import loaded, start
 from ..sources.onnx import declared_inputs, declared_outputs
-from ..torch_api import torchscript
 from ..verification.compare import compare
 from .formats import Format, choose_files
 

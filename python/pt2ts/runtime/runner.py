@@ -17,7 +17,7 @@ from ..contract.spec import SPEC_FILE, Spec, TensorSpec
 from ..contract.structure import flatten
 from ..contract.variants import Variant
 from ..errors import LoadError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 
 Tensors = list[torch.Tensor]
 Run = Callable[[Tensors], Tensors]

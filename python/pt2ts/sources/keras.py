@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from ..errors import LoadError, UnexportableError
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 
 SUFFIX = ".keras"
 

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..contract.spec import TensorSpec
 from ..errors import ExportError, UnexportableError
 from ..explain import explain_run
-from ..torch_api.quiet import quiet
+from ..pytorch.quiet import quiet
 from .pieces import table
 
 #: Takes state tensors and inputs, returns results and new values of state tensors.

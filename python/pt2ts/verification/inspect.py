@@ -20,7 +20,7 @@ from ..contract.golden import Golden
 from ..contract.network import Network
 from ..contract.spec import Spec, TensorSpec
 from ..contract.variants import KINDS
-from ..torch_api import torchscript
+from ..pytorch import torchscript
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pt2ts.container import reading, writing
 from pt2ts.container.package import SPEC, read_members, save
 from pt2ts.contract.network import Layer, Network
 from pt2ts.contract.spec import SPEC_FILE, Spec
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 from pt2ts.verification.golden import verify
 from pt2ts.verification.inspect import inspect
 

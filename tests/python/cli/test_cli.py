@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import pt2ts
 from pt2ts.cli.app import app, main
 from pt2ts.container import writing
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 from .. import user_modules as modules
 

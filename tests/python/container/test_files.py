@@ -18,7 +18,7 @@ import torch
 
 import pt2ts
 from pt2ts.container import reading, writing
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 from .. import user_modules as modules
 
@@ -114,7 +114,7 @@ def test_killed_writer_leaves_the_old_file(path: Path) -> None:
     program = f"""
         import os, signal, pathlib, torch
         from pt2ts.container import writing
-        from pt2ts.torch_api import torchscript
+        from pt2ts.pytorch import torchscript
         script = torchscript.script(torch.nn.Linear(3, 2))
         writing.write_script(script, {str(path)!r}, {{}}, lambda file: os.kill(os.getpid(), signal.SIGKILL))
     """

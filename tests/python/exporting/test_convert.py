@@ -10,7 +10,7 @@ import torch
 
 import pt2ts
 from pt2ts.container import writing
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 from pt2ts.verification.diff import diff
 
 from .. import faulty_modules as modules

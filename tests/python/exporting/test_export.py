@@ -12,7 +12,7 @@ import torch
 
 import pt2ts
 from pt2ts import Symbol
-from pt2ts.torch_api import torchscript
+from pt2ts.pytorch import torchscript
 
 from .. import user_modules as modules
 

@@ -20,8 +20,8 @@ from pt2ts.compile.work import largest_loop, serial_limit
 from pt2ts.container.package import PROGRAM, read_members
 from pt2ts.contract.layout import with_layout
 from pt2ts.exporting.formats import choose_files
+from pt2ts.pytorch import torchscript
 from pt2ts.runtime.runner import PackageRunner
-from pt2ts.torch_api import torchscript
 from pt2ts.verification import package as package_check
 
 from .. import package_modules as modules

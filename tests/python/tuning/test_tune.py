@@ -19,10 +19,10 @@ from pt2ts.compile.variants import Built
 from pt2ts.container.package import PROGRAM, read_members, save
 from pt2ts.contract.spec import Symbol, TensorSpec
 from pt2ts.contract.variants import Variant
+from pt2ts.pytorch import torchscript
 from pt2ts.runtime.measure import measure
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.toolchain.isa import find_isa
-from pt2ts.torch_api import torchscript
 from pt2ts.tuning import candidates
 from pt2ts.tuning import tune as tuner
 from pt2ts.tuning.candidates import Candidate

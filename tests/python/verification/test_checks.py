@@ -14,8 +14,8 @@ import pt2ts
 from pt2ts.container import package, reading, writing
 from pt2ts.contract.golden import Golden, to_bytes
 from pt2ts.contract.spec import GOLDEN_FILE, SPEC_FILE, Spec
+from pt2ts.pytorch import torchscript
 from pt2ts.runtime.bridge import live_handles
-from pt2ts.torch_api import torchscript
 from pt2ts.verification.checks import CHECKS, Outcome, examine
 
 from .. import faulty_modules as modules

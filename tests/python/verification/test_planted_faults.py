@@ -27,10 +27,10 @@ from pt2ts.contract.structure import Named
 from pt2ts.contract.tolerance import worst
 from pt2ts.contract.variants import Variant
 from pt2ts.exporting import export as exporter
+from pt2ts.pytorch import torchscript
 from pt2ts.report import Check
 from pt2ts.runtime import fresh
 from pt2ts.runtime.fresh import FreshModel
-from pt2ts.torch_api import torchscript
 from pt2ts.verification import package as package_check
 from pt2ts.verification.compare import Call, compare
 

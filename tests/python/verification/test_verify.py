@@ -12,8 +12,8 @@ from pt2ts.container import reading, writing
 from pt2ts.contract.dtypes import DTYPES
 from pt2ts.contract.golden import to_bytes
 from pt2ts.contract.spec import GOLDEN_FILE, SPEC_FILE
+from pt2ts.pytorch import torchscript
 from pt2ts.runtime.bridge import FortranModel, live_handles
-from pt2ts.torch_api import torchscript
 from pt2ts.verification.golden import verify
 
 from .. import user_modules as modules
