@@ -9,7 +9,7 @@ from pathlib import Path
 #: Convolutions run in oneDNN, which keeps addresses and gives them back to whatever allocator there is then.
 PROGRAM = """
 import sys, torch, pt2ts
-from pt2ts.library import LibraryModel
+from pt2ts.runtime.library import LibraryModel
 
 conv = torch.nn.Conv2d(4, 8, 3, padding="same")
 x = torch.randn(2, 4, 64, 64, requires_grad=True)
