@@ -72,6 +72,7 @@ def check_training_object(path: Path) -> None:
     data = parsed(pt2ts_command(*TRAINING, path, cwd=ROOT), path)
     assert data["spec"] == read_training_spec(path).to_dict()
     assert {check["form"] for check in data["checks"]} == {
+        "model",
         *(f"step {n}" for n in (1, 2, 3)),
         *(f"state after step {n}" for n in (1, 2, 3)),
     }
