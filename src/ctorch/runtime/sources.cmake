@@ -1,0 +1,1 @@
+ctorch_sources(prepare.cpp runtime.cpp start.cpp)
