@@ -157,7 +157,7 @@ def counts() -> list[tuple[str, str, int]]:
     """Return what is counted on the pages: page, words around the number, the count."""
     from pt2ts.course import LESSONS
 
-    backend = len(re.findall(r"virtual [^;]* = 0;", (ROOT / "src" / "ctorch" / "backend.h").read_text()))
+    backend = len(re.findall(r"virtual [^;]* = 0;", (ROOT / "src" / "ctorch" / "contract" / "backend.h").read_text()))
     libraries = len(re.findall(r"^lib\w+\.so  ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE))
     return [
         ("README.md", r"(\w+) models from raw data", len(LESSONS)),

@@ -2,8 +2,8 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
-#include "ctorch_autograd.h"
 #include "autograd/derivative.h"
+#include "ctorch_autograd.h"
 #include "operations/operation.h"
 
 using namespace ctorch;

@@ -7,8 +7,8 @@
 #include <list>
 #include <optional>
 
-#include "ctorch_autograd.h"
 #include "core/error.h"
+#include "ctorch_autograd.h"
 
 using namespace ctorch;
 

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "ctorch_core.h"
 #include "core/reclaim.h"
+#include "ctorch_core.h"
 
 namespace ctorch {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/content.h"
 #include "io/atomic_file.h"
+#include "io/content.h"
 
 namespace ctorch {
 

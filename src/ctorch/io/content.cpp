@@ -14,8 +14,8 @@
 #include <map>
 #include <vector>
 
-#include "io/archive.h"
 #include "core/error.h"
+#include "io/archive.h"
 
 namespace ctorch {
 namespace {

@@ -3,8 +3,8 @@
 #include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/pickler.h>
 
-#include "io/archive.h"
 #include "core/error.h"
+#include "io/archive.h"
 #include "io/atomic_file.h"
 #include "io/pickle.h"
 

@@ -1,7 +1,7 @@
 #include "io/zip_writer.h"
 
-#include "io/archive.h"
 #include "core/error.h"
+#include "io/archive.h"
 
 namespace ctorch {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "ctorch_autograd.h"
 #include "autograd/derivative.h"
+#include "ctorch_autograd.h"
 #include "model/handle.h"
 
 using namespace ctorch;

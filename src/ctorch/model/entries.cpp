@@ -7,8 +7,8 @@
 #include <cstring>
 #include <optional>
 
-#include "tensor/memory.h"
 #include "model/handle.h"
+#include "tensor/memory.h"
 
 using namespace ctorch;
 

@@ -4,8 +4,8 @@
 #include <cctype>
 
 #include "core/error.h"
-#include "model/package/package.h"
 #include "io/sha256.h"
+#include "model/package/package.h"
 
 namespace ctorch {
 namespace {

@@ -11,10 +11,10 @@
 #include <map>
 #include <tuple>
 
-#include "tensor/memory.h"
 #include "model/file.h"
 #include "model/package/backend.h"
 #include "model/torchscript/backend.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 namespace {

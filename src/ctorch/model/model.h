@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 
-#include "tensor/array.h"
 #include "contract/backend.h"
-#include "model/call_counter.h"
-#include "host/float_call.h"
 #include "contract/spec.h"
+#include "host/float_call.h"
+#include "model/call_counter.h"
+#include "tensor/array.h"
 
 namespace ctorch {
 

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "tensor/conversion.h"
 #include "core/error.h"
+#include "tensor/conversion.h"
 
 namespace ctorch {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/memory.h"
 #include "tensor/handle.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 

@@ -8,8 +8,8 @@
 
 #include "host/environment.h"
 #include "model/handle.h"
-#include "training/optimizer/handle.h"
 #include "tensor/handle.h"
+#include "training/optimizer/handle.h"
 #include "training/trainer/handle.h"
 
 using namespace ctorch;

@@ -2,9 +2,9 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include "tensor/conversion.h"
 #include "core/handle_table.h"
 #include "host/environment.h"
+#include "tensor/conversion.h"
 #include "tensor/memory.h"
 
 namespace ctorch {

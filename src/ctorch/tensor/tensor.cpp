@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "tensor/memory.h"
 #include "tensor/handle.h"
+#include "tensor/memory.h"
 
 using namespace ctorch;
 

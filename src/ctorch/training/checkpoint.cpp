@@ -7,9 +7,9 @@
 #include "ctorch_checkpoint.h"
 #include "ctorch_ops.h"
 #include "model/handle.h"
-#include "training/optimizer/handle.h"
-#include "tensor/random.h"
 #include "tensor/handle.h"
+#include "tensor/random.h"
+#include "training/optimizer/handle.h"
 
 using namespace ctorch;
 

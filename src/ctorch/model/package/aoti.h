@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/package/library.h"
 #include "io/state.h"
+#include "model/package/library.h"
 
 namespace torch::inductor {
 class AOTIModelContainerRunner;

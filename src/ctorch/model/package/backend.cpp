@@ -8,11 +8,11 @@
 #include <iterator>
 #include <unordered_set>
 
-#include "tensor/conversion.h"
 #include "model/package/direct.h"
-#include "tensor/memory.h"
 #include "model/package/save.h"
 #include "model/package/variants.h"
+#include "tensor/conversion.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 #include <memory>
 
-#include "io/archive.h"
 #include "contract/backend.h"
+#include "io/archive.h"
 
 namespace ctorch {
 

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "ctorch_core.h"
 #include "contract/spec.h"
+#include "ctorch_core.h"
 
 namespace ctorch {
 

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <string>
 
+#include "core/reclaim.h"
 #include "model/package/library.h"
 #include "model/package/package.h"
-#include "core/reclaim.h"
 #include "model/package/weights.h"
 
 namespace ctorch {

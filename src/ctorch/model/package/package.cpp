@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "tensor/conversion.h"
-#include "runtime/runtime.h"
 #include "io/sha256.h"
+#include "runtime/runtime.h"
+#include "tensor/conversion.h"
 
 namespace ctorch {
 namespace {

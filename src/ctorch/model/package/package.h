@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "contract/spec.h"
 #include "io/archive.h"
 #include "model/package/isa.h"
-#include "contract/spec.h"
 
 namespace ctorch {
 

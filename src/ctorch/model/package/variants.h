@@ -11,8 +11,8 @@
 #include "model/package/kernel.h"
 #include "model/package/library.h"
 #include "model/package/package.h"
-#include "model/torchscript/backend.h"
 #include "model/package/weights.h"
+#include "model/torchscript/backend.h"
 
 namespace ctorch {
 

@@ -10,8 +10,8 @@
 #include <new>
 
 #include "core/error.h"
-#include "tensor/memory.h"
 #include "io/sha256.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "model/package/package.h"
 #include "io/state.h"
+#include "model/package/package.h"
 
 namespace ctorch {
 

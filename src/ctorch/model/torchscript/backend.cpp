@@ -21,10 +21,10 @@
 #include <tuple>
 #include <unordered_set>
 
-#include "io/archive.h"
 #include "core/error.h"
-#include "tensor/memory.h"
+#include "io/archive.h"
 #include "model/torchscript/random_operators.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 namespace {

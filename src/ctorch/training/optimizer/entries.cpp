@@ -4,8 +4,8 @@
 #include <sstream>
 #include <tuple>
 
-#include "training/optimizer/handle.h"
 #include "tensor/handle.h"
+#include "training/optimizer/handle.h"
 
 using namespace ctorch;
 

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "ctorch_optim.h"
-#include "training/optimizer/optimizer.h"
 #include "tensor/handle.h"
+#include "training/optimizer/optimizer.h"
 
 using namespace ctorch;
 

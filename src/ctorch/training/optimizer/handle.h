@@ -2,8 +2,8 @@
 #pragma once
 #include <memory>
 
-#include "ctorch_optim.h"
 #include "core/handle_table.h"
+#include "ctorch_optim.h"
 #include "training/optimizer/optimizer.h"
 
 namespace ctorch {

@@ -8,8 +8,8 @@
 #include <sstream>
 #include <unordered_set>
 
-#include "tensor/conversion.h"
 #include "core/error.h"
+#include "tensor/conversion.h"
 
 namespace ctorch {
 namespace {

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "tensor/conversion.h"
 #include "core/error.h"
 #include "model/package/weights.h"
+#include "tensor/conversion.h"
 
 namespace ctorch {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "model/package/package.h"
 #include "contract/spec.h"
+#include "model/package/package.h"
 
 namespace ctorch {
 

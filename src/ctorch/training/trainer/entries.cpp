@@ -1,9 +1,9 @@
 // Entries of trainers.
-#include "tensor/array.h"
 #include "model/handle.h"
+#include "tensor/array.h"
 #include "tensor/handle.h"
-#include "training/trainer/trainer.h"
 #include "training/trainer/handle.h"
+#include "training/trainer/trainer.h"
 
 using namespace ctorch;
 

@@ -2,8 +2,8 @@
 #pragma once
 #include <memory>
 
-#include "ctorch_trainer.h"
 #include "core/handle_table.h"
+#include "ctorch_trainer.h"
 
 namespace ctorch {
 

@@ -8,12 +8,12 @@
 #include <cmath>
 #include <cstring>
 
-#include "tensor/conversion.h"
 #include "core/error.h"
-#include "model/package/isa.h"
-#include "tensor/memory.h"
 #include "io/sha256.h"
+#include "model/package/isa.h"
+#include "tensor/conversion.h"
 #include "tensor/handle.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 namespace {

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <string>
 
-#include "model/package/aoti.h"
 #include "model/model.h"
+#include "model/package/aoti.h"
 #include "training/trainer/contract.h"
 
 namespace ctorch {
