@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "tensor/conversion.h"
@@ -77,7 +78,6 @@ void explain_graph(const std::exception& error) {
 
 std::vector<at::Tensor> gradients(const std::vector<at::Tensor>& outputs, const std::vector<at::Tensor>& inputs,
                                   const std::vector<at::Tensor>& grad_outputs, Graph graph) {
-  Silence silence;
   try {
     return torch::autograd::grad(outputs, inputs, grad_outputs, graph.keep(), graph.create, /*allow_unused=*/true);
   } catch (const std::exception& error) {

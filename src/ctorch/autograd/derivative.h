@@ -1,7 +1,6 @@
 // Derivatives by running backwards through a recorded graph.
 #pragma once
 #include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
 
 #include <vector>
 
@@ -12,19 +11,6 @@ struct Graph {
   bool retain = false;  // it can be run through again
   bool create = false;  // the derivative is recorded itself
   bool keep() const { return retain || create; }
-};
-
-// PyTorch warns on standard error; a library is silent.
-class Silence {
- public:
-  Silence() : guard_(&handler_) {}
-
- private:
-  struct Handler final : c10::WarningHandler {
-    void process(const c10::Warning&) override {}
-  };
-  Handler handler_;
-  c10::WarningUtils::WarningHandlerGuard guard_;
 };
 
 // Gradients of outputs with respect to inputs; undefined for an input they do not depend on. An undefined grad_output is the

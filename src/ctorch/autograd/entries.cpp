@@ -73,7 +73,6 @@ int32_t ctorch_tensor_backward(const ctorch_tensor* tensor, const ctorch_tensor*
       check_gradient(gradient, *output, "external_gradient");
     else
       check_implied(*output, "external_gradient");
-    Silence silence;
     try {
       output->backward(gradient, retain_graph || create_graph, create_graph != 0);
     } catch (const std::exception& error) {

@@ -1,12 +1,12 @@
 // Entries that say whether computations are recorded. All of it belongs to the calling thread.
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
-#include <torch/csrc/autograd/anomaly_mode.h>
 
 #include <atomic>
 #include <list>
 #include <optional>
 
+#include "compat/anomaly_mode.h"
 #include "core/error.h"
 #include "ctorch_autograd.h"
 
@@ -109,7 +109,7 @@ int32_t ctorch_grad_mode_is_enabled(int32_t* answer) {
 }
 
 int32_t ctorch_grad_mode_detect_anomaly(int32_t enabled, int32_t check_nan) {
-  return guard([&] { torch::autograd::AnomalyMode::set_enabled(enabled != 0, check_nan != 0); });
+  return guard([&] { compat::set_anomaly_mode(enabled != 0, check_nan != 0); });
 }
 
 }  // extern "C"

@@ -6,8 +6,8 @@
 
 #include <atomic>
 
+#include "compat/warnings.h"
 #include "core/error.h"
-#include "host/warnings.h"
 
 namespace ctorch {
 namespace {
@@ -39,7 +39,7 @@ bool initialise_thread() noexcept {
 }  // namespace
 
 HostEnvironment::HostEnvironment() noexcept {
-  begin_quiet();
+  compat::begin_quiet();
   threads_ = omp_get_max_threads();
   const bool first = initialise_thread();
   const int wanted = wanted_threads.load(std::memory_order_relaxed);
@@ -49,7 +49,7 @@ HostEnvironment::HostEnvironment() noexcept {
 
 HostEnvironment::~HostEnvironment() {
   if (omp_get_max_threads() != threads_) omp_set_num_threads(threads_);
-  end_quiet();
+  compat::end_quiet();
 }
 
 void set_threads(int32_t count) {

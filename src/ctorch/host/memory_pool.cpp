@@ -8,9 +8,6 @@
 // PyTorch has one allocator for the whole process. Where PyTorch is the host's as well, it stays the host's choice.
 #include "host/memory_pool.h"
 
-#include <c10/core/Allocator.h>
-#include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
 #include <c10/util/Exception.h>
 
 #include <array>
@@ -18,6 +15,8 @@
 #include <cstdlib>
 #include <new>
 #include <utility>
+
+#include "compat/cpu_allocator.h"
 
 namespace ctorch {
 namespace {
@@ -79,7 +78,7 @@ class Pool {
 
   // When it is full, what waits is mostly of sizes that nobody wants any more: all goes, and what is in use comes back.
   void keep(void* data, size_t size_class, int64_t bytes) noexcept {
-    if (bytes > limit) return c10::free_cpu(data);
+    if (bytes > limit) return compat::free_cpu(data);
     if (bytes_ + bytes > limit) empty();
     bytes_ += bytes;
     Block*& first = waiting_[size_class];
@@ -91,7 +90,7 @@ class Pool {
       while (first) {
         Block* block = first;
         first = block->next;
-        c10::free_cpu(block);
+        compat::free_cpu(block);
       }
     bytes_ = 0;
   }
@@ -128,7 +127,7 @@ void give_back(void* data) {
   if (Pool* pool_here = pool()) [[likely]]
     pool_here->keep(data, size_class, bytes_of(size_class));
   else
-    c10::free_cpu(data);
+    compat::free_cpu(data);
 }
 
 // How a block goes back says how large it is.
@@ -140,11 +139,11 @@ constexpr auto give_back_as = deleters(std::make_index_sequence<n_sizes>());
 
 void* fresh_block(size_t bytes) {
   try {
-    return c10::alloc_cpu(bytes);
+    return compat::alloc_cpu(bytes);
   } catch (const c10::Error&) {
     if (!mine) throw;
     mine->empty();  // perhaps what waits here is what is wanted there
-    return c10::alloc_cpu(bytes);
+    return compat::alloc_cpu(bytes);
   }
 }
 
@@ -152,7 +151,7 @@ class PoolAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0 || bytes > largest) [[unlikely]]
-      return c10::GetDefaultCPUAllocator()->allocate(bytes);
+      return compat::default_cpu_allocator().allocate(bytes);
     const SizeClass size(bytes);
     void* data = nullptr;
     if (Pool* pool_here = pool()) [[likely]]
@@ -161,13 +160,13 @@ class PoolAllocator final : public c10::Allocator {
     return {data, data, give_back_as[size.index], c10::Device(c10::kCPU)};
   }
   // For oneDNN, which keeps addresses alone, also some that it got before the pool was there.
-  c10::DeleterFnPtr raw_deleter() const override { return &c10::free_cpu; }
+  c10::DeleterFnPtr raw_deleter() const override { return &compat::free_cpu; }
   void copy_data(void* target, const void* source, size_t bytes) const override { default_copy_data(target, source, bytes); }
 };
 
 }  // namespace
 
-void use_pool([[maybe_unused]] bool shared_with_host) noexcept {
+void use_memory_pool([[maybe_unused]] bool shared_with_host) noexcept {
 #if !defined(__SANITIZE_ADDRESS__)  // there every block must come from the sanitizer and go back to it
   const char* given = std::getenv("FTORCH_POOL_MB");
   if (shared_with_host && !given) return;
@@ -176,7 +175,7 @@ void use_pool([[maybe_unused]] bool shared_with_host) noexcept {
   limit = (end == given || megabytes > 1 << 20 ? default_limit_mb : megabytes) << 20;
   if (limit <= 0) return;
   static auto* const allocator = new (std::nothrow) PoolAllocator;  // for ever: tensors are freed after main, too
-  if (allocator) c10::SetCPUAllocator(allocator, 1);
+  if (allocator) compat::replace_cpu_allocator(allocator);
 #endif
 }
 

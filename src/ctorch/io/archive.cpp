@@ -1,6 +1,5 @@
 #include "io/archive.h"
 
-#include <caffe2/serialize/inline_container.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "compat/serialization.h"
 #include "core/error.h"
 
 namespace ctorch {
@@ -237,7 +237,7 @@ void Archive::require_one_folder() const {
 }
 
 void Archive::verify_checksums() const {
-  std::unique_ptr<caffe2::serialize::PyTorchStreamReader> unpacker;
+  std::unique_ptr<compat::ArchiveReader> unpacker;
   const auto verify = [&](const Member& member, std::span<const char> bytes) {
     if (crc32(bytes) != member.crc) corrupt("the checksum of '" + member.full_name + "' is wrong");
   };
@@ -248,8 +248,7 @@ void Archive::verify_checksums() const {
     }
     // Compressed by somebody who packed the archive anew.
     try {
-      if (!unpacker)
-        unpacker = std::make_unique<caffe2::serialize::PyTorchStreamReader>(adapter_of(content_, bytes(), nullptr));
+      if (!unpacker) unpacker = std::make_unique<compat::ArchiveReader>(adapter_of(content_, bytes(), nullptr));
       const auto [data, size] = unpacker->getRecord(member.name);
       verify(member, {static_cast<const char*>(data.get()), size});
     } catch (const c10::Error& error) {

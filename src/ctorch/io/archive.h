@@ -67,10 +67,8 @@ class Archive {
   void require_one_folder() const;
 
   // For PyTorch's reader: the same bytes, of this archive or of one inside it. Members that it takes are used up.
-  std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter() const { return adapter(bytes()); }
-  std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter(std::span<const char> part) const {
-    return adapter_of(content_, part, file_);
-  }
+  std::shared_ptr<compat::ReadAdapter> adapter() const { return adapter(bytes()); }
+  std::shared_ptr<compat::ReadAdapter> adapter(std::span<const char> part) const { return adapter_of(content_, part, file_); }
 
   [[noreturn]] void corrupt(const std::string& reason) const;
 

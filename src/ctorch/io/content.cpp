@@ -1,6 +1,5 @@
 #include "io/content.h"
 
-#include <caffe2/serialize/read_adapter_interface.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -54,7 +53,7 @@ void read_part(int file, const std::string& path, uint64_t position, char* into,
   }
 }
 
-class Adapter final : public caffe2::serialize::ReadAdapterInterface {
+class Adapter final : public compat::ReadAdapter {
  public:
   Adapter(std::shared_ptr<const Content> content, std::span<const char> part, std::shared_ptr<const OpenFile> file)
       : content_(std::move(content)), part_(part), file_(std::move(file)) {}
@@ -155,9 +154,8 @@ void move_bytes(void* into, const Content& content, std::span<const char> part) 
   }
 }
 
-std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter_of(std::shared_ptr<const Content> content,
-                                                                    std::span<const char> part,
-                                                                    std::shared_ptr<const OpenFile> file) {
+std::shared_ptr<compat::ReadAdapter> adapter_of(std::shared_ptr<const Content> content, std::span<const char> part,
+                                                std::shared_ptr<const OpenFile> file) {
   return std::make_shared<Adapter>(std::move(content), part, std::move(file));
 }
 

@@ -5,9 +5,7 @@
 #include <span>
 #include <string>
 
-namespace caffe2::serialize {
-class ReadAdapterInterface;
-}
+#include "compat/read_adapter.h"
 
 namespace ctorch {
 
@@ -42,8 +40,7 @@ void move_bytes(void* into, const Content& content, std::span<const char> part);
 
 // A part of a file's content as PyTorch's reader wants it. With a `file`, what the reader takes is given back, and nobody else
 // may look at it any more; if the reader asks for something again, that comes from the file, which must not have changed there.
-std::shared_ptr<caffe2::serialize::ReadAdapterInterface> adapter_of(std::shared_ptr<const Content> content,
-                                                                    std::span<const char> part,
-                                                                    std::shared_ptr<const OpenFile> file);
+std::shared_ptr<compat::ReadAdapter> adapter_of(std::shared_ptr<const Content> content, std::span<const char> part,
+                                                std::shared_ptr<const OpenFile> file);
 
 }  // namespace ctorch

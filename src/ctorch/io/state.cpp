@@ -1,8 +1,9 @@
 #include "io/state.h"
 
-#include <caffe2/serialize/inline_container.h>
-#include <torch/csrc/jit/serialization/pickler.h>
+#include <unordered_set>
 
+#include "compat/serialization.h"
+#include "compat/tensor_impl.h"
 #include "core/error.h"
 #include "io/archive.h"
 #include "io/atomic_file.h"
@@ -42,19 +43,21 @@ at::Tensor plain_copy(const at::Tensor& tensor) {
   return plain.storage().nbytes() == plain.nbytes() ? plain : plain.clone();
 }
 
+State without_second_names(const State& all) {
+  State state;
+  std::unordered_set<const c10::TensorImpl*> seen;
+  for (const auto& [name, value] : all)
+    if (seen.insert(compat::identity(value)).second) state.emplace_back(name, value);
+  return state;
+}
+
 void write_archive(const Writer& write, const c10::IValue& content) {
-  std::string pickle;
-  // Lists and dictionaries without TorchScript's type tags, which Python would have to be told to trust.
-  torch::jit::Pickler pickler([&](const char* bytes, size_t size) { pickle.append(bytes, size); }, nullptr, nullptr, nullptr,
-                              nullptr, /*tag_aggregates=*/false);
-  pickler.protocol();
-  pickler.pushIValue(content);
-  pickler.stop();
-  caffe2::serialize::PyTorchStreamWriter archive(write);
-  archive.writeRecord("data.pkl", pickle.data(), pickle.size());
+  const compat::Pickled pickle = compat::pickle(content);
+  compat::ArchiveWriter archive(write);
+  archive.writeRecord("data.pkl", pickle.text.data(), pickle.text.size());
   archive.writeRecord("byteorder", "little", 6);
   size_t number = 0;
-  for (const at::Tensor& tensor : pickler.tensorData())
+  for (const at::Tensor& tensor : pickle.tensors)
     archive.writeRecord("data/" + std::to_string(number++), tensor.storage().data(), tensor.storage().nbytes());
   archive.writeEndOfFile();
 }
@@ -73,7 +76,7 @@ State read_state(const std::string& path) {
   file.require_one_folder();
   file.verify_checksums();
   try {
-    caffe2::serialize::PyTorchStreamReader reader(file.adapter());
+    compat::ArchiveReader reader(file.adapter());
     const auto text = [&](const char* name) {
       const auto [data, size] = reader.getRecord(name);
       return std::string(static_cast<const char*>(data.get()), size);

@@ -23,6 +23,9 @@ void write_state(const std::string& path, const State& state);
 // and have memory of their own. Throws for a file that is missing, damaged or holds something else; runs no code from the file.
 State read_state(const std::string& path);
 
+// Each tensor once, by its first name.
+State without_second_names(const State& all);
+
 // As a tensor goes into a file: on the CPU, and without the rest of a memory that it is a view of.
 at::Tensor plain_copy(const at::Tensor& tensor);
 

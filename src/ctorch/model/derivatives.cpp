@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "autograd/derivative.h"
+#include "compat/tensor_impl.h"
 #include "ctorch_autograd.h"
 #include "model/handle.h"
 
@@ -17,7 +18,7 @@ namespace {
 std::vector<std::pair<const void*, uint32_t>> kept_by(const Model& network) {
   std::vector<std::pair<const void*, uint32_t>> kept;
   for (const auto& [name, buffer] : network.backend().buffers())
-    kept.emplace_back(buffer.unsafeGetTensorImpl(), buffer.is_inference() ? 0 : buffer._version());
+    kept.emplace_back(compat::identity(buffer), buffer.is_inference() ? 0 : compat::version_of(buffer));
   return kept;
 }
 

@@ -3,7 +3,6 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 
 #include <algorithm>
 #include <bit>
@@ -11,6 +10,8 @@
 #include <map>
 #include <tuple>
 
+#include "compat/serialization.h"
+#include "compat/tensor_impl.h"
 #include "model/file.h"
 #include "model/package/backend.h"
 #include "model/torchscript/backend.h"
@@ -201,7 +202,7 @@ void Model::check_output(size_t number, size_t index, const at::Tensor& result, 
 void write_output(const at::Tensor& result, const at::Tensor& target) {
   if (result.scalar_type() == target.scalar_type() && one_block(result) && one_block(target)) [[likely]] {
     std::memmove(target.mutable_data_ptr(), result.const_data_ptr(), result.nbytes());
-    if (!target.is_inference()) target.unsafeGetTensorImpl()->bump_version();  // it may be somebody's weight
+    compat::note_written(target);  // it may be somebody's weight
   } else {
     write_into(target, result);
   }
@@ -209,7 +210,7 @@ void write_output(const at::Tensor& result, const at::Tensor& target) {
 
 Model::Sample Model::golden_sample() const {
   const std::vector<char> bytes(extras_.golden.begin(), extras_.golden.end());
-  const auto sample = torch::jit::pickle_load(bytes).toGenericDict();
+  const auto sample = compat::unpickle(bytes).toGenericDict();
   const auto list = [&](const char* key) {
     std::vector<at::Tensor> tensors;
     const c10::IValue entry = sample.at(key);

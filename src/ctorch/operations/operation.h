@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "compat/tensor_impl.h"
 #include "tensor/handle.h"
 #include "tensor/memory.h"
 
@@ -129,7 +130,7 @@ inline void copy_values(const at::Tensor& target, const at::Tensor& source) { wr
 inline bool lends(const Input& from, const at::Tensor& result) {
   if (!result.is_alias_of(*from)) [[likely]]
     return false;
-  return !from.object().temporary || from.object().shares || repeats(result);
+  return !from.object().temporary || from.object().shares || compat::has_repeated_elements(result);
 }
 inline bool lends(const Operand& from, const at::Tensor& result) {
   return from.input_or_none() && lends(*from.input_or_none(), result);

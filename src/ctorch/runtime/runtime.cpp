@@ -1,11 +1,8 @@
 // Entries about the process: versions, threads, random numbers, live handles, devices.
-#include "runtime/runtime.h"
-
 #include <ATen/Context.h>
-#include <ATen/Version.h>
 #include <ATen/core/Generator.h>
-#include <torch/version.h>
 
+#include "compat/version.h"
 #include "host/environment.h"
 #include "model/handle.h"
 #include "tensor/handle.h"
@@ -14,22 +11,12 @@
 
 using namespace ctorch;
 
-const std::string& ctorch::torch_version() {
-  static const std::string version = [] {
-    const std::string config = at::show_config();
-    const std::string key = "TORCH_VERSION=";
-    const auto at = config.find(key);
-    if (at == std::string::npos) return std::string(TORCH_VERSION);
-    const auto start = at + key.size();
-    return config.substr(start, config.find_first_of(", \n", start) - start);
-  }();
-  return version;
-}
-
 extern "C" {
 
 // Read by the loader.
-__attribute__((visibility("default"))) const char* ctorch_implementation_torch_version() { return torch_version().c_str(); }
+__attribute__((visibility("default"))) const char* ctorch_implementation_torch_version() {
+  return compat::torch_version().c_str();
+}
 
 int32_t ctorch_runtime_version(const char** text, int64_t* length) {
   return guard([&] { give_text(FTORCH_VERSION, text, length); });

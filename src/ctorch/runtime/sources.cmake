@@ -1,1 +1,1 @@
-ctorch_sources(prepare.cpp runtime.cpp start.cpp)
+ctorch_sources(runtime.cpp start.cpp)

@@ -1,11 +1,11 @@
 // Between the numbers of the C interface and PyTorch's own types, and words for both.
 #pragma once
 #include <ATen/core/Tensor.h>
-#include <c10/core/Device.h>
 
 #include <string>
 
 #include "core/error.h"
+#include "device/device.h"
 
 namespace ctorch {
 
@@ -16,9 +16,6 @@ const char* label(int32_t dtype);  // "float32"
 std::string label(c10::ScalarType type);
 int32_t storage_dtype(int32_t dtype);  // the dtype whose Fortran type stores it
 inline bool differentiable(c10::ScalarType type) { return c10::isFloatingType(type) || c10::isComplexType(type); }
-c10::Device device(int32_t type, int32_t index);  // error, listing what is present, for an absent device
-int32_t device_count(int32_t type);
-void synchronize(c10::Device device);
 std::string path_text(const char* path, int64_t length);  // a null character ends it earlier
 std::string shape_text(c10::IntArrayRef shape);           // "[2, 3]"
 std::string describe(const at::Tensor& tensor);           // "float32 [2, 3]"

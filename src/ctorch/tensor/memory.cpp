@@ -1,7 +1,6 @@
 #include "tensor/memory.h"
 
 #include <ATen/Functions.h>
-#include <ATen/MemoryOverlap.h>
 
 #include "tensor/conversion.h"
 
@@ -51,8 +50,6 @@ void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit
          unit == 1 ? " bytes" : " elements",
          " does not fit into memory; expected the extents and strides of an array that is there");
 }
-
-bool repeats(const at::Tensor& tensor) { return at::has_internal_overlap(tensor) == at::MemOverlap::Yes; }
 
 void check_plain(const at::Tensor& tensor) {
   if (!plain(tensor))

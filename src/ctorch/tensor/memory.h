@@ -28,9 +28,6 @@ at::Tensor apart(const at::Tensor& source, const at::Tensor& target);
 // over it. A step of one stride is `unit` bytes, an element is `element_bytes`.
 void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit, int64_t element_bytes, const char* noun);
 
-// Whether several elements are one place in memory, as those of expanded dimensions are.
-bool repeats(const at::Tensor& tensor);
-
 // Refuses a tensor whose values do not lie at its address.
 void check_plain(const at::Tensor& tensor);
 

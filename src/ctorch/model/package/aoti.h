@@ -10,22 +10,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "compat/aoti_runner.h"
 #include "io/state.h"
 #include "model/package/library.h"
-
-namespace torch::inductor {
-class AOTIModelContainerRunner;
-}
 
 namespace ctorch {
 
 class AotiModel {
  public:
-  // `device` must be the one that the library was compiled for.
-  AotiModel(std::shared_ptr<const Library> library, c10::Device device);
-  ~AotiModel();
+  explicit AotiModel(std::shared_ptr<const Library> library);
   AotiModel(const AotiModel&) = delete;
   AotiModel& operator=(const AotiModel&) = delete;
+  ~AotiModel() = default;
 
   // Lets the code compute with these tensors, whose memory must stay where it is for the life of this object: what is written
   // into them counts from the next call on. Returns the names that it does not know, because the compiler has built those
@@ -44,8 +40,10 @@ class AotiModel {
   const std::shared_ptr<const Library>& library() const { return library_; }
 
  private:
+  AotiModel(std::shared_ptr<const Library> library, const Library::Place& place);
+
   std::shared_ptr<const Library> library_;
-  std::unique_ptr<torch::inductor::AOTIModelContainerRunner> runner_;
+  compat::AotiRunner runner_;
   std::unordered_map<std::string, at::Tensor> weights_;  // PyTorch keeps the addresses of these
   size_t inputs_ = 0;
   std::string random_;

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 
+#include "compat/tensor_impl.h"
 #include "model/package/direct.h"
 #include "model/package/save.h"
 #include "model/package/variants.h"
@@ -38,15 +38,14 @@ struct SymbolPlace {
 
 class PackageBackend final : public Backend {
  public:
-  PackageBackend(const Package& package, c10::Device device)
-      : info_(package.shared_info()), file_(package.archive().file()), device_(device) {
+  explicit PackageBackend(const Package& package) : info_(package.shared_info()), file_(package.archive().file()) {
     weights_ = std::make_unique<Weights>(info_, weight_memory(package));
-    variants_ = std::make_unique<Variants>(package, info_, *weights_, device_);
+    variants_ = std::make_unique<Variants>(package, info_, *weights_);
     prepare();
   }
 
   PackageBackend(const PackageBackend& other)
-      : info_(other.info_), file_(other.file_), device_(other.device_), weights_(std::make_unique<Weights>(*other.weights_)) {
+      : info_(other.info_), file_(other.file_), weights_(std::make_unique<Weights>(*other.weights_)) {
     variants_ = std::make_unique<Variants>(*other.variants_, *weights_);
     prepare();
     if (info_->spec) return;
@@ -66,8 +65,7 @@ class PackageBackend final : public Backend {
   bool run_directly(std::span<const at::Tensor* const> inputs, std::span<const at::Tensor* const> outputs) const override {
     DirectCall call;
     if (!direct_ || !direct_->fit(inputs, outputs, call) || !run_kernel(call)) return false;
-    for (const at::Tensor* output : outputs)
-      if (!output->is_inference()) output->unsafeGetTensorImpl()->bump_version();
+    for (const at::Tensor* output : outputs) compat::note_written(*output);
     return true;
   }
 
@@ -111,8 +109,10 @@ class PackageBackend final : public Backend {
     return {count, count};
   }
 
-  State parameters() const override { return info_->spec ? unique(weights_->parameters()) : only_aoti().constants(); }
-  State buffers() const override { return info_->spec ? unique(weights_->buffers()) : State(); }
+  State parameters() const override {
+    return info_->spec ? without_second_names(weights_->parameters()) : only_aoti().constants();
+  }
+  State buffers() const override { return info_->spec ? without_second_names(weights_->buffers()) : State(); }
   State state() const override { return info_->spec ? weights_->all() : only_aoti().constants(); }
   State values() const override { return info_->spec ? weights_->tensors() : only_aoti().constants(); }
 
@@ -136,10 +136,11 @@ class PackageBackend final : public Backend {
   }
 
   void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
-    if (device == device_ && !dtype) return;
-    fail(CTORCH_ERROR_MODEL, "'", info_->path, "' is compiled for ", device_.str(),
-         " and the dtypes of its contract, which cannot be changed afterwards; export it again with pt2ts export --dtype, or "
-         "as TorchScript for another device");
+    if (device.is_cpu() && !dtype) return;
+    fail(
+        CTORCH_ERROR_MODEL, "'", info_->path,
+        "' is compiled for cpu and the dtypes of its contract, which cannot be changed afterwards; export it again with pt2ts export --dtype, or "
+        "as TorchScript for another device");
   }
 
   void save(const Writer& write, const Extras& extras) const override {
@@ -148,15 +149,6 @@ class PackageBackend final : public Backend {
 
  private:
   const AotiModel& only_aoti() const { return *variants_->all().front()->aoti; }
-
-  // Without the further names of a tensor that has several.
-  static State unique(const State& all) {
-    State state;
-    std::unordered_set<const c10::TensorImpl*> seen;
-    for (const auto& [name, value] : all)
-      if (seen.insert(value.unsafeGetTensorImpl()).second) state.emplace_back(name, value);
-    return state;
-  }
 
   void prepare() {
     if (!info_->spec) return;
@@ -255,7 +247,7 @@ class PackageBackend final : public Backend {
     for (const auto& input : spec.inputs) {
       c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
       for (const auto& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
-      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
+      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype)));
     }
     return inputs;
   }
@@ -275,7 +267,6 @@ class PackageBackend final : public Backend {
 
   std::shared_ptr<const PackageInfo> info_;
   std::shared_ptr<const OpenFile> file_;
-  c10::Device device_;
   std::unique_ptr<Weights> weights_;
   std::unique_ptr<Variants> variants_;
   std::vector<SymbolPlace> places_;
@@ -296,7 +287,7 @@ std::unique_ptr<Backend> load_package(Archive archive, c10::Device device, bool 
     fail(CTORCH_ERROR_DEVICE, "'", path, "' is compiled for the cpu, argument 'device_type' asks for ", device.str(),
          "; export it as TorchScript");
   extras = {package.info().contract, package.text_of(package_golden_member)};
-  auto backend = std::make_unique<PackageBackend>(package, device);
+  auto backend = std::make_unique<PackageBackend>(package);
   package.keep_only_weights();
   return backend;
 }

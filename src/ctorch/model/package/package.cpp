@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "compat/version.h"
 #include "io/sha256.h"
-#include "runtime/runtime.h"
 #include "tensor/conversion.h"
 
 namespace ctorch {
@@ -163,7 +163,7 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
     if (json.at("digest").get<std::string>() != info_->digest)
       archive_.corrupt("the digest of its members is not the one that its contract has");
     const std::string made_with = json.at("torch").get<std::string>();
-    const std::string& here = torch_version();
+    const std::string& here = compat::torch_version();
     if (release_of(made_with) > release_of(here))
       fail(CTORCH_ERROR_FILE, "'", info_->path, "' was compiled with PyTorch ", made_with, ", this is PyTorch ", here,
            ", and compiled code runs with the same or a newer one only; export it with PyTorch ", here, " or install ",

@@ -30,8 +30,8 @@ void forget_second_names(std::set<std::string>& unknown, const State& weights) {
 
 }  // namespace
 
-Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device)
-    : info_(std::move(info)), weights_(weights), device_(device), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
+Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights)
+    : info_(std::move(info)), weights_(weights), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
   bool covered = false;  // by a variant that weights cannot outdate
   for (const Variant& variant : info_->variants) {
     if (variant.isa) {
@@ -52,8 +52,8 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
       case VariantKind::torchscript: {
         Extras extras;
         const auto bytes = package.bytes_of(variant.member);
-        loaded->script = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, device_, false,
-                                          false, extras);
+        loaded->script = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, c10::kCPU,
+                                          false, false, extras);
         loaded->built_in = loaded->script->use_weights(weights_.tensors());
         break;
       }
@@ -70,12 +70,7 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
 }
 
 Variants::Variants(const Variants& other, Weights& weights)
-    : info_(other.info_),
-      weights_(weights),
-      device_(other.device_),
-      symbols_(other.symbols_),
-      left_out_(other.left_out_),
-      judged_version_(UINT64_MAX) {
+    : info_(other.info_), weights_(weights), symbols_(other.symbols_), left_out_(other.left_out_), judged_version_(UINT64_MAX) {
   for (const auto& theirs : other.loaded_) {
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = theirs->variant;
@@ -97,7 +92,7 @@ std::string Variants::words_for(const Variant& variant) const {
 void Variants::load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library) {
   const std::string words = words_for(*loaded.variant);
   try {
-    loaded.aoti = std::make_unique<AotiModel>(std::move(library), device_);
+    loaded.aoti = std::make_unique<AotiModel>(std::move(library));
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {

@@ -27,7 +27,7 @@ struct LoadedVariant {
 
 class Variants {
  public:
-  Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device);
+  Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights);
   Variants(const Variants& other, Weights& weights);  // the same code with other weights
 
   // The first one that admits the sizes and knows the weights of this version; null if none does.
@@ -51,7 +51,6 @@ class Variants {
 
   std::shared_ptr<const PackageInfo> info_;
   Weights& weights_;
-  c10::Device device_;
   size_t symbols_;
   std::vector<std::unique_ptr<LoadedVariant>> loaded_;
   std::string left_out_;

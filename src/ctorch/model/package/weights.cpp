@@ -9,6 +9,7 @@
 #include <map>
 #include <new>
 
+#include "compat/tensor_impl.h"
 #include "core/error.h"
 #include "io/sha256.h"
 #include "tensor/memory.h"
@@ -22,8 +23,6 @@ constexpr std::align_val_t alignment{64};
 struct Hold {
   std::shared_ptr<WeightMemory> memory;
 };
-
-uint64_t version_of(const at::Tensor& tensor) { return tensor.unsafeGetTensorImpl()->version_counter().current_version(); }
 
 void let_go(void* hold) { delete static_cast<Hold*>(hold); }
 
@@ -67,14 +66,14 @@ Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<Weight
                    .make_tensor();
     tensors_.emplace_back(weight.name, tensor);
     addresses_.push_back(address);
-    first_versions_.push_back(version_of(tensor));
+    first_versions_.push_back(compat::version_of(tensor));
   }
 }
 
 Weights::Weights(const Weights& other) : Weights(other.info_, std::make_shared<WeightMemory>(other.bytes())) {
   remembered_ = other.remembered_;
   for (const size_t i : other.changed()) {  // variants with weights of their own must know
-    tensors_[i].second.unsafeGetTensorImpl()->bump_version();
+    compat::note_written(tensors_[i].second);
     handed_out_ = true;
   }
   for (size_t i = 0; i < tensors_.size(); ++i)
@@ -91,7 +90,7 @@ State Weights::hand_out(bool parameters, bool buffers) const {
 
 uint64_t Weights::count_changes() const {
   uint64_t count = address_given() ? any_version : 0;
-  for (size_t i = 0; i < tensors_.size(); ++i) count += version_of(tensors_[i].second) - first_versions_[i];
+  for (size_t i = 0; i < tensors_.size(); ++i) count += compat::version_of(tensors_[i].second) - first_versions_[i];
   return count;
 }
 
@@ -105,7 +104,7 @@ void Weights::remember(const std::set<std::string>& names) {
 std::vector<size_t> Weights::changed() const {
   std::vector<size_t> indices;
   for (size_t i = 0; i < tensors_.size(); ++i) {
-    if (version_of(tensors_[i].second) == first_versions_[i] && !address_given()) continue;
+    if (compat::version_of(tensors_[i].second) == first_versions_[i] && !address_given()) continue;
     const auto known = remembered_.find(i);
     if (address_given() || known == remembered_.end() || known->second != digest_of(i)) indices.push_back(i);
   }

@@ -3,14 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
-#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/ir/alias_analysis.h>
-#include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/passes/lower_graph.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/csrc/jit/runtime/graph_iterator.h>
-#include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/import.h>
 
@@ -21,9 +14,11 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "compat/graph.h"
+#include "compat/interpreter.h"
+#include "compat/tensor_impl.h"
 #include "core/error.h"
 #include "io/archive.h"
-#include "model/torchscript/random_operators.h"
 #include "tensor/memory.h"
 
 namespace ctorch {
@@ -71,16 +66,9 @@ void flatten(const c10::IValue& value, const std::string& name, Results& results
   }
 }
 
-// The same memory as an inference tensor. A view of an ordinary weight records where it came from, in case a gradient is wanted
-// some day; a Linear makes such a view, and that is a fifth of a small network's time.
-c10::IValue inference_alias(const c10::IValue& value) {
-  if (!value.isTensor()) return value;
-  const at::Tensor& tensor = value.toTensor();
-  if (!tensor.defined() || !plain(tensor)) return value;
-  c10::InferenceMode mode;
-  auto alias = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(tensor.storage()), tensor.key_set(), tensor.dtype());
-  alias.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
-  return alias;
+c10::IValue inference_value(const c10::IValue& value) {
+  return value.isTensor() && value.toTensor().defined() && plain(value.toTensor()) ? compat::inference_alias(value.toTensor())
+                                                                                   : value;
 }
 
 class TorchScript final : public TorchScriptBackend {
@@ -108,11 +96,14 @@ class TorchScript final : public TorchScriptBackend {
     const Weights& weights = weights_[training_.load(std::memory_order_relaxed)];
     const auto& values = c10::InferenceMode::is_enabled() ? weights.inference : weights.values;
     stack.insert(stack.end(), values.begin(), values.end());
-    // GraphExecutor::run without its statistics. Where gradients are recorded each operation runs as it stands, as in eager
+    // Where gradients are recorded each operation runs as it stands, as in eager
     // Python: what the executor makes of a network in its first calls would round differently, draw other random numbers for
     // dropout, and so tell a run that was resumed from one that was not.
     const bool records = !c10::InferenceMode::is_enabled() && c10::GradMode::is_enabled();
-    torch::jit::InterpreterState(records ? as_it_stands_ : executor_.getPlanFor(stack).code).run(stack);
+    if (records)
+      compat::run(as_it_stands_, stack);
+    else
+      compat::run(executor_, stack);
     c10::IValue& result = stack.back();
     if (result.isTensor() && result.toTensor().defined()) [[likely]] {
       results.values.push_back(std::move(result).toTensor());
@@ -150,12 +141,11 @@ class TorchScript final : public TorchScriptBackend {
 
   std::pair<size_t, size_t> input_counts() const override { return {fewest_, most_}; }
 
-  State parameters() const override { return unique(module_.named_parameters()); }
-  State buffers() const override { return unique(module_.named_buffers()); }
+  State parameters() const override { return without_second_names(state_of(module_.named_parameters())); }
+  State buffers() const override { return without_second_names(state_of(module_.named_buffers())); }
 
   State state() const override {
-    State all;
-    for (const auto& [name, value] : module_.named_parameters()) all.emplace_back(name, value);
+    State all = state_of(module_.named_parameters());
     for (const auto& [name, value] : module_.named_buffers()) all.emplace_back(name, value);
     return all;
   }
@@ -176,7 +166,7 @@ class TorchScript final : public TorchScriptBackend {
     std::vector<std::pair<at::Tensor, at::Tensor>> moved;  // all are made before the first is put into its place
     std::unordered_set<const c10::TensorImpl*> seen;
     const auto move = [&](const at::Tensor& tensor, bool convert) {
-      if (!tensor.defined() || !seen.insert(tensor.unsafeGetTensorImpl()).second) return;
+      if (!tensor.defined() || !seen.insert(compat::identity(tensor)).second) return;
       const auto type = convert && dtype && tensor.is_floating_point() ? *dtype : tensor.scalar_type();
       moved.emplace_back(tensor, tensor.detach().to(device, type));
     };
@@ -240,15 +230,15 @@ class TorchScript final : public TorchScriptBackend {
 
   // The weights become inputs of the graph: a run looks nothing up in the module, and inference gets its own view of them. So
   // does the mode, which is an attribute too; a switch from one to the other must cost nothing.
-  std::shared_ptr<torch::jit::Graph> find_weights() {
+  compat::SharedGraph find_weights() {
     const bool training = module_.is_training();
     training_ = training;
-    std::shared_ptr<torch::jit::Graph> graph = torch::jit::toGraphFunction(*function_).optimized_graph();
-    std::shared_ptr<torch::jit::Graph> lowered = graph;
+    const compat::SharedGraph graph = compat::graph_of(*function_);
+    compat::SharedGraph lowered = graph;
     try {
       for (const bool mode : {!training, training}) {
         module_.train(mode);
-        std::tie(lowered, weights_[mode].values) = torch::jit::LowerGraph(*graph, module_._ivalue());
+        std::tie(lowered, weights_[mode].values) = compat::attributes_as_inputs(*graph, module_._ivalue());
       }
     } catch (const std::exception&) {  // it does more with its attributes than read them
       module_.train(training);
@@ -258,58 +248,31 @@ class TorchScript final : public TorchScriptBackend {
     }
     for (Weights& weights : weights_) {
       weights.inference.clear();
-      for (const c10::IValue& weight : weights.values) weights.inference.push_back(inference_alias(weight));
+      for (const c10::IValue& weight : weights.values) weights.inference.push_back(inference_value(weight));
     }
     return lowered;
   }
 
-  // Whether an operation that has two modes is told by a constant to be in evaluation mode, as tracing makes it.
-  bool mode_is_fixed() const {
-    std::shared_ptr<torch::jit::Graph> graph = torch::jit::toGraphFunction(*function_).optimized_graph();
-    torch::jit::DepthFirstGraphNodeIterator nodes(graph);
-    while (const torch::jit::Node* node = nodes.next()) {
-      const std::string_view kind = node->kind().toUnqualString();
-      const size_t mode = kind == "batch_norm" || kind == "instance_norm" ? 5 : 2;
-      if ((mode == 5 || kind.ends_with("dropout")) && node->inputs().size() > mode) {
-        const auto value = torch::jit::toIValue(node->input(mode));
-        if (value && value->isBool() && !value->toBool()) return true;
-      }
-    }
-    return false;
-  }
-
-  // Whether something is written that may be one of the weights, which come after the inputs.
-  bool writes_weights(const std::shared_ptr<torch::jit::Graph>& graph) const {
-    const torch::jit::AliasDb aliases(graph);
-    const auto values = graph->inputs();
-    return std::any_of(values.begin(), values.end(), [&](const torch::jit::Value* value) { return aliases.hasWriters(value); });
-  }
-
   void build() {
-    mode_is_fixed_ = mode_is_fixed();
+    mode_is_fixed_ = compat::fixed_in_evaluation_mode(compat::graph_of(*function_));
     const auto graph = find_weights();
-    random_ = ctorch::random_operator(graph, weights_[false].values);
-    changes_itself_ = !self_.isNone() || writes_weights(graph);
-    executor_ = torch::jit::GraphExecutor(graph, function_->name());
-    const auto plain = graph->copy();
-    torch::jit::runRequiredPasses(plain);
-    as_it_stands_ = torch::jit::Code(plain, function_->name());
+    random_ = compat::random_operator(graph, weights_[false].values);
+    changes_itself_ = !self_.isNone() || compat::writes_inputs(graph);
+    executor_ = compat::GraphExecutor(graph, function_->name());
+    as_it_stands_ = compat::unoptimized_code(graph, function_->name());
   }
 
-  // Without the further names of a tensor that has several.
   template <class NamedTensors>
-  static State unique(const NamedTensors& list) {
+  static State state_of(const NamedTensors& list) {
     State state;
-    std::unordered_set<const c10::TensorImpl*> seen;
-    for (const auto& [name, value] : list)
-      if (seen.insert(value.unsafeGetTensorImpl()).second) state.emplace_back(name, value);
+    for (const auto& [name, value] : list) state.emplace_back(name, value);
     return state;
   }
 
   torch::jit::Module module_;
   torch::jit::Function* function_ = nullptr;
-  torch::jit::GraphExecutor executor_;
-  torch::jit::Code as_it_stands_;   // the graph without the executor's optimizations
+  compat::GraphExecutor executor_;
+  compat::Code as_it_stands_;       // the graph without the executor's optimizations
   c10::IValue self_;                // what the executor takes before the inputs, if anything
   std::array<Weights, 2> weights_;  // in evaluation and in training mode
   std::string random_;              // the operation that draws in evaluation mode
@@ -322,7 +285,7 @@ class TorchScript final : public TorchScriptBackend {
 
 }  // namespace
 
-std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& content,
+std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compat::ReadAdapter>& content,
                                                      const std::string& path, c10::Device device, bool requires_grad,
                                                      bool is_training, Extras& extras) {
   torch::jit::ExtraFilesMap files{{spec_record, ""}, {golden_record, ""}};

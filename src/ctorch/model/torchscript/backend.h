@@ -4,11 +4,8 @@
 #include <set>
 #include <string>
 
+#include "compat/read_adapter.h"
 #include "contract/backend.h"
-
-namespace caffe2::serialize {
-class ReadAdapterInterface;
-}
 
 namespace ctorch {
 
@@ -20,7 +17,7 @@ class TorchScriptBackend : public Backend {
 };
 
 // `path` is for messages.
-std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& content,
+std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compat::ReadAdapter>& content,
                                                      const std::string& path, c10::Device device, bool requires_grad,
                                                      bool is_training, Extras& extras);
 

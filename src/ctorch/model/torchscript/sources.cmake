@@ -1,1 +1,1 @@
-ctorch_sources(backend.cpp random_operators.cpp)
+ctorch_sources(backend.cpp)

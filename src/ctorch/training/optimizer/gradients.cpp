@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "compat/foreach.h"
 #include "ctorch_optim.h"
 #include "tensor/handle.h"
 #include "training/optimizer/optimizer.h"
@@ -73,7 +74,7 @@ int32_t ctorch_clip_norm(const ctorch_tensor parameters[], int32_t n_parameters,
       fail(CTORCH_ERROR_ARGUMENT, "the norm of the gradients is ", total, ", so they cannot be clipped");
     *norm = total;
     const double scale = max_norm / (total + smallest_norm);
-    if (!(scale >= 1)) at::_foreach_mul_(gradients, scale);  // also for a norm that is not a number: nothing hides it
+    if (!(scale >= 1)) compat::_foreach_mul_(gradients, scale);  // also for a norm that is not a number: nothing hides it
   });
 }
 
@@ -83,8 +84,8 @@ int32_t ctorch_clip_value(const ctorch_tensor parameters[], int32_t n_parameters
     at::NoGradGuard no_grad;
     expect_positive("max_value", max_value);
     const std::vector<at::Tensor> gradients = gradients_of(parameters, n_parameters);
-    at::_foreach_clamp_min_(gradients, -max_value);
-    at::_foreach_clamp_max_(gradients, max_value);
+    compat::_foreach_clamp_min_(gradients, -max_value);
+    compat::_foreach_clamp_max_(gradients, max_value);
   });
 }
 
@@ -103,7 +104,7 @@ int32_t ctorch_average_update(const ctorch_tensor averages[], const ctorch_tenso
     HostEnvironment host;
     at::NoGradGuard no_grad;
     const Averages list = pairs(averages, parameters, count);
-    at::_foreach_lerp_(list.averages, list.parameters, 1 - decay);
+    compat::_foreach_lerp_(list.averages, list.parameters, 1 - decay);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <unordered_set>
 
+#include "compat/tensor_impl.h"
 #include "core/error.h"
 #include "tensor/conversion.h"
 
@@ -28,7 +29,7 @@ void check_parameters(const std::vector<at::Tensor>& parameters, const std::vect
   if (parameters.empty()) fail(CTORCH_ERROR_ARGUMENT, "argument 'parameters': expected at least one tensor, got none");
   std::unordered_set<const void*> known;
   for (const Group& group : groups)
-    for (const Parameter& parameter : group.parameters) known.insert(parameter.value.unsafeGetTensorImpl());
+    for (const Parameter& parameter : group.parameters) known.insert(compat::identity(parameter.value));
   size_t number = 0;
   for (const at::Tensor& parameter : parameters) {
     ++number;
@@ -38,7 +39,7 @@ void check_parameters(const std::vector<at::Tensor>& parameters, const std::vect
     if (!parameter.is_floating_point() && !parameter.is_complex())
       fail(CTORCH_ERROR_ARGUMENT, "argument 'parameters': expected real or complex tensors, tensor ", number, " is ",
            describe(parameter));
-    if (!known.insert(parameter.unsafeGetTensorImpl()).second)
+    if (!known.insert(compat::identity(parameter)).second)
       fail(CTORCH_ERROR_ARGUMENT, "argument 'parameters': tensor ", number, " is optimized already; give each tensor once");
   }
 }

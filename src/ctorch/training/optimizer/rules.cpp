@@ -1,15 +1,7 @@
 // The rules of the optimizers that need no closure. Those of SGD and Adam are PyTorch's fused kernels: one call for all
 // parameters, where torch::optim makes a dozen for each. The numbers are those of Python's torch.optim.
-#include <ATen/ops/_foreach_add.h>
-#include <ATen/ops/_foreach_addcdiv.h>
-#include <ATen/ops/_foreach_addcmul.h>
-#include <ATen/ops/_foreach_lerp.h>
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_sqrt.h>
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/_fused_sgd.h>
 
+#include "compat/foreach.h"
 #include "core/error.h"
 #include "training/optimizer/optimizer.h"
 
@@ -18,7 +10,7 @@ namespace {
 
 void count_step(const std::vector<at::Tensor>& steps) {
   if (!steps[0].is_cpu()) {
-    at::_foreach_add_(steps, 1);
+    compat::_foreach_add_(steps, 1);
     return;
   }
   for (const at::Tensor& step : steps) *step.mutable_data_ptr<float>() += 1;  // without ten kernels for ten numbers
@@ -26,7 +18,7 @@ void count_step(const std::vector<at::Tensor>& steps) {
 
 // Gradients with the pull of the weights to zero.
 std::vector<at::Tensor> decayed(const Batch& batch, double weight_decay) {
-  return weight_decay == 0 ? batch.gradients : at::_foreach_add(batch.gradients, batch.values, weight_decay);
+  return weight_decay == 0 ? batch.gradients : compat::_foreach_add(batch.gradients, batch.values, weight_decay);
 }
 
 class Sgd final : public Optim {
@@ -52,8 +44,8 @@ class Sgd final : public Optim {
   void update(const Batch& batch, const Group& group) override {
     const Numbers& o = group.options;
     const at::TensorList buffers = batch.memory.empty() ? at::TensorList() : at::TensorList(batch.memory[0]);
-    at::_fused_sgd_(batch.values, batch.gradients, buffers, group.weight_decay, o[momentum], group.learning_rate, o[dampening],
-                    o[nesterov] != 0, /*maximize=*/false, batch.first);
+    compat::_fused_sgd_(batch.values, batch.gradients, buffers, group.weight_decay, o[momentum], group.learning_rate,
+                        o[dampening], o[nesterov] != 0, /*maximize=*/false, batch.first);
   }
 };
 
@@ -89,9 +81,9 @@ class Adam final : public Optim {
              o[beta_1], o[beta_2], group.weight_decay, o[eps], o[amsgrad] != 0, /*maximize=*/false);
     };
     if (decoupled_)
-      rule([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
+      rule([](auto&&... arguments) { compat::_fused_adamw_(arguments...); });
     else
-      rule([](auto&&... arguments) { at::_fused_adam_(arguments...); });
+      rule([](auto&&... arguments) { compat::_fused_adam_(arguments...); });
   }
 
   bool decoupled_;
@@ -117,16 +109,16 @@ class Adagrad final : public Optim {
   void update(const Batch& batch, const Group& group) override {
     const Numbers& o = group.options;
     const auto& sums = batch.memory[1];
-    if (batch.first && o[initial_accumulator] != 0) at::_foreach_add_(sums, o[initial_accumulator]);
+    if (batch.first && o[initial_accumulator] != 0) compat::_foreach_add_(sums, o[initial_accumulator]);
     count_step(batch.memory[0]);
     const std::vector<at::Tensor> gradients = decayed(batch, group.weight_decay);
-    at::_foreach_addcmul_(sums, gradients, gradients, 1);
-    std::vector<at::Tensor> scale = at::_foreach_sqrt(sums);
-    at::_foreach_add_(scale, o[eps]);
+    compat::_foreach_addcmul_(sums, gradients, gradients, 1);
+    std::vector<at::Tensor> scale = compat::_foreach_sqrt(sums);
+    compat::_foreach_add_(scale, o[eps]);
     std::vector<at::Scalar> rates;
     for (const at::Tensor& step : batch.memory[0])
       rates.emplace_back(-group.learning_rate / (1 + (step.item<double>() - 1) * o[lr_decay]));
-    at::_foreach_addcdiv_(batch.values, gradients, scale, rates);
+    compat::_foreach_addcdiv_(batch.values, gradients, scale, rates);
   }
 };
 
@@ -158,24 +150,24 @@ class Rmsprop final : public Optim {
     const Numbers& o = group.options;
     const std::vector<at::Tensor> gradients = decayed(batch, group.weight_decay);
     const auto& squares = batch.memory[0];
-    at::_foreach_mul_(squares, o[alpha]);
-    at::_foreach_addcmul_(squares, gradients, gradients, 1 - o[alpha]);
+    compat::_foreach_mul_(squares, o[alpha]);
+    compat::_foreach_addcmul_(squares, gradients, gradients, 1 - o[alpha]);
     std::vector<at::Tensor> scale;
     if (o[centered] != 0) {
       const auto& averages = batch.memory.back();
-      at::_foreach_lerp_(averages, gradients, 1 - o[alpha]);
-      scale = at::_foreach_addcmul(squares, averages, averages, -1);
-      at::_foreach_sqrt_(scale);
+      compat::_foreach_lerp_(averages, gradients, 1 - o[alpha]);
+      scale = compat::_foreach_addcmul(squares, averages, averages, -1);
+      compat::_foreach_sqrt_(scale);
     } else {
-      scale = at::_foreach_sqrt(squares);
+      scale = compat::_foreach_sqrt(squares);
     }
-    at::_foreach_add_(scale, o[eps]);
+    compat::_foreach_add_(scale, o[eps]);
     if (o[momentum] > 0) {
-      at::_foreach_mul_(batch.memory[1], o[momentum]);
-      at::_foreach_addcdiv_(batch.memory[1], gradients, scale, 1);
-      at::_foreach_add_(batch.values, batch.memory[1], -group.learning_rate);
+      compat::_foreach_mul_(batch.memory[1], o[momentum]);
+      compat::_foreach_addcdiv_(batch.memory[1], gradients, scale, 1);
+      compat::_foreach_add_(batch.values, batch.memory[1], -group.learning_rate);
     } else {
-      at::_foreach_addcdiv_(batch.values, gradients, scale, -group.learning_rate);
+      compat::_foreach_addcdiv_(batch.values, gradients, scale, -group.learning_rate);
     }
   }
 };

@@ -75,7 +75,7 @@ std::unique_ptr<AotiModel> Trainer::load(const Package& package, const char* nam
     if (const std::string missing = isa_missing(*variant->isa); !missing.empty())
       fail(CTORCH_ERROR_LIBRARY, "'", path, "' cannot run here: ", missing,
            "; export it on this machine, or with --isa for a processor like this one");
-  auto code = std::make_unique<AotiModel>(Library::of(package, variant->member), c10::kCPU);
+  auto code = std::make_unique<AotiModel>(Library::of(package, variant->member));
   const size_t wanted = file_.inputs.inputs.size() + file_.targets.inputs.size();
   if (code->count_inputs() != wanted)
     fail(CTORCH_ERROR_FILE, "'", path, "': '", name, "' takes ", code->count_inputs(), " tensors, its contract names ", wanted,

@@ -1,18 +1,17 @@
-#include "model/torchscript/random_operators.h"
+#include "compat/graph.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
+#include <torch/csrc/jit/runtime/graph_iterator.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 #include <vector>
 
-namespace ctorch {
+namespace ctorch::compat {
 namespace {
 
 using torch::jit::Graph;
@@ -90,17 +89,23 @@ std::string random_operator(const std::shared_ptr<Graph>& graph, std::span<const
   return search(*copy);
 }
 
-std::string random_operator_of_library(const std::string& file) {
-  // What generated code calls, in this order of names; seeds are numbers that it draws for its own formulas.
-  static constexpr std::array names = {
-      "aoti_torch_cpu_rand",        "aoti_torch_cpu_bernoulli", "aoti_torch_cpu_normal",
-      "aoti_torch_cpu_multinomial", "aoti_torch_cpu_uniform",   "aoti_torch_cpu_exponential",
-      "aoti_torch_cpu_geometric",   "aoti_torch_cpu_poisson",   "aoti_torch_cpu_native_dropout"};
-  std::ifstream stream(file, std::ios::binary);
-  const std::string content((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  for (const std::string_view name : names)
-    if (const size_t at = content.find(name); at != std::string::npos) return content.c_str() + at;
-  return {};
+bool fixed_in_evaluation_mode(std::shared_ptr<Graph> graph) {
+  torch::jit::DepthFirstGraphNodeIterator nodes(graph);
+  while (const Node* node = nodes.next()) {
+    const std::string_view kind = node->kind().toUnqualString();
+    const size_t mode = kind == "batch_norm" || kind == "instance_norm" ? 5 : 2;
+    if ((mode == 5 || kind.ends_with("dropout")) && node->inputs().size() > mode) {
+      const auto value = torch::jit::toIValue(node->input(mode));
+      if (value && value->isBool() && !value->toBool()) return true;
+    }
+  }
+  return false;
 }
 
-}  // namespace ctorch
+bool writes_inputs(const std::shared_ptr<Graph>& graph) {
+  const torch::jit::AliasDb aliases(graph);
+  const auto values = graph->inputs();
+  return std::any_of(values.begin(), values.end(), [&](const torch::jit::Value* value) { return aliases.hasWriters(value); });
+}
+
+}  // namespace ctorch::compat

@@ -1,8 +1,8 @@
-#include "host/warnings.h"
+#include "compat/warnings.h"
 
 #include <c10/util/Exception.h>
 
-namespace ctorch {
+namespace ctorch::compat {
 namespace {
 
 class Nowhere final : public c10::WarningHandler {
@@ -28,4 +28,4 @@ void end_quiet() noexcept {
   if (--depth == 0) c10::WarningUtils::set_warning_handler(of_the_host);
 }
 
-}  // namespace ctorch
+}  // namespace ctorch::compat
