@@ -134,7 +134,10 @@ def wrong_files(code: Code) -> Iterator[str]:
                 yield f"there is no {word}"
         elif code.page in ("docs/architecture.md", "CONTRIBUTING.md") and code.inline and code.text == word:
             source = re.search(r"\.(cpp|c|h|f90|fypp|py|cmake)$", word)
-            there = f"{word}.fypp" in bare or fnmatch.filter(bare, word) or re.search(rf'[/"]{re.escape(word)}"', sources())
+            inside = "/" in word and any(name.endswith((f"/{word}", f"/{word}.fypp")) for name in files())
+            there = (
+                inside or f"{word}.fypp" in bare or fnmatch.filter(bare, word) or re.search(rf'[/"]{re.escape(word)}"', sources())
+            )
             if source and not there:
                 yield f"there is no {word}"
 
