@@ -1,4 +1,4 @@
-# Finds PyTorch: defines the target ftorch_torch, FTORCH_TORCH_VERSION and FTORCH_TORCH_LIBRARY_DIR.
+# Finds PyTorch: defines the target ftorch_torch, FTORCH_TORCH_VERSION, FTORCH_TORCH_LIBRARY_DIR and FTORCH_TORCH_INCLUDE_DIR.
 #
 # -DTorch_DIR, -DTorch_ROOT and CMAKE_PREFIX_PATH win; otherwise the active Python is asked, because that is the PyTorch in which
 # the user trains.
@@ -25,6 +25,7 @@ endif()
 cmake_path(SET torch_root NORMALIZE "${Torch_DIR}/../../..")
 string(REGEX REPLACE "/$" "" torch_root "${torch_root}")
 set(FTORCH_TORCH_LIBRARY_DIR "${torch_root}/lib")
+set(FTORCH_TORCH_INCLUDE_DIR "${torch_root}/include")
 include("${Torch_DIR}/TorchConfigVersion.cmake")
 set(FTORCH_TORCH_VERSION "${PACKAGE_VERSION}")
 

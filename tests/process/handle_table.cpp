@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "handles.h"
+#include "core/handle_table.h"
 
 namespace {
 

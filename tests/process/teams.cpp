@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "float_call.h"
+#include "host/float_call.h"
 
 namespace {
 

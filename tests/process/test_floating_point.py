@@ -132,8 +132,8 @@ def build_teams(folder: Path) -> None:
     run("cc", "-O1", "-fPIC", "-fopenmp", "-shared", HERE / "regions.c", "-o", folder / "gnu.so")
     run("cc", "-O1", "-fPIC", "-fopenmp", "-DAS_CLANG", "-c", HERE / "regions.c", "-o", folder / "clang.o")
     run("cc", "-shared", folder / "clang.o", "-o", folder / "clang.so", "-l:libomp.so.5")
-    run("cc", "-O1", "-c", sources / "rebind.c", "-o", folder / "rebind.o")
-    run("c++", "-std=c++20", "-O1", f"-I{sources}", HERE / "teams.cpp", sources / "float_call.cpp", folder / "rebind.o",
+    run("cc", "-O1", f"-I{sources}", "-c", sources / "loader" / "rebind.c", "-o", folder / "rebind.o")
+    run("c++", "-std=c++20", "-O1", f"-I{sources}", HERE / "teams.cpp", sources / "host" / "float_call.cpp", folder / "rebind.o",
         "-o", folder / "teams", "-ldl", "-pthread")  # fmt: skip
 
 
@@ -143,7 +143,9 @@ def build_teams(folder: Path) -> None:
 def test_regions_of_both_run_times(order: str, word: str) -> None:
     """Masked, flushing, trapping, both, rounding up, with all flags, with traps and flags; libgomp and libomp in one process."""
     decisive = [(HERE / name).read_bytes() for name in ("regions.c", "teams.cpp")]
-    decisive += [path.read_bytes() for pattern in ("float_*", "rebind.*") for path in (ROOT / "src" / "ctorch").glob(pattern)]
+    decisive += [
+        path.read_bytes() for pattern in ("host/float_*", "loader/rebind.*") for path in (ROOT / "src" / "ctorch").glob(pattern)
+    ]
     folder = shared_folder("teams", [*decisive, Path(__file__).read_bytes()], build_teams)
     assert run("./teams", order, word, "./gnu.so", "./clang.so", cwd=folder) == "each has its own\n"
 

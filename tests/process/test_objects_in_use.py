@@ -65,7 +65,7 @@ def test_threads_delete_what_others_use(tmp_path: Path, model: Path) -> None:
 @pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
 def test_table_of_handles(tmp_path: Path, sanitizer: str) -> None:
     program = tmp_path / "handle_table"
-    sources = (HERE / "handle_table.cpp", SOURCES / "reclaim.cpp")
+    sources = (HERE / "handle_table.cpp", SOURCES / "core" / "reclaim.cpp")
     flags = ("-std=c++20", "-O1", "-g", "-pthread", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", f"-I{SOURCES}")
     run("g++", *flags, *printed_flags("gfortran", "--cflags"), *sources, "-o", program)
     run(program)

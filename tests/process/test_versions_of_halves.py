@@ -94,7 +94,7 @@ def library(tmp_path: Path) -> Make:
             *(
                 f"-I{headers}",
                 f"-I{folder}",
-                ROOT / "src" / "ctorch" / "loader.c",
+                ROOT / "src" / "ctorch" / "loader" / "loader.c",
                 "-o",
                 folder / soname,
                 "-ldl",

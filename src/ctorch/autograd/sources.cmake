@@ -1,0 +1,1 @@
+ctorch_sources(derivative.cpp entries.cpp grad_mode.cpp)

@@ -1,0 +1,80 @@
+// A model format: what a new one has to provide. Everything else (contract, checks, copies, handles) is format-independent.
+#pragma once
+#include <ATen/core/Tensor.h>
+#include <c10/util/SmallVector.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ctorch_core.h"
+#include "io/atomic_file.h"
+#include "io/state.h"
+
+namespace ctorch {
+
+// The flattened results of one run. Names are filled in only when asked for, and only for dictionaries.
+struct Results {
+  c10::SmallVector<at::Tensor, 4> values;
+  std::vector<std::string> names;
+  bool want_names = false;
+};
+
+// What a file of this format contained besides the model itself.
+struct Extras {
+  std::string spec;    // JSON text of the contract, empty if there is none
+  std::string golden;  // serialized sample of inputs and outputs, empty if there is none
+};
+
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+
+  // Runs the model without tensors in between, for compiled code whose inputs and outputs lie in memory exactly as it wants
+  // them. False: nothing was done, and `run` is to be called after all checks.
+  virtual bool run_directly(const ctorch_array&, const ctorch_array&) const { return false; }
+  virtual bool run_directly(std::span<const at::Tensor* const>, std::span<const at::Tensor* const>) const { return false; }
+
+  // Runs the model once on inputs that live on its device and takes them over. The caller has set the gradient mode.
+  virtual void run(std::span<at::Tensor> inputs, Results& results) = 0;
+
+  // The same model with state of its own.
+  virtual std::unique_ptr<Backend> clone() const = 0;
+
+  virtual std::pair<size_t, size_t> input_counts() const = 0;  // fewest and most inputs
+
+  // Runs it a few times, on these inputs and others that it knows to matter, leaving everything as it was: the first calls are
+  // the slow ones. Returns what the last of them gave.
+  virtual Results warm_up(const std::vector<at::Tensor>& inputs);
+
+  // The weights, each once even if the network uses it in several places, and the tensors that it keeps beside them. They are
+  // the backend's own: who writes into one changes the model.
+  virtual State parameters() const = 0;
+  virtual State buffers() const = 0;
+  // Both, under every name that Python's state_dict has for them.
+  virtual State state() const = 0;
+
+  // The same for looking at only.
+  virtual State values() const { return state(); }
+
+  // How often an input had to be copied into the strides that compiled code wants, and which of the file's variants ran last.
+  virtual int64_t input_copies() const { return 0; }
+  virtual std::string last_variant() const = 0;
+
+  // The operation by which the model draws random numbers in evaluation mode, empty if it draws none.
+  virtual std::string random_operator() const = 0;
+
+  virtual bool is_training() const = 0;
+  virtual void set_training(bool on) = 0;
+  virtual void to(c10::Device device, std::optional<at::ScalarType> dtype) = 0;  // dtype: of the floating-point ones
+  virtual void save(const Writer& write, const Extras& extras) const = 0;
+};
+
+}  // namespace ctorch

@@ -1,0 +1,1 @@
+ctorch_sources(spec.cpp)

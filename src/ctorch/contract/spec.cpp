@@ -1,0 +1,181 @@
+#include "contract/spec.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tensor/conversion.h"
+
+namespace ctorch {
+namespace {
+
+constexpr int known_format = 1;
+
+// A size, which no file may make negative, fractional or larger than can be counted.
+int64_t whole(const nlohmann::json& value, const char* what) {
+  if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX) ||
+      value.get<int64_t>() < 0)
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", what, " is ", value.dump(),
+         ", expected a whole number that is not negative; export the model again");
+  return value.get<int64_t>();
+}
+
+int32_t symbol_index(Spec& spec, const std::string& name) {
+  for (size_t i = 0; i < spec.symbols.size(); ++i)
+    if (spec.symbols[i].name == name) return static_cast<int32_t>(i);
+  if (spec.symbols.size() == max_symbols)
+    fail(CTORCH_ERROR_FILE, "the model's contract has more than ", max_symbols, " symbolic sizes");
+  spec.symbols.push_back({name});
+  return static_cast<int32_t>(spec.symbols.size() - 1);
+}
+
+TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
+  TensorSpec tensor;
+  tensor.name = entry.at("name").get<std::string>();
+  tensor.dtype = scalar_type_named(entry.at("dtype").get<std::string>());
+  if (auto units = entry.find("units"); units != entry.end() && units->is_string()) tensor.units = units->get<std::string>();
+  if (auto layout = entry.find("layout"); layout != entry.end()) {
+    const auto word = layout->get<std::string>();
+    if (word != "torch" && word != "fortran")
+      fail(CTORCH_ERROR_FILE, "the model's contract names an unknown layout '", word, "'");
+    tensor.fortran_layout = word == "fortran";
+  }
+  for (const auto& dim : entry.at("shape")) {
+    if (dim.is_string())
+      tensor.dims.push_back({-1, symbol_index(spec, dim.get<std::string>())});
+    else
+      tensor.dims.push_back({whole(dim, "a size"), -1});
+  }
+  return tensor;
+}
+
+// Whether these sizes could be the expected ones in another order.
+bool fits_permuted(const TensorSpec& expected, c10::IntArrayRef sizes) {
+  std::vector<int64_t> left(sizes.begin(), sizes.end());
+  for (const SpecDim& dim : expected.dims) {
+    if (dim.symbol >= 0) continue;
+    const auto found = std::find(left.begin(), left.end(), dim.size);
+    if (found == left.end()) return false;
+    left.erase(found);
+  }
+  return true;
+}
+
+}  // namespace
+
+Spec Spec::parse(const std::string& text) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    const int format = json.at("format").get<int>();
+    if (format > known_format)
+      fail(CTORCH_ERROR_FILE, "the model's contract has format ", format, ", this library knows up to ", known_format,
+           "; install a newer version of it");
+    Spec spec;
+    spec.json = text;
+    if (auto symbols = json.find("symbols"); symbols != json.end()) {
+      for (const auto& [name, range] : symbols->items()) {
+        auto& symbol = spec.symbols[static_cast<size_t>(symbol_index(spec, name))];
+        if (range.contains("min") && !range["min"].is_null()) symbol.min = whole(range["min"], "a smallest size");
+        if (range.contains("max") && !range["max"].is_null()) symbol.max = whole(range["max"], "a largest size");
+        if (symbol.min > symbol.max)
+          fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", name, " may be ", symbol.min, " to ", symbol.max,
+               "; export the model again");
+      }
+    }
+    if (auto flush = json.find("flush_denormals"); flush != json.end() && !flush->is_null())
+      spec.flush = flush->get<bool>() ? Flush::on : Flush::off;
+    for (const auto& entry : json.at("inputs")) spec.inputs.push_back(parse_tensor(spec, entry));
+    for (const auto& entry : json.at("outputs")) spec.outputs.push_back(parse_tensor(spec, entry));
+    return spec;
+  } catch (const nlohmann::json::exception& error) {
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged (", error.what(), "); export the model again");
+  }
+}
+
+std::string Spec::shape_words(const TensorSpec& tensor) const {
+  std::ostringstream text;
+  text << '[';
+  for (size_t d = 0; d < tensor.dims.size(); ++d) {
+    text << (d ? ", " : "");
+    if (tensor.dims[d].symbol >= 0)
+      text << symbols[static_cast<size_t>(tensor.dims[d].symbol)].name;
+    else
+      text << tensor.dims[d].size;
+  }
+  text << ']';
+  return text.str();
+}
+
+std::string port_words(const char* direction, size_t index, const TensorSpec* tensor) {
+  std::ostringstream text;
+  text << direction << ' ' << index + 1;
+  if (tensor) {
+    text << " '" << tensor->name << "'";
+    if (!tensor->units.empty()) text << " (" << tensor->units << ")";
+  }
+  return text.str();
+}
+
+Spec Spec::with_dtype(c10::ScalarType from, c10::ScalarType to) const {
+  auto changed = nlohmann::json::parse(json);
+  for (const char* side : {"inputs", "outputs"})
+    for (auto& entry : changed.at(side))
+      if (entry.at("dtype") == label(from)) entry["dtype"] = label(to);
+  return parse(changed.dump());
+}
+
+Spec Spec::with_output_dtypes(c10::ArrayRef<at::Tensor> results) const {
+  auto changed = nlohmann::json::parse(json);
+  for (size_t i = 0; i < outputs.size(); ++i) changed.at("outputs").at(i)["dtype"] = label(results[i].scalar_type());
+  return parse(changed.dump());
+}
+
+void Spec::check_outputs(c10::ArrayRef<at::Tensor> results) const {
+  if (results.size() != outputs.size())
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: it has ", outputs.size(), " outputs, forward returns ",
+         results.size(), "; export the model again");
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (results[i].dim() != static_cast<int64_t>(outputs[i].dims.size()) || results[i].scalar_type() != outputs[i].dtype)
+      fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", port_words("output", i, &outputs[i]), " is ",
+           label(outputs[i].dtype), " ", shape_words(outputs[i]), ", forward returns ", describe(results[i]),
+           "; export the model again");
+}
+
+void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const {
+  const TensorSpec& expected = inputs[index];
+  const auto sizes = tensor.sizes();
+  const auto refuse = [&](const std::string& advice) __attribute__((cold, noinline)) {
+    fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": expected ", label(expected.dtype), " ",
+         shape_words(expected), ", got ", describe(tensor), advice);
+  };
+  if (!any_dtype && tensor.scalar_type() != expected.dtype) [[unlikely]]
+    refuse("; pass convert=.true. or an array of " + label(expected.dtype));
+  if (sizes.size() != expected.dims.size()) [[unlikely]]
+    refuse("");
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    const SpecDim& dim = expected.dims[d];
+    if (dim.symbol < 0) {
+      if (sizes[d] != dim.size) [[unlikely]]
+        refuse(fits_permuted(expected, sizes) ? "; if the dimensions are only in another order, permute_dims gives the view"
+                                              : "");
+      continue;
+    }
+    const Symbol& symbol = symbols[static_cast<size_t>(dim.symbol)];
+    int64_t& bound = bindings[static_cast<size_t>(dim.symbol)];
+    if (bound < 0) {
+      if (sizes[d] < symbol.min || sizes[d] > symbol.max) [[unlikely]]
+        refuse("; " + symbol.name + " may be " + std::to_string(symbol.min) +
+               (symbol.max == INT64_MAX ? " or more" : " to " + std::to_string(symbol.max)));
+      bound = sizes[d];
+    } else if (bound != sizes[d]) [[unlikely]] {
+      refuse("; " + symbol.name + " is " + std::to_string(bound) + " in another input");
+    }
+  }
+}
+
+bool Spec::is_single_sample(const TensorSpec& tensor, int64_t rank, const std::vector<Symbol>& symbols) {
+  return static_cast<int64_t>(tensor.dims.size()) == rank + 1 && tensor.dims[0].symbol >= 0 &&
+         symbols[static_cast<size_t>(tensor.dims[0].symbol)].name == "batch";
+}
+
+}  // namespace ctorch

@@ -1,0 +1,71 @@
+// The contract a model file carries: what goes in, what comes out. Read once at load, checked at each call in constant time.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/float_state.h"
+
+namespace ctorch {
+
+constexpr int32_t max_symbols = 16;
+
+// One dimension: a fixed size, or a symbol whose size the call decides.
+struct SpecDim {
+  int64_t size = -1;
+  int32_t symbol = -1;
+};
+
+struct TensorSpec {
+  std::string name;
+  std::string units;
+  c10::ScalarType dtype;
+  std::vector<SpecDim> dims;
+  bool fortran_layout = false;  // compiled code reads it with the first index fastest; TorchScript reads any strides
+};
+
+struct Symbol {
+  std::string name;
+  int64_t min = 1;
+  int64_t max = INT64_MAX;
+};
+
+// Sizes of the symbols in one call.
+using Bindings = std::array<int64_t, max_symbols>;
+
+struct Spec {
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::vector<Symbol> symbols;
+  Flush flush = Flush::as_host;
+  std::string json;
+
+  // Reads the JSON text; throws with the reason for text that is no contract of a known format.
+  static Spec parse(const std::string& json);
+
+  // The contract after the weights went from one dtype to another: inputs and outputs of the old dtype are of the new one.
+  Spec with_dtype(c10::ScalarType from, c10::ScalarType to) const;
+
+  // The contract with outputs of the dtypes that the network was seen to return.
+  Spec with_output_dtypes(c10::ArrayRef<at::Tensor> results) const;
+
+  // Whether a file's contract and its network agree: number, rank and dtype of what forward returned.
+  void check_outputs(c10::ArrayRef<at::Tensor> results) const;
+
+  // Checks one input against its declaration, binding symbols; dtype is left to the caller when it converts.
+  void check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const;
+
+  // Whether an array of this rank is one sample of the tensor, given without its batch dimension.
+  static bool is_single_sample(const TensorSpec& tensor, int64_t rank, const std::vector<Symbol>& symbols);
+
+  std::string shape_words(const TensorSpec& tensor) const;  // "[batch, 18, 432]"
+};
+
+// "input 1 'sst' (K)" with what is known about it.
+std::string port_words(const char* direction, size_t index, const TensorSpec* tensor);
+
+}  // namespace ctorch

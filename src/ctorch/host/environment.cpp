@@ -1,0 +1,69 @@
+#include "host/environment.h"
+
+#include <ATen/Parallel.h>
+#include <omp.h>
+#include <pthread.h>
+
+#include <atomic>
+
+#include "compat/warnings.h"
+#include "core/error.h"
+
+namespace ctorch {
+namespace {
+
+std::atomic<int> wanted_threads{0};
+
+// In the child of a fork there is one thread: those of OpenMP's team have stayed in the parent, and a team would wait for them
+// for ever. Set up when the library is loaded.
+std::atomic<bool> forked{false};
+[[maybe_unused]] const int hooked = ::pthread_atfork(nullptr, nullptr, [] {
+  forked = true;
+  wanted_threads = 1;
+});
+
+// PyTorch sets its own thread count at its first call on each thread; let that happen once, before ours. True for that once.
+bool initialise_thread() noexcept {
+  thread_local bool done = false;
+  if (done) [[likely]]
+    return false;
+  done = true;
+  try {
+    at::get_num_threads();
+  } catch (...) {  // then the first computation reports what is wrong
+    return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+HostEnvironment::HostEnvironment() noexcept {
+  compat::begin_quiet();
+  threads_ = omp_get_max_threads();
+  const bool first = initialise_thread();
+  const int wanted = wanted_threads.load(std::memory_order_relaxed);
+  const int inside = wanted > 0 ? wanted : threads_;
+  if (first || inside != threads_) omp_set_num_threads(inside);
+}
+
+HostEnvironment::~HostEnvironment() {
+  if (omp_get_max_threads() != threads_) omp_set_num_threads(threads_);
+  compat::end_quiet();
+}
+
+void set_threads(int32_t count) {
+  if (count < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'count': expected 0 (the host's own count) or more, got ", count);
+  if (forked && count != 1)
+    fail(CTORCH_ERROR_ARGUMENT,
+         "argument 'count': this process was forked from one that had loaded the library, and computes with ",
+         "one thread; start it as a program of its own for more");
+  wanted_threads.store(count, std::memory_order_relaxed);
+}
+
+int32_t get_threads() {
+  const int wanted = wanted_threads.load(std::memory_order_relaxed);
+  return wanted > 0 ? wanted : omp_get_max_threads();
+}
+
+}  // namespace ctorch

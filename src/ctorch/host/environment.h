@@ -1,0 +1,26 @@
+// The host program's process-wide settings that libtorch would change: saved on entry, restored on exit.
+#pragma once
+#include <cstdint>
+
+#include "host/float_call.h"
+
+namespace ctorch {
+
+// Wraps every call that computes. Inside: no traps, round to nearest, flush to zero as the host does (`float_call.h`) and the
+// thread count set by the user; afterwards: exactly what the host had, status flags included.
+class HostEnvironment {
+ public:
+  HostEnvironment() noexcept;
+  ~HostEnvironment();
+  HostEnvironment(const HostEnvironment&) = delete;
+  HostEnvironment& operator=(const HostEnvironment&) = delete;
+
+ private:
+  FloatCall arithmetic_;
+  int threads_;  // the host's OpenMP thread count on this thread
+};
+
+void set_threads(int32_t count);  // 0: as many as the host's OpenMP would use
+int32_t get_threads();
+
+}  // namespace ctorch

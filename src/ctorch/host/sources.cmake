@@ -1,0 +1,1 @@
+ctorch_sources(environment.cpp float_call.cpp memory_pool.cpp)

@@ -1,0 +1,83 @@
+// The zip archives that PyTorch's files are, read by ourselves: what is in them, and whether it is all there. PyTorch's reader
+// believes what a file says about itself and verifies no checksum.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/atomic_file.h"
+#include "io/content.h"
+
+namespace ctorch {
+
+// The words for messages about a file: what it should have been, and what to do when it is damaged.
+struct FileWords {
+  const char* noun;      // "no model file"
+  const char* expected;  // who makes such files
+  const char* pickled;   // advice about one that torch.save wrote in its old form
+  const char* damaged;   // advice about a damaged one
+};
+
+// A file that stays open: the bytes that were looked at can be read again after the name has gone over to another file.
+class OpenFile {
+ public:
+  OpenFile(std::string path, const FileWords& words);  // throws, saying why, for what is no readable regular file
+  const std::string& path() const { return path_; }
+  const FileWords& words() const { return words_; }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  std::string path_;
+  FileWords words_;
+  Descriptor descriptor_;
+};
+
+class Archive {
+ public:
+  struct Member {
+    std::string name;  // without the archive's own name, which comes first in every entry
+    std::string full_name;
+    uint32_t crc = 0;
+    bool stored = true;           // or compressed, which PyTorch itself never does
+    std::span<const char> bytes;  // as they lie in the file
+    std::string_view text() const { return {bytes.data(), bytes.size()}; }
+  };
+
+  // Reads the whole file, or takes what was read of it. Everything is looked at and used in this one copy: a file that changes
+  // meanwhile, or shrinks, changes nothing here. Throws, saying what the file is, for one that is truncated, whose parts
+  // contradict each other, or that is no archive.
+  Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const Content> content);
+  explicit Archive(const std::shared_ptr<const OpenFile>& file)
+      : Archive(file, std::make_shared<const Content>(file->descriptor(), file->path())) {}
+  Archive(const std::string& path, const FileWords& words) : Archive(std::make_shared<OpenFile>(path, words)) {}
+
+  const std::string& path() const { return file_->path(); }
+  const std::shared_ptr<const OpenFile>& file() const { return file_; }
+  std::span<const char> bytes() const { return content_->bytes(); }
+  const std::shared_ptr<const Content>& content() const { return content_; }
+  const std::vector<Member>& members() const { return members_; }
+  const Member* find(std::string_view name) const;
+
+  void verify_checksums() const;  // of all members
+
+  // PyTorch's reader looks into one folder, and who looks elsewhere may find another contract: refuses members in several.
+  void require_one_folder() const;
+
+  // For PyTorch's reader: the same bytes, of this archive or of one inside it. Members that it takes are used up.
+  std::shared_ptr<compat::ReadAdapter> adapter() const { return adapter(bytes()); }
+  std::shared_ptr<compat::ReadAdapter> adapter(std::span<const char> part) const { return adapter_of(content_, part, file_); }
+
+  [[noreturn]] void corrupt(const std::string& reason) const;
+
+ private:
+  std::shared_ptr<const OpenFile> file_;
+  std::shared_ptr<const Content> content_;
+  std::vector<Member> members_;
+};
+
+uint32_t crc32(std::span<const char> bytes);
+
+}  // namespace ctorch

@@ -1,0 +1,64 @@
+#include "model/file.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/error.h"
+#include "io/sha256.h"
+#include "model/package/package.h"
+
+namespace ctorch {
+namespace {
+
+constexpr FileWords model_words{"no model file", "; expected one made by pt2ts export",
+                                ": it is a Python pickle (torch.save); export the module with pt2ts export",
+                                "copy or export it again"};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+}  // namespace
+
+Archive open_model_file(const std::string& path, const std::string& sha256) {
+  const std::string wanted = lower(sha256);
+  if (!wanted.empty() && (wanted.size() != 64 || wanted.find_first_not_of("0123456789abcdef") != std::string::npos))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
+         "'");
+  const auto file = std::make_shared<OpenFile>(path, model_words);
+  auto content = std::make_shared<const Content>(file->descriptor(), file->path());
+  if (!wanted.empty())
+    if (const std::string found = sha256_of(content->bytes().data(), content->bytes().size()); found != wanted)
+      fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that argument 'sha256' asks for: its sum is ", found, ", expected ",
+           wanted);
+  return Archive(file, std::move(content));
+}
+
+ModelFormat format_of(const Archive& archive) {
+  const std::string& path = archive.path();
+  bool code = false, exported = false;
+  for (const auto& member : archive.members()) {
+    code |= member.name.starts_with("code/") || member.name == "constants.pkl";
+    exported |= member.name.starts_with("models/") || member.name == "serialized_exported_program.json";
+  }
+  const bool pickle = archive.find("data.pkl") != nullptr;
+  if (code && pickle) {
+    archive.require_one_folder();
+    archive.verify_checksums();
+    return ModelFormat::torchscript;
+  }
+  if (Package::recognizes(archive)) return ModelFormat::package;
+  if (exported)
+    fail(CTORCH_ERROR_FILE, "'", path,
+         "' is a plain torch.export file, which only Python can run; make it runnable with: pt2ts export ", path,
+         " --format pt2 -o ", path.substr(0, path.rfind('.')), "_compiled.pt2");
+  if (pickle)
+    fail(CTORCH_ERROR_FILE, "'", path,
+         "' holds weights or objects saved by torch.save, not a model that runs without Python; "
+         "export the module with pt2ts export --weights ",
+         path);
+  fail(CTORCH_ERROR_FILE, "'", path, "' is a zip archive but no PyTorch model; expected one made by pt2ts export");
+}
+
+}  // namespace ctorch

@@ -1,0 +1,388 @@
+#include "model/model.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <tuple>
+
+#include "compat/serialization.h"
+#include "compat/tensor_impl.h"
+#include "model/file.h"
+#include "model/package/backend.h"
+#include "model/torchscript/backend.h"
+#include "tensor/memory.h"
+
+namespace ctorch {
+namespace {
+
+bool one_block(const at::Tensor& tensor) { return tensor.is_cpu() && plain(tensor) && tensor.is_contiguous(); }
+
+}  // namespace
+
+Model::Model(const std::string& path, const LoadOptions& options)
+    : device_(options.device), allow_random_(options.allow_random), name_(path) {
+  Archive archive = open_model_file(path, options.sha256);
+  switch (format_of(archive)) {
+    case ModelFormat::torchscript:
+      backend_ = load_torchscript(archive.adapter(), path, device_, options.requires_grad, options.is_training, extras_);
+      break;
+    case ModelFormat::package:
+      backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);
+      break;
+  }
+  if (!options.is_training) refuse_random();
+  if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
+  std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
+  if (spec_ && (spec_->inputs.size() < fewest_inputs_ || spec_->inputs.size() > most_inputs_))
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: it has ", spec_->inputs.size(), " inputs, forward takes ",
+         most_inputs_, "; export the model again");
+  find_float_type();
+  if (!extras_.golden.empty()) sampled_ = fingerprint();
+  if (!spec_ || options.is_training || !backend_->random_operator().empty()) return;
+  spec_->check_outputs(warm_up().values);
+}
+
+// In evaluation mode a network gives one answer, unless the program has said that it expects others.
+void Model::refuse_random() const {
+  if (allow_random_) return;
+  if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+    fail(CTORCH_ERROR_MODEL, "'", name_, "' draws random numbers in evaluation mode (", drawn,
+         "), so that each call answers differently: call model.eval() before tracing and give functional dropout "
+         "training=self.training; if the numbers are meant, load it with allow_random=.true.");
+}
+
+void Model::set_training(bool on) {
+  if (!on) refuse_random();
+  backend_->set_training(on);
+}
+
+Model::Model(const Model& other)
+    : backend_(other.backend_->clone()),
+      extras_(other.extras_),
+      spec_(other.spec_),
+      sampled_(other.sampled_),
+      fewest_inputs_(other.fewest_inputs_),
+      most_inputs_(other.most_inputs_),
+      float_type_(other.float_type_),
+      device_(other.device_),
+      allow_random_(other.allow_random_),
+      name_(other.name_) {}
+
+std::shared_ptr<Model> Model::copy() const { return std::shared_ptr<Model>(new Model(*this)); }
+
+void Model::find_float_type() {
+  for (const auto& [name, parameter] : backend_->values())
+    if (parameter.is_floating_point()) {
+      float_type_ = parameter.scalar_type();
+      return;
+    }
+}
+
+void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
+  if (dtype && !at::isFloatingType(*dtype))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': weights can be float16, bfloat16, float32 or float64, got ", label(*dtype));
+  backend_->to(device, dtype);
+  device_ = device;
+  if (dtype && spec_) {
+    spec_ = spec_->with_dtype(float_type_, *dtype);
+    extras_.spec = spec_->json;
+  }
+  find_float_type();
+  if (!spec_ || backend_->is_training() || !backend_->random_operator().empty()) return;
+  const Results results = warm_up();
+  if (!dtype || results.values.size() != spec_->outputs.size()) return;
+  spec_ = spec_->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
+  extras_.spec = spec_->json;
+}
+
+const TensorSpec* Model::output_spec(size_t index) const {
+  return spec_ && index < spec_->outputs.size() ? &spec_->outputs[index] : nullptr;
+}
+
+void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const {
+  const size_t fewest = spec_ ? spec_->inputs.size() : fewest_inputs_;
+  const size_t most = spec_ ? spec_->inputs.size() : most_inputs_;
+  if (inputs.size() < fewest || inputs.size() > most) [[unlikely]]
+    fail(CTORCH_ERROR_ARGUMENT, "the model takes ", fewest, fewest == most ? "" : " to " + std::to_string(most),
+         most == 1 ? " input" : " inputs", ", got ", inputs.size());
+  Bindings bindings;
+  if (spec_) bindings.fill(-1);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    at::Tensor& input = inputs[i];
+    if (input.device() != device_) [[unlikely]]
+      fail(CTORCH_ERROR_DEVICE, port_words("input", i, spec_ ? &spec_->inputs[i] : nullptr), " is on ", input.device().str(),
+           ", the model is on ", device_.str(), "; make the tensor with the model's device_type and device_index");
+    if (spec_) spec_->check_input(i, input, convert, bindings);
+    if (convert) {
+      const auto wanted = spec_ ? spec_->inputs[i].dtype : input.is_floating_point() ? float_type_ : input.scalar_type();
+      if (input.scalar_type() != wanted) {
+        if (!at::canCast(input.scalar_type(), wanted))
+          fail(CTORCH_ERROR_ARGUMENT, port_words("input", i, spec_ ? &spec_->inputs[i] : nullptr), ": ",
+               label(input.scalar_type()), " cannot be converted to ", label(wanted), " without losing what it means");
+        input = input.to(wanted);
+      }
+    }
+  }
+}
+
+void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
+  check_inputs(inputs, convert);
+  const FloatCall arithmetic(flush());
+  if (spec_) [[likely]] {
+    backend_->run(inputs, results);
+    return count_call(arithmetic.met_subnormals());
+  }
+  // Without a contract it is the network itself that finds a mistake: say what it was given.
+  const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
+  try {
+    backend_->run(inputs, results);
+    count_call(arithmetic.met_subnormals());
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const std::exception& error) {
+    record_exception();
+    std::ostringstream given;
+    bool other_float = false;
+    for (const auto& input : given_inputs) {
+      given << (given.tellp() ? ", " : "") << describe(input);
+      other_float |= input.is_floating_point() && input.scalar_type() != float_type_;
+    }
+    fail(CTORCH_ERROR_MODEL, last_error(), " (inputs were ", given.str(), ")",
+         other_float ? "; the weights are " + label(float_type_) + ": pass convert=.true. or arrays of that dtype" : "");
+  }
+}
+
+void Model::check_output_count(size_t returned, size_t asked) const {
+  if (returned != asked) [[unlikely]]
+    fail(CTORCH_ERROR_ARGUMENT, "the model returns ", returned, returned == 1 ? " output" : " outputs", ", got ", asked,
+         " output tensors");
+}
+
+size_t Model::output_named(const std::string& name, const Results& results) const {
+  std::string known;
+  for (size_t i = 0; i < results.values.size(); ++i) {
+    const TensorSpec* declared = output_spec(i);
+    const std::string& own = declared ? declared->name : results.names[i];
+    if (own == name) return i;
+    known += (known.empty() ? "" : ", ") + own;
+  }
+  fail(CTORCH_ERROR_ARGUMENT, "argument 'output_names': the model has no output '", name, "'; it has: ", known);
+}
+
+void Model::check_output(size_t number, size_t index, const at::Tensor& result, const at::Tensor& target, bool convert) const {
+  const bool same_dtype = result.scalar_type() == target.scalar_type();
+  const bool convertible = convert && at::canCast(result.scalar_type(), target.scalar_type());
+  if (result.sizes() == target.sizes() && (same_dtype || convertible) && result.device() == target.device()) [[likely]]
+    return;
+  const auto words = port_words("output", number, output_spec(index));
+  if (result.device() != target.device())
+    fail(CTORCH_ERROR_DEVICE, words, ": the result is on ", result.device().str(), ", the tensor given for it on ",
+         target.device().str());
+  std::string advice;
+  const auto sorted = [](c10::IntArrayRef sizes) {
+    c10::SmallVector<int64_t, 8> list(sizes.begin(), sizes.end());
+    std::sort(list.begin(), list.end());
+    return list;
+  };
+  if (result.sizes() != target.sizes() && sorted(result.sizes()) == sorted(target.sizes()))
+    advice = "; if the dimensions are only in another order, permute_dims, of infer output_permute_dims, gives the view";
+  if (result.sizes() == target.sizes())
+    advice = convert ? "; " + label(result.scalar_type()) + " values cannot go into a " + label(target.scalar_type()) +
+                           " tensor without losing what they mean"
+                     : "; pass convert=.true. or an array of the model's dtype";
+  fail(CTORCH_ERROR_ARGUMENT, words, ": the model returns ", describe(result), ", the tensor given for it is ",
+       describe(target), advice);
+}
+
+void write_output(const at::Tensor& result, const at::Tensor& target) {
+  if (result.scalar_type() == target.scalar_type() && one_block(result) && one_block(target)) [[likely]] {
+    std::memmove(target.mutable_data_ptr(), result.const_data_ptr(), result.nbytes());
+    compat::note_written(target);  // it may be somebody's weight
+  } else {
+    write_into(target, result);
+  }
+}
+
+Model::Sample Model::golden_sample() const {
+  const std::vector<char> bytes(extras_.golden.begin(), extras_.golden.end());
+  const auto sample = compat::unpickle(bytes).toGenericDict();
+  const auto list = [&](const char* key) {
+    std::vector<at::Tensor> tensors;
+    const c10::IValue entry = sample.at(key);
+    for (const c10::IValue& item : entry.toListRef()) tensors.push_back(item.toTensor().to(device_));
+    return tensors;
+  };
+  Sample golden{list("inputs"), list("outputs")};
+  if (spec_ && golden.first.size() != spec_->inputs.size())
+    fail(CTORCH_ERROR_FILE, "the model's sample is damaged: it has ", golden.first.size(), " inputs, the contract ",
+         spec_->inputs.size(), "; export the model again");
+  for (size_t i = 0; spec_ && i < golden.first.size(); ++i) golden.first[i] = golden.first[i].to(spec_->inputs.at(i).dtype);
+  return golden;
+}
+
+// A number that tells these weights from others.
+uint64_t Model::fingerprint() const {
+  uint64_t mark = 0;
+  for (const auto& [name, value] : backend_->values()) {
+    const at::Tensor plain = plain_copy(value);
+    const auto* bytes = static_cast<const char*>(plain.const_data_ptr());
+    for (size_t left = plain.nbytes(); left > 0;) {
+      uint64_t word = 0;
+      const size_t length = std::min(left, sizeof word);
+      std::memcpy(&word, bytes, length);
+      mark = (std::rotl(mark, 23) ^ word) * 0x9E3779B97F4A7C15u;
+      bytes += length;
+      left -= length;
+    }
+  }
+  return mark;
+}
+
+// What the present weights give for the sample's inputs, as the content of the extra file; empty if they cannot run on them, or
+// if it would be chance.
+std::string Model::new_sample() const try {
+  if (!backend_->random_operator().empty()) return {};
+  c10::impl::GenericList inputs(c10::AnyType::get()), outputs(c10::AnyType::get());
+  {
+    c10::InferenceMode mode;
+    const auto twin = backend_->clone();
+    twin->set_training(false);
+    Results results;
+    std::vector<at::Tensor> given = golden_sample().first;
+    for (const at::Tensor& tensor : given) inputs.push_back(plain_copy(tensor));
+    twin->run(given, results);
+    for (const at::Tensor& tensor : results.values) outputs.push_back(plain_copy(tensor));
+  }
+  c10::impl::GenericDict sample(c10::StringType::get(), c10::AnyType::get());
+  sample.insert("inputs", inputs);
+  sample.insert("outputs", outputs);
+  std::string bytes;
+  write_archive(
+      [&](const void* data, size_t size) {
+        bytes.append(static_cast<const char*>(data), size);
+        return size;
+      },
+      sample);
+  return bytes;
+} catch (const c10::Error&) {
+  return {};
+} catch (const Error&) {
+  return {};
+}
+
+// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's.
+Results Model::warm_up() const {
+  HostEnvironment host;
+  c10::InferenceMode mode;
+  std::vector<at::Tensor> inputs;
+  if (!extras_.golden.empty()) {
+    inputs = golden_sample().first;
+  } else {
+    for (const auto& input : spec_->inputs) {
+      c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
+      for (const auto& dim : input.dims) {
+        const Symbol* symbol = dim.symbol < 0 ? nullptr : &spec_->symbols[static_cast<size_t>(dim.symbol)];
+        shape.push_back(symbol ? std::clamp<int64_t>(1, symbol->min, symbol->max) : dim.size);
+      }
+      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
+    }
+  }
+  return backend_->warm_up(inputs);
+}
+
+// On a copy, for networks that change themselves.
+Results Backend::warm_up(const std::vector<at::Tensor>& inputs) {
+  constexpr int calls = 3;
+  const auto copy = clone();
+  Results results;
+  for (int call = 0; call < calls; ++call) {
+    results.values.clear();
+    std::vector<at::Tensor> consumed = inputs;
+    copy->run(consumed, results);
+  }
+  return results;
+}
+
+double Model::self_test() const {
+  if (extras_.golden.empty())
+    fail(CTORCH_ERROR_ARGUMENT, "the model carries no sample to test itself with; export it with pt2ts export");
+  if (fingerprint() != sampled_)
+    fail(CTORCH_ERROR_ARGUMENT,
+         "the weights have changed since the model was loaded, so its sample is not theirs; torch_model_save writes the file "
+         "with a new one");
+  if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+    fail(CTORCH_ERROR_ARGUMENT, "the model draws random numbers (", drawn, "): there is no answer to compare its sample with");
+  c10::InferenceMode mode;
+  auto [inputs, expected] = golden_sample();
+  Results results;
+  const auto twin = backend_->clone();
+  twin->set_training(false);
+  twin->run(inputs, results);
+  check_output_count(results.values.size(), expected.size());
+  double largest = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const at::Tensor& got = results.values[i];
+    if (got.sizes() != expected[i].sizes() || got.scalar_type() != expected[i].scalar_type())
+      fail(CTORCH_ERROR_MODEL, port_words("output", i, output_spec(i)), ": the sample has ", describe(expected[i]),
+           ", the model returned ", describe(got));
+    if (got.numel() == 0) continue;
+    const auto wide = got.is_complex() ? c10::kComplexDouble : c10::kDouble;
+    // Equal values, NaN and infinity among them, differ by nothing.
+    const at::Tensor same = got.eq(expected[i]).logical_or(got.ne(got).logical_and(expected[i].ne(expected[i])));
+    const at::Tensor difference = at::sub(got.to(wide), expected[i].to(wide)).abs();
+    largest =
+        std::max(largest, at::where(same, at::zeros_like(difference), difference).nan_to_num(INFINITY).max().item<double>());
+  }
+  return largest;
+}
+
+void Model::save(const std::string& path) const {
+  Extras extras = extras_;
+  if (!extras.golden.empty() && fingerprint() != sampled_) extras.golden = new_sample();
+  write_file(path, [&](const Writer& write) { backend_->save(write, extras); });
+}
+
+Model::Match Model::match(const State& state, bool strict, const std::string& origin) const {
+  static constexpr size_t most_names = 10;
+  const auto listed = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i ? ", " : "") + names[i];
+    return text + (names.size() > most_names ? ", and " + std::to_string(names.size() - most_names) + " more" : "");
+  };
+  std::map<std::string, at::Tensor> given(state.begin(), state.end());
+  Match match;
+  std::vector<std::string> missing, unlike, unexpected;
+  for (const auto& [name, mine] : backend_->state()) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    if (mine.sizes() != found->second.sizes() || mine.scalar_type() != found->second.scalar_type())
+      unlike.push_back(name + " (" + describe(mine) + " in the model, " + describe(found->second) + " there)");
+    match.emplace_back(mine, found->second);
+    given.erase(found);
+  }
+  for (const auto& [name, value] : given) unexpected.push_back(name);
+  if (unlike.empty() && (!strict || (missing.empty() && unexpected.empty()))) return match;
+  std::string reason;
+  const auto add = [&](const char* what, const std::vector<std::string>& names) {
+    if (!names.empty()) reason += (reason.empty() ? "" : "; ") + std::string(what) + listed(names);
+  };
+  add("of another dtype or shape: ", unlike);
+  if (strict) add("missing there: ", missing);
+  if (strict) add("unknown to the model: ", unexpected);
+  fail(CTORCH_ERROR_ARGUMENT, origin, " does not fit the model: ", reason);
+}
+
+void copy_matched(const Model::Match& match) {
+  at::NoGradGuard values_only;
+  for (const auto& [target, source] : match) target.copy_(source);
+}
+
+}  // namespace ctorch

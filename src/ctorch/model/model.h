@@ -1,0 +1,114 @@
+// A loaded model: a backend, its contract and the device it lives on.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "contract/backend.h"
+#include "contract/spec.h"
+#include "host/float_call.h"
+#include "model/call_counter.h"
+#include "tensor/array.h"
+
+namespace ctorch {
+
+struct LoadOptions {
+  c10::Device device{c10::kCPU};
+  bool requires_grad = false;
+  bool is_training = false;
+  bool trust = false;         // admits compiled code without our contract
+  bool allow_random = false;  // admits a network that draws random numbers in evaluation mode
+  std::string sha256;         // of the file; empty: any
+};
+
+class Model {
+ public:
+  Model(const std::string& path, const LoadOptions& options);
+  ~Model() = default;
+  Model& operator=(const Model&) = delete;
+
+  // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
+  template <class Inputs, class Outputs>
+  bool run_directly(const Inputs& inputs, const Outputs& outputs) const {
+    FloatEnvironment arithmetic(flush());
+    const bool done = backend_->run_directly(inputs, outputs);
+    const bool subnormals = arithmetic.leave();
+    if (done) count_call(subnormals);
+    return done;
+  }
+
+  // Runs on prepared inputs after checking them and takes them over; the caller has entered the host environment and the
+  // gradient mode.
+  void run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const;
+
+  // Checks that a result fits the tensor given for it: exactly its shape, device and dtype (with convert, one that can hold the
+  // values). `number` is its place in the call, `index` its place in the contract.
+  void check_output(size_t number, size_t index, const at::Tensor& result, const at::Tensor& target, bool convert) const;
+
+  void check_output_count(size_t returned, size_t asked) const;
+
+  // Index of each wanted output among the results, by the contract's names or a dictionary's keys.
+  size_t output_named(const std::string& name, const Results& results) const;
+
+  double self_test() const;
+
+  // Writes the model in evaluation mode. A sample that the weights have outgrown is replaced by what they give for its inputs.
+  void save(const std::string& path) const;
+
+  // The same network with weights of its own; gradients stay behind.
+  std::shared_ptr<Model> copy() const;
+
+  void set_training(bool on);
+  void to(c10::Device device, std::optional<at::ScalarType> dtype);
+
+  // Pairs the model's tensors with the values for them. Strict: throws, listing the names, unless each has exactly one of its
+  // dtype and shape; otherwise those that the state lacks are left out, and what only the state has. `origin` is where the
+  // state is from.
+  using Match = std::vector<std::pair<at::Tensor, at::Tensor>>;
+  Match match(const State& state, bool strict, const std::string& origin) const;
+
+  int64_t calls() const { return calls_.total(); }
+  int64_t subnormal_calls() const { return subnormal_calls_.load(std::memory_order_relaxed); }
+  const Backend& backend() const { return *backend_; }
+  const std::optional<Spec>& spec() const { return spec_; }
+  c10::Device device() const { return device_; }
+
+ private:
+  const TensorSpec* output_spec(size_t index) const;
+  Flush flush() const { return spec_ ? spec_->flush : Flush::as_host; }
+  void count_call(bool met_subnormals) const {
+    calls_.add();
+    if (met_subnormals) [[unlikely]]
+      subnormal_calls_.fetch_add(1, std::memory_order_relaxed);
+  }
+  Model(const Model& other);
+  void find_float_type();
+  void refuse_random() const;
+  uint64_t fingerprint() const;
+  void check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const;
+  Results warm_up() const;                                                     // what the last run returned
+  using Sample = std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>>;  // inputs and outputs
+  Sample golden_sample() const;
+  std::string new_sample() const;
+
+  mutable CallCounter calls_;  // before all else: it lies on cache lines of its own
+  mutable std::atomic<int64_t> subnormal_calls_{0};
+  std::unique_ptr<Backend> backend_;
+  Extras extras_;
+  std::optional<Spec> spec_;
+  uint64_t sampled_ = 0;  // the fingerprint of the weights that the sample is of
+  size_t fewest_inputs_ = 0;
+  size_t most_inputs_ = 0;
+  c10::ScalarType float_type_ = c10::kFloat;  // dtype of the weights: what real inputs are converted to without a contract
+  c10::Device device_;
+  bool allow_random_ = false;
+  std::string name_;  // of the file, for messages
+};
+
+// Puts matched values into their places.
+void copy_matched(const Model::Match& match);
+
+// Copies a result that has been checked.
+void write_output(const at::Tensor& result, const at::Tensor& target);
+
+}  // namespace ctorch

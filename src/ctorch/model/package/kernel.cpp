@@ -1,0 +1,73 @@
+#include "model/package/kernel.h"
+
+#include <dlfcn.h>
+
+#include "core/error.h"
+
+namespace ctorch {
+namespace {
+
+constexpr int32_t known_abi = 1;
+
+template <class Function>
+Function function_of(void* library, const char* name, const std::string& what) {
+  void* address = ::dlsym(library, name);
+  if (!address) fail(CTORCH_ERROR_FILE, what, " has no function ", name, "; export the model again");
+  return reinterpret_cast<Function>(address);
+}
+
+}  // namespace
+
+void AlignedBytes::grow(size_t size) {
+  bytes_.reset(static_cast<char*>(::operator new(size, std::align_val_t{64})));
+  size_ = size;
+}
+
+KernelLibrary::KernelLibrary(std::shared_ptr<const Library> library, const std::string& what) : library_(std::move(library)) {
+  void* handle = library_->handle();
+  const int32_t abi = function_of<int32_t (*)()>(handle, "ftorch_kernel_abi", what)();
+  if (abi != known_abi)
+    fail(CTORCH_ERROR_FILE, what, " has interface ", abi, ", this library knows ", known_abi,
+         "; install a newer version of it");
+  pack = function_of<Pack>(handle, "ftorch_kernel_pack", what);
+  run = function_of<Run>(handle, "ftorch_kernel_run", what);
+}
+
+Kernel::Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& variant, const Weights& weights)
+    : library_(std::move(library)),
+      run_(library_->run),
+      weights_(weights),
+      workspace_(variant.workspace),
+      packed_size_(variant.packed),
+      packed_(nullptr),
+      packed_version_(weights_.version()) {
+  packed_ = pack();
+}
+
+Kernel::Packed* Kernel::pack() const {
+  auto packed = std::make_unique<Packed>();
+  void* data = packed->memory.at_least(packed_size_);
+  library_->pack(weights_.addresses().data(), data);
+  packed->data = data;
+  packed->destroy = [](Retired& old) noexcept { delete &static_cast<Packed&>(old); };
+  return packed.release();
+}
+
+// Weights were replaced since the last call.
+void Kernel::pack_again(uint64_t version) const {
+  std::lock_guard lock(mutex_);
+  if (version == packed_version_.load(std::memory_order_relaxed)) return;
+  destroy_later(*packed_.exchange(pack()));
+  packed_version_.store(version, std::memory_order_release);
+}
+
+// The program holds the address of a weight (a Fortran pointer, say) and may have written there: nobody can tell, so the
+// weights are packed for this call alone.
+void Kernel::run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const {
+  thread_local AlignedBytes packed;
+  void* mine = packed.at_least(packed_size_);
+  library_->pack(weights_.addresses().data(), mine);
+  run_(inputs, outputs, mine, workspace, sizes);
+}
+
+}  // namespace ctorch

@@ -1,0 +1,88 @@
+// Kernels: compiled code that depends on the C library only and computes on plain addresses (docs/package-format.md).
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "core/reclaim.h"
+#include "model/package/library.h"
+#include "model/package/package.h"
+#include "model/package/weights.h"
+
+namespace ctorch {
+
+// Memory at a multiple of 64 bytes, as kernels expect it.
+class AlignedBytes {
+ public:
+  void* at_least(size_t size) {
+    if (size > size_) [[unlikely]]
+      grow(size);
+    return bytes_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(char* bytes) const { ::operator delete(bytes, std::align_val_t{64}); }
+  };
+  void grow(size_t size);
+  std::unique_ptr<char, Free> bytes_;
+  size_t size_ = 0;
+};
+
+// The code, which all models of a package share.
+class KernelLibrary {
+ public:
+  KernelLibrary(std::shared_ptr<const Library> library, const std::string& what);
+
+  using Pack = void (*)(const void* const* weights, void* packed);
+  using Run = void (*)(const void* const* inputs, void* const* outputs, const void* packed, void* workspace,
+                       const int64_t* sizes);
+  Pack pack;
+  Run run;
+
+ private:
+  std::shared_ptr<const Library> library_;
+};
+
+// The code with the weights of one model.
+class Kernel {
+ public:
+  Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& variant, const Weights& weights);
+
+  // Several threads at once. `sizes` has one number per symbol, in alphabetical order; `version` is that of the weights.
+  void run(const void* const* inputs, void* const* outputs, const int64_t* sizes, uint64_t version) const {
+    if (version != packed_version_.load(std::memory_order_acquire)) [[unlikely]]
+      pack_again(version);
+    thread_local AlignedBytes workspace;
+    void* room = workspace_ ? workspace.at_least(workspace_) : nullptr;
+    if (version >= Weights::any_version) [[unlikely]]
+      return run_unpacked(inputs, outputs, room, sizes);
+    run_(inputs, outputs, packed_.load(std::memory_order_acquire)->data, room, sizes);
+  }
+
+  ~Kernel() { delete packed_.load(); }
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  const std::shared_ptr<const KernelLibrary>& library() const { return library_; }
+
+ private:
+  struct Packed : Retired {
+    AlignedBytes memory;
+    const void* data;
+  };
+  Packed* pack() const;
+  void pack_again(uint64_t version) const;
+  void run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const;
+
+  std::shared_ptr<const KernelLibrary> library_;
+  KernelLibrary::Run run_;
+  const Weights& weights_;
+  size_t workspace_, packed_size_;
+  mutable std::atomic<Packed*> packed_;  // replaced as a whole: another thread may be computing with it
+  mutable std::atomic<uint64_t> packed_version_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace ctorch

@@ -1,0 +1,2 @@
+ctorch_sources(aoti.cpp backend.cpp direct.cpp isa.cpp kernel.cpp library.cpp package.cpp save.cpp
+  variants.cpp weights.cpp)

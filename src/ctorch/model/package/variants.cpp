@@ -1,0 +1,133 @@
+#include "model/package/variants.h"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace ctorch {
+namespace {
+
+// BatchNorm counts the batches of its training; a network in evaluation mode never reads the count.
+bool never_computes(const std::string& weight) { return weight.ends_with("num_batches_tracked"); }
+
+std::set<std::string> names_of(const State& weights) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : weights) names.insert(name);
+  return names;
+}
+
+// A tensor of several names is known when one of them is.
+void forget_second_names(std::set<std::string>& unknown, const State& weights) {
+  std::set<const void*> known;
+  for (const auto& [name, value] : weights)
+    if (!unknown.contains(name)) known.insert(value.const_data_ptr());
+  for (const auto& [name, value] : weights)
+    if (known.contains(value.const_data_ptr())) unknown.erase(name);
+}
+
+}  // namespace
+
+Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights)
+    : info_(std::move(info)), weights_(weights), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
+  bool covered = false;  // by a variant that weights cannot outdate
+  for (const Variant& variant : info_->variants) {
+    if (variant.isa) {
+      if (const std::string missing = isa_missing(*variant.isa); !missing.empty()) {
+        left_out_ += (left_out_.empty() ? "variant '" : "; variant '") + variant.name + "' needs " + isa_words(*variant.isa) +
+                     " and lacks " + missing;
+        continue;
+      }
+    }
+    if (variant.kind == VariantKind::torchscript && covered) continue;  // nobody would ever choose it
+    auto loaded = std::make_unique<LoadedVariant>();
+    loaded->variant = &variant;
+    switch (variant.kind) {
+      case VariantKind::aoti: load_aoti(*loaded, Library::of(package, variant.member)); break;
+      case VariantKind::kernel:
+        take_kernel(*loaded, std::make_shared<KernelLibrary>(Library::of(package, variant.member), words_for(variant)));
+        break;
+      case VariantKind::torchscript: {
+        Extras extras;
+        const auto bytes = package.bytes_of(variant.member);
+        loaded->script = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, c10::kCPU,
+                                          false, false, extras);
+        loaded->built_in = loaded->script->use_weights(weights_.tensors());
+        break;
+      }
+    }
+    forget_second_names(loaded->built_in, weights_.tensors());
+    std::erase_if(loaded->built_in, never_computes);
+    covered |= loaded->built_in.empty() && admits_everything(variant);
+    weights_.remember(loaded->built_in);
+    loaded_.push_back(std::move(loaded));
+  }
+  if (loaded_.empty())
+    fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' cannot run on this processor, ", cpu_words(), ": ", left_out_,
+         "; export it for an older processor (pt2ts export --isa) or with a variant for all of them (--with-fallback)");
+}
+
+Variants::Variants(const Variants& other, Weights& weights)
+    : info_(other.info_), weights_(weights), symbols_(other.symbols_), left_out_(other.left_out_), judged_version_(UINT64_MAX) {
+  for (const auto& theirs : other.loaded_) {
+    auto loaded = std::make_unique<LoadedVariant>();
+    loaded->variant = theirs->variant;
+    if (theirs->kernel) take_kernel(*loaded, theirs->kernel->library());
+    if (theirs->aoti) load_aoti(*loaded, theirs->aoti->library());
+    if (theirs->script) {
+      loaded->script.reset(static_cast<TorchScriptBackend*>(theirs->script->clone().release()));
+      loaded->script->use_weights(weights_.tensors());
+    }
+    loaded->built_in = theirs->built_in;
+    loaded_.push_back(std::move(loaded));
+  }
+}
+
+std::string Variants::words_for(const Variant& variant) const {
+  return "'" + info_->path + "', variant '" + variant.name + "',";
+}
+
+void Variants::load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library) {
+  const std::string words = words_for(*loaded.variant);
+  try {
+    loaded.aoti = std::make_unique<AotiModel>(std::move(library));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception&) {
+    record_exception();
+    fail(CTORCH_ERROR_FILE, words, " cannot be loaded: ", last_error());
+  }
+  if (loaded.variant->shares_weights)
+    loaded.built_in = loaded.aoti->use_weights(weights_.tensors(), words);
+  else
+    loaded.built_in = names_of(weights_.tensors());
+}
+
+void Variants::take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library) {
+  loaded.kernel = std::make_unique<Kernel>(std::move(library), *loaded.variant, weights_);
+  if (!loaded.variant->shares_weights) loaded.built_in = names_of(weights_.tensors());
+}
+
+bool Variants::admits_everything(const Variant& variant) const {
+  for (size_t i = 0; i < symbols_; ++i)
+    if (variant.sizes[i].min > info_->spec->symbols[i].min || variant.sizes[i].max < info_->spec->symbols[i].max) return false;
+  return true;
+}
+
+// Weights were written: who has the old values built in is left out from now on.
+void Variants::judge(uint64_t version) const {
+  std::lock_guard lock(mutex_);
+  if (version == judged_version_.load(std::memory_order_relaxed)) return;
+  std::set<std::string> changed;
+  for (const size_t i : weights_.changed()) changed.insert(weights_.tensors()[i].first);
+  for (const auto& loaded : loaded_) {
+    bool outdated = false;
+    for (const auto& name : loaded->built_in) outdated |= changed.contains(name);
+    loaded->outdated.store(outdated, std::memory_order_relaxed);
+  }
+  judged_version_.store(version, std::memory_order_release);
+}
+
+}  // namespace ctorch

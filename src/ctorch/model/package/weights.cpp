@@ -1,0 +1,137 @@
+#include "model/package/weights.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <new>
+
+#include "compat/tensor_impl.h"
+#include "core/error.h"
+#include "io/sha256.h"
+#include "tensor/memory.h"
+
+namespace ctorch {
+namespace {
+
+constexpr std::align_val_t alignment{64};
+
+// What keeps the memory of one tensor.
+struct Hold {
+  std::shared_ptr<WeightMemory> memory;
+};
+
+void let_go(void* hold) { delete static_cast<Hold*>(hold); }
+
+}  // namespace
+
+WeightMemory::WeightMemory(std::span<const char> bytes) : size_(bytes.size()) {
+  allocate();
+  std::memcpy(data_, bytes.data(), size_);
+}
+
+WeightMemory::WeightMemory(std::shared_ptr<const Content> content, std::span<const char> part) : size_(part.size()) {
+  const auto offset = static_cast<size_t>(part.data() - content->bytes().data());
+  if (offset % static_cast<size_t>(alignment) == 0) {
+    data_ = content->bytes().data() + offset;
+    content_ = std::move(content);
+    return;
+  }
+  allocate();
+  move_bytes(data_, *content, part);
+}
+
+void WeightMemory::allocate() { data_ = static_cast<char*>(::operator new(std::max<size_t>(size_, 1), alignment)); }
+
+WeightMemory::~WeightMemory() {
+  if (!content_) ::operator delete(data_, alignment);
+}
+
+Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory)
+    : info_(std::move(info)), memory_(std::move(memory)) {
+  c10::InferenceMode ordinary(false);  // whatever scope the program is in: these are weights for ever
+  std::map<uint64_t, at::Tensor> at_offset;
+  for (const PackedWeight& weight : list_) {
+    char* address = memory_->data() + weight.offset;
+    at::Tensor& tensor = at_offset[weight.offset];
+    const bool second_name =
+        tensor.defined() && tensor.sizes() == c10::IntArrayRef(weight.shape) && tensor.scalar_type() == weight.dtype;
+    if (!second_name)
+      tensor = at::for_blob(address, weight.shape)
+                   .context(new Hold{memory_}, &let_go)
+                   .options(at::TensorOptions(weight.dtype))
+                   .make_tensor();
+    tensors_.emplace_back(weight.name, tensor);
+    addresses_.push_back(address);
+    first_versions_.push_back(compat::version_of(tensor));
+  }
+}
+
+Weights::Weights(const Weights& other) : Weights(other.info_, std::make_shared<WeightMemory>(other.bytes())) {
+  remembered_ = other.remembered_;
+  for (const size_t i : other.changed()) {  // variants with weights of their own must know
+    compat::note_written(tensors_[i].second);
+    handed_out_ = true;
+  }
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    if (other.tensors_[i].second.requires_grad()) tensors_[i].second.set_requires_grad(true);
+}
+
+State Weights::hand_out(bool parameters, bool buffers) const {
+  State state;
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    if (list_[i].parameter ? parameters : buffers) state.push_back(tensors_[i]);
+  if (!state.empty()) handed_out_.store(true, std::memory_order_release);
+  return state;
+}
+
+uint64_t Weights::count_changes() const {
+  uint64_t count = address_given() ? any_version : 0;
+  for (size_t i = 0; i < tensors_.size(); ++i) count += compat::version_of(tensors_[i].second) - first_versions_[i];
+  return count;
+}
+
+std::string Weights::digest_of(size_t index) const { return sha256_of(addresses_[index], list_[index].bytes); }
+
+void Weights::remember(const std::set<std::string>& names) {
+  for (size_t i = 0; i < list_.size(); ++i)
+    if (names.contains(list_[i].name) && !remembered_.contains(i)) remembered_[i] = digest_of(i);
+}
+
+std::vector<size_t> Weights::changed() const {
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    if (compat::version_of(tensors_[i].second) == first_versions_[i] && !address_given()) continue;
+    const auto known = remembered_.find(i);
+    if (address_given() || known == remembered_.end() || known->second != digest_of(i)) indices.push_back(i);
+  }
+  return indices;
+}
+
+std::vector<at::Tensor> Weights::buffer_values() const {
+  std::vector<at::Tensor> values;
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    if (!list_[i].parameter) values.push_back(tensors_[i].second.clone());
+  return values;
+}
+
+void Weights::restore_buffers(const std::vector<at::Tensor>& values) {
+  auto value = values.begin();
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    if (list_[i].parameter) continue;
+    const at::Tensor &mine = tensors_[i].second, &kept = *value++;
+    // Not through PyTorch, which would count it as a change.
+    std::memcpy(memory_->data() + list_[i].offset, kept.const_data_ptr(), mine.nbytes());
+  }
+}
+
+void note_address_given(const at::Tensor& tensor) {
+  if (!tensor.has_storage()) return;
+  const at::DataPtr& data = tensor.storage().data_ptr();
+  if (data.get_deleter() == &let_go) static_cast<Hold*>(data.get_context())->memory->address_given.store(true);
+}
+
+}  // namespace ctorch

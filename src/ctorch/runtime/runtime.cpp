@@ -1,0 +1,78 @@
+// Entries about the process: versions, threads, random numbers, live handles, devices.
+#include <ATen/Context.h>
+#include <ATen/core/Generator.h>
+
+#include "compat/version.h"
+#include "host/environment.h"
+#include "model/handle.h"
+#include "tensor/handle.h"
+#include "training/optimizer/handle.h"
+#include "training/trainer/handle.h"
+
+using namespace ctorch;
+
+extern "C" {
+
+// Read by the loader.
+__attribute__((visibility("default"))) const char* ctorch_implementation_torch_version() {
+  return compat::torch_version().c_str();
+}
+
+int32_t ctorch_runtime_version(const char** text, int64_t* length) {
+  return guard([&] { give_text(FTORCH_VERSION, text, length); });
+}
+
+int32_t ctorch_runtime_torch_version(const char** text, int64_t* length) {
+  return guard([&] { give_text(ctorch_implementation_torch_version(), text, length); });
+}
+
+int32_t ctorch_live_handles(int32_t kind, int64_t* count) {
+  return guard([&] {
+    require(count, "count");
+    switch (kind) {
+      case CTORCH_HANDLE_ANY: *count = tensors().live() + models().live() + optims().live() + trainers().live(); break;
+      case CTORCH_HANDLE_TENSOR: *count = tensors().live(); break;
+      case CTORCH_HANDLE_MODEL: *count = models().live(); break;
+      case CTORCH_HANDLE_OPTIM: *count = optims().live(); break;
+      case CTORCH_HANDLE_TRAINER: *count = trainers().live(); break;
+      default: fail(CTORCH_ERROR_ARGUMENT, "argument 'kind': ", kind, " is no torch_handle_* constant");
+    }
+  });
+}
+
+int32_t ctorch_runtime_set_threads(int32_t count) {
+  return guard([&] { set_threads(count); });
+}
+
+int32_t ctorch_runtime_get_threads(int32_t* count) {
+  return guard([&] {
+    require(count, "count");
+    *count = get_threads();
+  });
+}
+
+int32_t ctorch_runtime_set_flush_denormals(int32_t mode) {
+  return guard([&] {
+    if (mode < -1 || mode > 1)
+      fail(CTORCH_ERROR_ARGUMENT, "argument 'mode': expected 1 (flush), 0 (do not) or -1 (as the contract or the host), got ",
+           mode);
+    flush_setting.store(static_cast<Flush>(mode), std::memory_order_relaxed);
+  });
+}
+
+int32_t ctorch_runtime_seed(int64_t seed) {
+  return guard([&] { at::manual_seed(static_cast<uint64_t>(seed)); });
+}
+
+int32_t ctorch_device_count(int32_t device_type, int32_t* count) {
+  return guard([&] {
+    require(count, "count");
+    *count = device_count(device_type);
+  });
+}
+
+int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index) {
+  return guard([&] { synchronize(device(device_type, device_index)); });
+}
+
+}  // extern "C"

@@ -1,0 +1,38 @@
+// Memory that tensors have in common: what is written must not change what is still to be read.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace ctorch {
+
+// Whether a tensor's values are the bytes at its address: not so for one that is conjugated or negated whenever it is read.
+// What copies memory by address asks this first.
+inline bool plain(const at::Tensor& tensor) {
+  return tensor.layout() == at::kStrided && !tensor.is_conj() && !tensor.is_neg() && !tensor.is_quantized();
+}
+
+// Replaces a tensor that is not by a copy of the same values.
+inline void make_plain(at::Tensor& tensor) {
+  if (tensor.is_conj() || tensor.is_neg()) [[unlikely]]
+    tensor = tensor.resolve_conj().resolve_neg();
+}
+
+// Whether the bytes from the first to the last element of one tensor meet those of another.
+bool overlap(const at::Tensor& a, const at::Tensor& b);
+
+// The source itself, or a copy if writing the target element by element would change elements not yet read.
+at::Tensor apart(const at::Tensor& source, const at::Tensor& target);
+
+// Refuses a shape whose elements cannot be counted or lie further apart than addresses reach: PyTorch would end the process
+// over it. A step of one stride is `unit` bytes, an element is `element_bytes`.
+void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit, int64_t element_bytes, const char* noun);
+
+// Refuses a tensor whose values do not lie at its address.
+void check_plain(const at::Tensor& tensor);
+
+// Called wherever the address of a tensor goes out of the library: compiled code that keeps a copy of its weights must know
+// that they may change without a sign.
+void note_address_given(const at::Tensor& tensor);
+
+}  // namespace ctorch

@@ -1,0 +1,270 @@
+// Entries of optimizers.
+#include <algorithm>
+#include <optional>
+#include <sstream>
+#include <tuple>
+
+#include "tensor/handle.h"
+#include "training/optimizer/handle.h"
+
+using namespace ctorch;
+
+namespace {
+
+std::vector<at::Tensor> parameter_list(const ctorch_tensor parameters[], int32_t n_parameters, bool whole_model) {
+  if (n_parameters > 0) require(parameters, "parameters");
+  std::vector<at::Tensor> list;
+  for (int32_t i = 0; i < n_parameters; ++i) {
+    const at::Tensor& parameter = *Input(&parameters[i], "a tensor of argument 'parameters'");
+    if (!whole_model && !parameter.requires_grad())
+      fail(CTORCH_ERROR_ARGUMENT, "argument 'parameters': tensor ", i + 1,
+           " does not require gradients; make it with requires_grad=.true., or load its model so");
+    list.push_back(parameter);
+  }
+  if (whole_model && std::none_of(list.begin(), list.end(), [](const auto& p) { return p.requires_grad(); }))
+    fail(CTORCH_ERROR_ARGUMENT, "the model has no parameter that requires gradients; load it with requires_grad=.true.");
+  return list;
+}
+
+std::string option_name(const char* name, int64_t length) {
+  if (!name || length < 1) fail(CTORCH_ERROR_ARGUMENT, "argument 'name' is empty");
+  return {name, static_cast<size_t>(length)};
+}
+
+// Values of options whose names are in one text, separated by commas.
+std::vector<std::pair<std::string, double>> options_by_name(const char* names, int64_t length, const double values[],
+                                                            int32_t count) {
+  std::vector<std::pair<std::string, double>> options;
+  if (count <= 0) return options;
+  require(values, "values");
+  std::istringstream text(option_name(names, length));
+  std::string name;
+  for (int32_t i = 0; i < count; ++i) {
+    if (!std::getline(text, name, ',')) fail(CTORCH_ERROR_ARGUMENT, "argument 'names': expected ", count, " names, got ", i);
+    options.emplace_back(name, values[i]);
+  }
+  return options;
+}
+
+struct Parameters {
+  const ctorch_tensor* first;
+  int32_t count;
+  bool whole_model;
+};
+
+template <class Options>
+int32_t make(const Parameters& parameters, double learning_rate, double weight_decay, const Options& options,
+             ctorch_optim* out) {
+  return guard([&] {
+    HostEnvironment host;
+    require(out, "optim");
+    const std::shared_ptr<Optim> optim = make_optim(options);
+    optim->add_group(parameter_list(parameters.first, parameters.count, parameters.whole_model), learning_rate, weight_decay);
+    const uint64_t old = out->id;
+    out->id = optims().create(OptimObject{optim});
+    if (old) optims().release(old);
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t ctorch_optim_sgd(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
+                         double momentum, double weight_decay, double dampening, int32_t nesterov, ctorch_optim* optim) {
+  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
+              SgdOptions{momentum, dampening, nesterov != 0}, optim);
+}
+
+int32_t ctorch_optim_adam(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
+                          double beta_1, double beta_2, double eps, double weight_decay, int32_t amsgrad, ctorch_optim* optim) {
+  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
+              AdamOptions{beta_1, beta_2, eps, amsgrad != 0, /*decoupled=*/false}, optim);
+}
+
+int32_t ctorch_optim_adamw(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
+                           double beta_1, double beta_2, double eps, double weight_decay, int32_t amsgrad,
+                           ctorch_optim* optim) {
+  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
+              AdamOptions{beta_1, beta_2, eps, amsgrad != 0, /*decoupled=*/true}, optim);
+}
+
+int32_t ctorch_optim_adagrad(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
+                             double lr_decay, double weight_decay, double initial_accumulator_value, double eps,
+                             ctorch_optim* optim) {
+  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
+              AdagradOptions{lr_decay, initial_accumulator_value, eps}, optim);
+}
+
+int32_t ctorch_optim_rmsprop(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
+                             double alpha, double eps, double weight_decay, double momentum, int32_t centered,
+                             ctorch_optim* optim) {
+  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
+              RmspropOptions{alpha, eps, momentum, centered != 0}, optim);
+}
+
+int32_t ctorch_optim_lbfgs(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
+                           int32_t max_iter, int32_t max_eval, double tolerance_grad, double tolerance_change,
+                           int32_t history_size, int32_t strong_wolfe, ctorch_optim* optim) {
+  return make({parameters, n_parameters, whole_model != 0}, learning_rate, 0.0,
+              LbfgsOptions{max_iter, max_eval, history_size, tolerance_grad, tolerance_change, strong_wolfe != 0}, optim);
+}
+
+int32_t ctorch_optim_share(const ctorch_optim* source, ctorch_optim* target) {
+  return guard([&] {
+    if (!target) fail(CTORCH_ERROR_ARGUMENT, "the left side of the assignment is not allocated; allocate it first");
+    require(source, "source");
+    if (source->id == target->id) return;
+    const uint64_t old = target->id;
+    target->id = source->id ? optims().create(optims().get(source->id, "optimizer")) : 0;
+    if (old) optims().release(old);
+  });
+}
+
+int32_t ctorch_optim_same(const ctorch_optim* a, const ctorch_optim* b, int32_t* answer) {
+  return guard([&] {
+    require(answer, "answer");
+    *answer = &optim_of(a) == &optim_of(b);
+  });
+}
+
+int32_t ctorch_optim_delete(ctorch_optim* optim) {
+  if (!optim || optim->id == 0) return CTORCH_SUCCESS;
+  optims().release(optim->id);
+  optim->id = 0;
+  return CTORCH_SUCCESS;
+}
+
+int32_t ctorch_optim_step(const ctorch_optim* optim) {
+  return guard([&] {
+    HostEnvironment host;
+    optim_of(optim).step(nullptr);
+  });
+}
+
+int32_t ctorch_optim_step_closure(const ctorch_optim* optim, ctorch_closure closure, void* context, ctorch_tensor* loss) {
+  return guard([&] {
+    if (!closure) fail(CTORCH_ERROR_ARGUMENT, "argument 'closure' is a null pointer");
+    require(loss, "loss");
+    optim_of(optim);
+    const std::shared_ptr<Optim> kept = optims().get(optim->id, "optimizer").optim;  // the closure might delete the handle
+    std::optional<HostEnvironment> host(std::in_place);
+    const at::Tensor first = kept->step([&] {
+      host.reset();
+      ctorch_tensor given{};
+      int32_t status;
+      {
+        const OutOfCall outside;
+        status = closure(context, &given);
+      }
+      host.emplace();
+      at::Tensor value;
+      if (status == CTORCH_SUCCESS) value = *Input(&given, "the loss that the closure gives");
+      tensors().release(given.id);
+      if (status != CTORCH_SUCCESS) fail(status, "the closure failed with status ", status);
+      if (value.numel() != 1) fail(CTORCH_ERROR_ARGUMENT, "the closure must give a loss of one element, got ", describe(value));
+      return value.detach();
+    });
+    deliver(loss, first.clone(), /*scalar=*/true);
+  });
+}
+
+int32_t ctorch_optim_zero_grad(const ctorch_optim* optim) {
+  return guard([&] { optim_of(optim).zero_grad(); });
+}
+
+int32_t ctorch_optim_add_group(const ctorch_optim* optim, const ctorch_tensor parameters[], int32_t n_parameters,
+                               int32_t whole_model, double learning_rate, double weight_decay, const char* names,
+                               int64_t names_length, const double values[], int32_t n_values) {
+  return guard([&] {
+    optim_of(optim).add_group(parameter_list(parameters, n_parameters, whole_model != 0), learning_rate, weight_decay,
+                              options_by_name(names, names_length, values, n_values));
+  });
+}
+
+int32_t ctorch_optim_option(const ctorch_optim* optim, int32_t group, const char* name, int64_t name_length, double* value) {
+  return guard([&] {
+    require(value, "value");
+    Optim& asked = optim_of(optim);
+    *value = asked.option(asked.group(group), option_name(name, name_length));
+  });
+}
+
+int32_t ctorch_optim_set_option(const ctorch_optim* optim, int32_t group, const char* name, int64_t name_length, double value) {
+  return guard([&] {
+    Optim& target = optim_of(optim);
+    std::vector<Group*> groups;
+    if (group != 0)
+      groups.push_back(&target.group(group));
+    else
+      for (size_t i = 1; i <= target.group_count(); ++i) groups.push_back(&target.group(static_cast<int64_t>(i)));
+    target.set_option(groups, option_name(name, name_length), value);
+  });
+}
+
+int32_t ctorch_optim_defaults(const ctorch_optim* optim, double* learning_rate, double* weight_decay) {
+  return guard([&] {
+    require(learning_rate, "learning_rate");
+    require(weight_decay, "weight_decay");
+    std::tie(*learning_rate, *weight_decay) = optim_of(optim).defaults();
+  });
+}
+
+int32_t ctorch_optim_group_count(const ctorch_optim* optim, int32_t* count) {
+  return guard([&] {
+    require(count, "count");
+    *count = static_cast<int32_t>(optim_of(optim).group_count());
+  });
+}
+
+int32_t ctorch_optim_learning_rate(const ctorch_optim* optim, int32_t group, double* learning_rate) {
+  return guard([&] {
+    require(learning_rate, "learning_rate");
+    *learning_rate = optim_of(optim).group(group).learning_rate;
+  });
+}
+
+int32_t ctorch_optim_set_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {
+  return guard([&] {
+    expect_positive("learning_rate", learning_rate);
+    Optim& target = optim_of(optim);
+    if (group != 0) {
+      target.group(group).learning_rate = learning_rate;
+      return;
+    }
+    for (size_t i = 1; i <= target.group_count(); ++i) target.group(static_cast<int64_t>(i)).learning_rate = learning_rate;
+  });
+}
+
+int32_t ctorch_optim_base_learning_rate(const ctorch_optim* optim, int32_t group, double* learning_rate) {
+  return guard([&] {
+    require(learning_rate, "learning_rate");
+    Group& asked = optim_of(optim).group(group);
+    if (std::isnan(asked.base_learning_rate)) asked.base_learning_rate = asked.learning_rate;
+    *learning_rate = asked.base_learning_rate;
+  });
+}
+
+int32_t ctorch_optim_set_base_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {
+  return guard([&] {
+    expect_positive("learning_rate", learning_rate);
+    optim_of(optim).group(group).base_learning_rate = learning_rate;
+  });
+}
+
+int32_t ctorch_optim_save(const ctorch_optim* optim, const char* path, int64_t path_length) {
+  return guard([&] {
+    HostEnvironment host;
+    write_state(path_text(path, path_length), optim_of(optim).state());
+  });
+}
+
+int32_t ctorch_optim_load(const ctorch_optim* optim, const char* path, int64_t path_length) {
+  return guard([&] {
+    HostEnvironment host;
+    Optim& target = optim_of(optim);
+    target.prepare_load(read_state(path_text(path, path_length)))();
+  });
+}
+
+}  // extern "C"

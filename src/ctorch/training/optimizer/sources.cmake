@@ -1,0 +1,1 @@
+ctorch_sources(entries.cpp gradients.cpp lbfgs.cpp optimizer.cpp rules.cpp)

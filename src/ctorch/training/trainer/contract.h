@@ -1,0 +1,35 @@
+// What a training package says about itself: inputs, targets and the tensors of the state.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "contract/spec.h"
+#include "model/package/package.h"
+
+namespace ctorch {
+
+// Names of the trainer's own tensors in the state.
+constexpr const char* trainer_step = "trainer.step";
+constexpr const char* trainer_rate = "trainer.learning_rate";
+constexpr const char* trainer_last_rate = "trainer.last_learning_rate";
+constexpr const char* trainer_seed = "trainer.seed";
+
+enum class Role { parameter, buffer, moment, counter, setting, constant };
+
+struct StateTensor {
+  std::string name;
+  Role role;
+  at::Tensor value;  // memory of its own, where compiled code reads and writes; it never moves
+};
+
+struct TrainerFile {
+  std::string contract;  // JSON text
+  Spec inputs;
+  Spec targets;  // its `inputs` are the targets
+  std::vector<StateTensor> state;
+
+  // Reads the contract of a package that has been verified; throws for one that contradicts itself.
+  static TrainerFile read(const Package& package);
+};
+
+}  // namespace ctorch

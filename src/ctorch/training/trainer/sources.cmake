@@ -1,0 +1,1 @@
+ctorch_sources(contract.cpp entries.cpp trainer.cpp)

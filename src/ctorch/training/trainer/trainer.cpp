@@ -1,0 +1,223 @@
+#include "training/trainer/trainer.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.h"
+#include "io/sha256.h"
+#include "model/package/isa.h"
+#include "tensor/conversion.h"
+#include "tensor/handle.h"
+#include "tensor/memory.h"
+
+namespace ctorch {
+namespace {
+
+constexpr FileWords package_words{"no training package", "; expected one made by pt2ts export-training",
+                                  ": it is a pickle of Python; make a training package with pt2ts export-training",
+                                  "copy or export it again"};
+
+constexpr const char* step_variant = "step";
+constexpr const char* evaluate_variant = "evaluate";
+
+Package open_package(const std::string& path, const std::string& sha256) {
+  Archive archive(path, package_words);
+  if (!sha256.empty() && sha256_of(archive.bytes().data(), archive.bytes().size()) != sha256)
+    fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that is wanted: its SHA-256 is ",
+         sha256_of(archive.bytes().data(), archive.bytes().size()), ", argument 'sha256' is ", sha256);
+  if (!Package::recognizes(archive))
+    fail(CTORCH_ERROR_FILE, "'", path, "' is no training package; make one with pt2ts export-training");
+  return Package(std::move(archive), PackageKind::training, false);
+}
+
+constexpr const char* input_noun = "input";
+
+// The contract calls everything that it checks an input.
+void check_shape(const Spec& spec, const char* noun, size_t index, const at::Tensor& tensor, bool convert, Bindings& bindings) {
+  try {
+    spec.check_input(index, tensor, convert, bindings);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    fail(error.status(), message.starts_with(input_noun) ? noun + message.substr(std::strlen(input_noun)) : message);
+  }
+}
+
+double number_of(const at::Tensor& loss) {
+  switch (loss.scalar_type()) {  // item() would ask the dispatcher
+    case at::kFloat: return *loss.const_data_ptr<float>();
+    case at::kDouble: return *loss.const_data_ptr<double>();
+    default: return loss.item<double>();
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(const std::string& path, const std::string& sha256) {
+  const Package package = open_package(path, sha256);
+  file_ = TrainerFile::read(package);
+  step_ = load(package, step_variant);
+  evaluate_ = load(package, evaluate_variant);
+  package.keep_only_weights();
+}
+
+std::unique_ptr<AotiModel> Trainer::load(const Package& package, const char* name) const {
+  const std::string& path = package.info().path;
+  const auto& variants = package.info().variants;
+  const auto variant = std::find_if(variants.begin(), variants.end(), [&](const Variant& v) { return v.name == name; });
+  if (variant == variants.end() || variant->kind != VariantKind::aoti)
+    fail(CTORCH_ERROR_FILE, "'", path, "' has no compiled '", name, "'; export it again");
+  if (variant->isa)
+    if (const std::string missing = isa_missing(*variant->isa); !missing.empty())
+      fail(CTORCH_ERROR_LIBRARY, "'", path, "' cannot run here: ", missing,
+           "; export it on this machine, or with --isa for a processor like this one");
+  auto code = std::make_unique<AotiModel>(Library::of(package, variant->member));
+  const size_t wanted = file_.inputs.inputs.size() + file_.targets.inputs.size();
+  if (code->count_inputs() != wanted)
+    fail(CTORCH_ERROR_FILE, "'", path, "': '", name, "' takes ", code->count_inputs(), " tensors, its contract names ", wanted,
+         "; export it again");
+  State state;
+  for (const StateTensor& tensor : file_.state) state.emplace_back(tensor.name, tensor.value);
+  code->use_weights(state, "'" + path + "'");
+  return code;
+}
+
+void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const {
+  if (tensors.size() != spec.inputs.size()) [[unlikely]]
+    fail(CTORCH_ERROR_ARGUMENT, "the trainer takes ", spec.inputs.size(), " ", noun, spec.inputs.size() == 1 ? "" : "s",
+         ", got ", tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    at::Tensor& tensor = tensors[i];
+    if (!tensor.is_cpu()) [[unlikely]]
+      fail(CTORCH_ERROR_DEVICE, port_words(noun, i, &spec.inputs[i]), " is on ", tensor.device().str(),
+           ", the trainer on cpu; make the tensor there");
+    check_shape(spec, noun, i, tensor, convert, bindings);
+    const auto wanted = spec.inputs[i].dtype;
+    if (tensor.scalar_type() != wanted) {
+      if (!at::canCast(tensor.scalar_type(), wanted))
+        fail(CTORCH_ERROR_ARGUMENT, port_words(noun, i, &spec.inputs[i]), ": ", label(tensor.scalar_type()),
+             " cannot be converted to ", label(wanted), " without losing what it means");
+      tensor = tensor.to(wanted);
+    }
+    make_plain(tensor);
+    // Compiled code believes that the last index is the fastest; an array that lies otherwise is copied once.
+    if (!tensor.is_contiguous()) tensor = tensor.contiguous();
+  }
+}
+
+double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) {
+  c10::InferenceMode mode;
+  Bindings bindings;
+  bindings.fill(-1);
+  check(file_.inputs, input_noun, inputs, convert, bindings);
+  check(file_.targets, "target", targets, convert, bindings);
+  std::vector<at::Tensor> given;
+  given.reserve(inputs.size() + targets.size());
+  for (at::Tensor& tensor : inputs) given.push_back(std::move(tensor));
+  for (at::Tensor& tensor : targets) given.push_back(std::move(tensor));
+  std::lock_guard alone(turn_);
+  const auto results = (update ? step_ : evaluate_)->run(std::move(given));
+  if (results.size() != 1) [[unlikely]]
+    fail(CTORCH_ERROR_MODEL, "the compiled step returned ", results.size(), " tensors instead of the loss; export it again");
+  return number_of(results.front());
+}
+
+const at::Tensor& Trainer::find(const std::string& name) const {
+  for (const StateTensor& tensor : file_.state)
+    if (tensor.name == name) return tensor.value;
+  std::string known = names();
+  std::replace(known.begin(), known.end(), '\n', ' ');
+  fail(CTORCH_ERROR_ARGUMENT, "argument 'name': the trainer has no tensor '", name, "'; it has: ", known);
+}
+
+double Trainer::learning_rate(bool last) const {
+  std::lock_guard alone(turn_);
+  return *find(last ? trainer_last_rate : trainer_rate).const_data_ptr<double>();
+}
+
+void Trainer::set_learning_rate(double rate) {
+  if (!(rate >= 0) || std::isinf(rate))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'learning_rate': expected a number, 0 or more, got ", rate);
+  std::lock_guard alone(turn_);
+  *find(trainer_rate).mutable_data_ptr<double>() = rate;
+}
+
+void Trainer::set_seed(int64_t seed) {
+  std::lock_guard alone(turn_);
+  *find(trainer_seed).mutable_data_ptr<int64_t>() = seed;
+}
+
+int64_t Trainer::count() const {
+  std::lock_guard alone(turn_);
+  return *find(trainer_step).const_data_ptr<int64_t>();
+}
+
+std::string Trainer::names() const {
+  std::string text;
+  for (const StateTensor& tensor : file_.state) text += (text.empty() ? "" : "\n") + tensor.name;
+  return text;
+}
+
+at::Tensor Trainer::tensor(const std::string& name) const {
+  std::lock_guard alone(turn_);
+  return find(name).clone();
+}
+
+void Trainer::set_tensor(const std::string& name, const at::Tensor& values, bool convert) {
+  at::NoGradGuard values_only;
+  std::lock_guard alone(turn_);
+  const at::Tensor& target = find(name);
+  if (values.sizes() != target.sizes() || (!convert && values.scalar_type() != target.scalar_type()) ||
+      !at::canCast(values.scalar_type(), target.scalar_type()))
+    fail(CTORCH_ERROR_ARGUMENT, "'", name, "': expected ", describe(target), ", got ", describe(values),
+         values.sizes() == target.sizes() && !convert ? "; pass convert=.true. or values of that dtype" : "");
+  target.copy_(values);
+}
+
+void Trainer::save(const std::string& path) const {
+  std::lock_guard alone(turn_);
+  State state;
+  for (const StateTensor& tensor : file_.state)
+    if (tensor.role != Role::constant) state.emplace_back(tensor.name, tensor.value);
+  write_state(path, state);
+}
+
+void Trainer::restore(const std::string& path) {
+  at::NoGradGuard values_only;
+  State saved = read_state(path);
+  std::lock_guard alone(turn_);
+  std::vector<std::pair<at::Tensor, at::Tensor>> match;
+  std::string wrong;
+  for (const StateTensor& tensor : file_.state) {
+    if (tensor.role == Role::constant) continue;
+    const auto found = std::find_if(saved.begin(), saved.end(), [&](const auto& entry) { return entry.first == tensor.name; });
+    if (found == saved.end()) {
+      wrong += (wrong.empty() ? "'" : "; '") + tensor.name + "' is missing there";
+      continue;
+    }
+    if (found->second.sizes() != tensor.value.sizes() || found->second.scalar_type() != tensor.value.scalar_type())
+      wrong += (wrong.empty() ? "'" : "; '") + tensor.name + "' is " + describe(tensor.value) + " in the trainer and " +
+               describe(found->second) + " there";
+    match.emplace_back(tensor.value, found->second);
+    saved.erase(found);
+  }
+  for (const auto& [name, value] : saved) wrong += (wrong.empty() ? "'" : "; '") + name + "' is unknown to the trainer";
+  if (!wrong.empty())
+    fail(CTORCH_ERROR_ARGUMENT, "the state in '", path, "' is not one of this trainer: ", wrong,
+         "; restore it into a trainer of the package that it was saved from");
+  for (const auto& [target, source] : match) target.copy_(source);
+}
+
+void Trainer::give_weights(const Model& model) const {
+  std::lock_guard alone(turn_);
+  State weights;
+  for (const StateTensor& tensor : file_.state)
+    if (tensor.role == Role::parameter || tensor.role == Role::buffer) weights.emplace_back(tensor.name, tensor.value);
+  copy_matched(model.match(weights, true, "the trainer"));
+}
+
+}  // namespace ctorch

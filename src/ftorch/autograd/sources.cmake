@@ -1,0 +1,1 @@
+ftorch_sources(autograd.f90 grad_mode.f90 gradient_check.f90)

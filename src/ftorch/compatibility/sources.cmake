@@ -1,0 +1,1 @@
+ftorch_sources(teaching.f90 test_utils.fypp)

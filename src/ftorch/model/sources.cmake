@@ -1,0 +1,1 @@
+ftorch_sources(model.f90 names.fypp parameters.fypp)

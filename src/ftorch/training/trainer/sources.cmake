@@ -1,0 +1,1 @@
+ftorch_sources(trainer.fypp)
