@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "compat/tensor_impl.h"
 #include "tensor/memory.h"
-#include "tensor/wrap.h"
 
 using namespace ctorch;
 
@@ -182,7 +182,7 @@ ArrayView array_view(const ctorch_array& array, const char* noun) {
 }
 
 at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype) {
-  return wrap(array.data, view.shape, view.strides, scalar_type(dtype));
+  return compat::wrap(array.data, view.shape, view.strides, scalar_type(dtype));
 }
 
 }  // namespace ctorch
