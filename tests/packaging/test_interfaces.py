@@ -9,7 +9,7 @@ from ..support import ROOT, run
 
 
 def test_results_keep_what_the_caller_gave_them(tmp_path: Path) -> None:
-    """An entry that fails leaves its results as they were; intent(out) would let a compiler drop the zero put there before the call."""
+    """An entry that fails leaves its results as they were; intent(out) would let compilers drop what was put there before."""
     headers = sorted((ROOT / "src" / "ctorch" / "include").glob("ctorch_*.h"))
     made = {name: tmp_path / name for name in ("loader", "names", "fortran")}
     run(

@@ -32,9 +32,9 @@ inline at::Tensor inference_alias(const at::Tensor& tensor) {
   return alias;
 }
 
-// A CPU tensor that looks at memory of the program's; shape and strides (in elements) have been checked. These are the last steps
-// of at::for_blob, which a host may take thousands of times in each step of its own: what comes before them there finds the
-// device and switches the dispatcher off and on, which a tensor on the CPU does not need.
+// A CPU tensor that looks at memory of the program's; shape and strides (in elements) have been checked. These are the last
+// steps of at::for_blob, which a host may take thousands of times in each step of its own: what comes before them there finds
+// the device and switches the dispatcher off and on, which a tensor on the CPU does not need.
 inline at::Tensor wrap(void* data, c10::IntArrayRef shape, c10::IntArrayRef strides, at::ScalarType type) {
   const caffe2::TypeMeta meta = c10::scalarTypeToTypeMeta(type);
   c10::Storage memory(c10::Storage::use_byte_size_t(), at::detail::computeStorageNbytes(shape, strides, meta.itemsize()),
