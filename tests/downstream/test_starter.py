@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from pt2ts.contract.formats import Format
 from pt2ts.errors import ExportError
-from pt2ts.starter.project import TEMPLATE, Format, make_project
+from pt2ts.starter.project import TEMPLATE, make_project
 
 from ..python.cli.test_cli import pt2ts_command
 from ..support import BuildFortran

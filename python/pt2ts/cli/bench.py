@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ExportError, VerifyError
+from ..report import listening
 from . import console
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def bench(
     if output is not None:
         _require_drawing(output)
     module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
-    with console.progress() as progress:
-        found = bencher.bench(file, None if batch is None else parse_batch(batch), module, progress)
+    with console.progress() as progress, listening(progress):
+        found = bencher.bench(file, None if batch is None else parse_batch(batch), module)
     if output is not None:
         from ..timing.plot import draw
 

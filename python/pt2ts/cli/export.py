@@ -8,17 +8,10 @@ from typing import Annotated
 
 import typer
 
+from ..contract.formats import Format
 from ..errors import DeclarationError
 from . import console
 from .inspect import tables
-
-
-class Method(StrEnum):
-    """How to make TorchScript."""
-
-    AUTO = "auto"
-    SCRIPT = "script"
-    TRACE = "trace"
 
 
 class Normalization(StrEnum):
@@ -28,12 +21,12 @@ class Normalization(StrEnum):
     HOST = "host"
 
 
-class Format(StrEnum):
-    """What kind of file to write."""
+class Method(StrEnum):
+    """How to make TorchScript."""
 
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
-    BOTH = "both"
+    AUTO = "auto"
+    SCRIPT = "script"
+    TRACE = "trace"
 
 
 class Layout(StrEnum):
@@ -108,8 +101,8 @@ def export(
     """Write a module as a checked model file with its contract and a golden sample."""
     from ..contract.batch import parse_batch
     from ..contract.declare import parse_symbol
+    from ..contract.formats import choose_files, format_of, with_options
     from ..exporting import export as exporter
-    from ..exporting.formats import choose_files
     from ..sources.load import load_complete, load_examples
     from ..sources.onnx import contract_of
     from ..verification import inspect as inspector
@@ -120,6 +113,15 @@ def export(
         if example is None and not input_ and contract_of(module) is None:
             hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
             raise DeclarationError("nothing says what the inputs are", hint)
+        files = with_options(
+            choose_files(output, None if format_ is None else format_.value),
+            method=method.value,
+            layout=layout.value,
+            isa=isa,
+            threads=threads,
+            batch=None if batch is None else parse_batch(batch),
+            fallback=with_fallback,
+        )
         exporter.export(
             module,
             None if example is None else load_examples(example),
@@ -131,21 +133,13 @@ def export(
             name=name,
             description=description,
             normalization=normalization.value,
-            method=method.value,
             golden=not no_golden,
             flush_denormals=True if flush_denormals else None,
-            format=None if format_ is None else format_.value,
-            layout=layout.value,
-            isa=isa,
-            threads=threads,
+            format=format_of(files),
             dtype=None if dtype is None else dtype.value,
-            batch=None if batch is None else parse_batch(batch),
-            fallback=with_fallback,
             tolerance=tolerance,
-            progress=notes.step,
-            note=notes.check,
         )
-    written = [path for path in choose_files(output, None if format_ is None else format_.value) if path is not None]
+    written = [file.path for file in files]
     if as_json:
         console.as_json(notes.to_dict(written) | {"spec": inspector.inspect(written[-1]).to_dict()["spec"]})
         return

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..contract.formats import Format
 from ..errors import LoadError, Pt2tsError
+from ..report import listening
 from . import console
 
 #: Where the course lies in the sources.
 _COURSE = Path("examples") / "course"
-
-
-class Format(StrEnum):
-    """What kind of model file to write."""
-
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
-    BOTH = "both"
 
 
 def _course() -> Any:
@@ -66,7 +59,8 @@ def train(
     write = importlib.import_module(f"{course.__name__}.write")  # torch takes seconds to import
     plan = importlib.import_module(f"{course.__name__}.lesson").Plan(seed, epochs)
 
-    outcome, files = write.train(name, output, plan, format_.value, lambda line: console.facts([("", line)]))
+    with listening(lambda line: console.facts([("", line)])):
+        outcome, files = write.train(name, output, plan, format_)
     print()
     console.table(write.COLUMNS, write.rows(outcome.measures))
     print()

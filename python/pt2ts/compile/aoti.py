@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 from ..capture.program import weights_of
 from ..container.package import CODE, save
 from ..contract.spec import Spec
-from ..errors import ExportError
+from ..errors import ExportError, option
 from ..pytorch.quiet import quiet
 from ..toolchain import compiler as toolchain
 from ..toolchain.isa import Isa
@@ -187,13 +187,13 @@ def _explained(recipe: Recipe) -> Iterator[None]:
         raise ExportError(
             f"the module cannot be compiled ({recipe.name}): {error}",
             "compiled packages need a C++ compiler (g++, or the one that the variable CXX names) and PyTorch's headers; "
-            "or write a TorchScript file (format 'torchscript')",
+            f"or write a TorchScript file ({option('format', 'torchscript')})",
         ) from error
     except Exception as error:  # the generator raises many kinds
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ExportError(
             f"PyTorch's compiler fails on the module ({type(error).__name__}: {lines[0] if lines else 'no message'})",
-            "it needs g++ and PyTorch's headers; if it has them, write a TorchScript file (format 'torchscript')",
+            f"it needs g++ and PyTorch's headers; if it has them, write a TorchScript file ({option('format', 'torchscript')})",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""``pt2ts verify``: whether a file, run by the library in a fresh process on this machine, still gives its golden numbers."""
+"""Whether a file, run by the library in a fresh process on this machine, still gives its golden numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Finding:
         return ("ok" if self.passed else "DIFFERS") + (f", {self.remark}" if self.remark else "")
 
 
-def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
+def replay(path: StrPath, tolerance: float | None = None) -> list[Finding]:
     """Replay the golden sample in a fresh process, through the C library.
 
     Parameters
@@ -86,7 +86,7 @@ def verify(path: StrPath, tolerance: float | None = None) -> list[Finding]:
 
 
 def golden_findings(spec: Spec, golden: Golden, results: Sequence[torch.Tensor], tolerance: float | None) -> list[Finding]:
-    """Compare results with those of the golden sample; see `verify`."""
+    """Compare results with those of the golden sample; see `replay`."""
     found = []
     for item, want, have in zip(spec.outputs, golden.outputs, results, strict=True):
         _same_kind(item.name, want, have)

@@ -1,4 +1,4 @@
-"""What ``pt2ts verify`` tries with a model file: every check, and what it means when one finds a fault."""
+"""``verify``: what is tried with a model file, check by check, and what it means when one finds a fault."""
 
 from __future__ import annotations
 
@@ -78,6 +78,11 @@ class Outcome:
     unmade: Status | None = None
 
     @property
+    def passed(self) -> bool:
+        """Whether no fault was found."""
+        return not self.fault
+
+    @property
     def status(self) -> Status:
         """What became of the check."""
         return Status.FAULT if self.fault else self.unmade or Status.OK
@@ -92,14 +97,14 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object."""
         facts = {name: value for name, value in self.__dict__.items() if name != "unmade"}
-        return {**facts, "status": str(self.status), "passed": not self.fault}
+        return {**facts, "status": str(self.status), "passed": self.passed}
 
 
 #: Headings of `Outcome.row`.
 COLUMNS = ("check", "case", "largest difference", "allowed", "")
 
 
-def examine(
+def verify(
     path: StrPath, against: torch.nn.Module | None = None, *, tolerance: float | None = None, skip: Sequence[str] = ()
 ) -> list[Outcome]:
     """Try a model file in a fresh process, through the C library, in every way that its contract admits.
@@ -111,7 +116,9 @@ def examine(
     against
         The module that it was made from; its numbers are the right ones then. Otherwise those of the file itself, run by PyTorch.
     tolerance
-        Largest absolute difference allowed; by dtype otherwise, see `pt2ts.verify`.
+        Largest absolute difference allowed. Otherwise, of the golden sample 1e-4 (float32), 1e-9 (float64) or 0.04 (computed in
+        bfloat16) of the element's own or the output's typical size, and 0 for integers and logicals; of the others what rounding
+        explains.
     skip
         Names out of `CHECKS` to leave out.
 
