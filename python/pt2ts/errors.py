@@ -105,5 +105,9 @@ class LoadError(Pt2tsError):
     """A module, its weights or a model file cannot be loaded."""
 
 
+class UnsupportedTorchError(Pt2tsError):
+    """What PyTorch has here lacks a part that is not public and that this package uses."""
+
+
 class VerifyError(Pt2tsError):
     """The library refused a call, or a sample could not be replayed by it."""

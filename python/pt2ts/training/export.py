@@ -31,6 +31,7 @@ from ..contract.training import EVALUATE, MODEL, STEP, StateEntry, TrainingSpec
 from ..contract.variants import Variant
 from ..errors import DeclarationError, ExportError
 from ..explain import explain_run
+from ..pytorch.inductor import ON_THE_STACK
 from ..runtime.fresh import start
 from .comparison import check_training
 from .groups import Given
@@ -42,9 +43,6 @@ from .step import Step, first_run
 from .trace import trace
 
 Tensors = Sequence[Tensor]
-
-#: A step has many numbers between its parts. Asking PyTorch for memory for each of them took a quarter of a small network's step.
-_COMPILER = {"aot_inductor.allow_stack_allocation": True}
 
 
 @takes_callbacks
@@ -279,7 +277,8 @@ class _Job:
             program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols, stateful=True)
             constants = [item for item in weights_of(program) if item[0] not in values]
             everything += [StateTensor(key, "constant", value.clone()) for key, value in constants]
-            started[name] = start_program(program, self.isa, self.threads, Recipe(), _COMPILER)
+            # Asking PyTorch for memory for each number between the parts of a step took a quarter of a small network's step.
+            started[name] = start_program(program, self.isa, self.threads, Recipe(), ON_THE_STACK)
         report.step("waiting for the C++ compiler")
         for name, finish in started.items():
             compiled = finish()

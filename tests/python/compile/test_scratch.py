@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pt2ts.compile.aoti import Recipe, compile_program
+from pt2ts.compile.scratch import scratch
 from pt2ts.toolchain.isa import default_isa, find_isa
-from pt2ts.toolchain.scratch import scratch
 
 
 def write_and_read(key: str, results: multiprocessing.Queue[bool]) -> None:
