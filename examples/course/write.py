@@ -14,7 +14,7 @@ import torch
 
 from pt2ts import export, report
 from pt2ts.container.writing import write_files
-from pt2ts.contract.formats import Format
+from pt2ts.contract.words import Format
 from pt2ts.errors import ExportError, LoadError
 
 from . import LESSONS

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from pt2ts.contract.formats import Format
+from pt2ts.contract.words import Format
 from pt2ts.errors import ExportError
 from pt2ts.starter.project import TEMPLATE, make_project
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..contract.formats import Method
+from ..contract.words import Method
 from ..errors import UnexportableError, option
 from ..explain import Explanation, explain_run
 from ..pytorch import torchscript

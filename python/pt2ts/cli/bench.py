@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ExportError, VerifyError
-from ..report import listening
 from . import console
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ def bench(
     Medians and the middle half of many short rounds, in which all take turns. OMP_NUM_THREADS sets the threads of both.
     """
     from ..contract.batch import parse_batch
+    from ..report import listening
     from ..sources.load import load_complete
     from ..timing import bench as bencher
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ..report import listening
 from . import console
 
 if TYPE_CHECKING:
-    from ..contract.formats import Layout
+    from ..contract.words import Layout
 
 
 class Target(StrEnum):
@@ -48,6 +47,7 @@ def convert(
     from ..contract.batch import parse_batch
     from ..contract.formats import Package
     from ..exporting import convert as converting
+    from ..report import listening
     from ..sources.load import load_module, parse_arguments
 
     del format_  # there is one

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..contract.formats import Format
+from ..contract.words import Format, Layout, Method, Normalization, Precision
 from ..errors import DeclarationError
 from . import console
 from .inspect import tables
-
-
-class Normalization(StrEnum):
-    """Where physical units become the network's numbers."""
-
-    INSIDE = "inside"
-    HOST = "host"
-
-
-class Method(StrEnum):
-    """How to make TorchScript."""
-
-    AUTO = "auto"
-    SCRIPT = "script"
-    TRACE = "trace"
-
-
-class Layout(StrEnum):
-    """In which memory order the caller has its inputs."""
-
-    TORCH = "torch"
-    FORTRAN = "fortran"
-
-
-class Dtype(StrEnum):
-    """What the network computes in."""
-
-    FLOAT64 = "float64"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 def export(
@@ -72,8 +41,8 @@ def export(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; the file's name otherwise.")] = None,
     description: Annotated[str, typer.Option(help="One line for people.")] = "",
-    method: Annotated[Method, typer.Option(help="How to make TorchScript.")] = Method.AUTO,
-    normalization: Annotated[Normalization, typer.Option(help="Who scales the values.")] = Normalization.INSIDE,
+    method: Annotated[Method, typer.Option(help="How to make TorchScript.")] = "auto",
+    normalization: Annotated[Normalization, typer.Option(help="Who scales the values.")] = "inside",
     fixed_batch: Annotated[bool, typer.Option("--fixed-batch", help="Undeclared inputs keep the batch of the example.")] = False,
     no_golden: Annotated[bool, typer.Option("--no-golden", help="Store no golden sample.")] = False,
     flush_denormals: Annotated[
@@ -83,12 +52,12 @@ def export(
     format_: Annotated[
         Format | None, typer.Option("--format", help="Compiled package (pt2) or TorchScript; by the file's name otherwise.")
     ] = None,
-    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = Layout.TORCH,
+    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = "torch",
     isa: Annotated[
         str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
-    dtype: Annotated[Dtype | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
+    dtype: Annotated[Precision | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
     batch: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
@@ -114,9 +83,9 @@ def export(
             hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
             raise DeclarationError("nothing says what the inputs are", hint)
         files = with_options(
-            choose_files(output, None if format_ is None else format_.value),
-            method=method.value,
-            layout=layout.value,
+            choose_files(output, format_),
+            method=method,
+            layout=layout,
             isa=isa,
             threads=threads,
             batch=None if batch is None else parse_batch(batch),
@@ -132,11 +101,11 @@ def export(
             dynamic_batch=not fixed_batch,
             name=name,
             description=description,
-            normalization=normalization.value,
+            normalization=normalization,
             golden=not no_golden,
             flush_denormals=True if flush_denormals else None,
             format=format_of(files),
-            dtype=None if dtype is None else dtype.value,
+            dtype=dtype,
             tolerance=tolerance,
         )
     written = [file.path for file in files]

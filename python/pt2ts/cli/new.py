@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..contract.formats import Format
+from ..contract.words import Format
 from ..starter.project import make_project
 from . import console
 

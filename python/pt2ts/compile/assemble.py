@@ -22,9 +22,10 @@ from ..capture.trials import Trial, trial_at
 from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from ..contract import golden as golden_sample
 from ..contract.batch import batch_sizes
-from ..contract.formats import Method, Package
+from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec, TensorSpec
 from ..contract.variants import Variant, choose
+from ..contract.words import Method
 from ..pytorch import torchscript
 from ..report import step
 from ..runtime.measure import samples

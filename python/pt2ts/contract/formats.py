@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..errors import DeclarationError, option
 from ..toolchain.isa import Isa, default_isa, find_isa
 from .batch import batch_tuple, is_size
+from .words import Format, Layout, Method
 
-Method = Literal["auto", "script", "trace"]
-Layout = Literal["torch", "fortran"]
-
-METHODS = ("auto", "script", "trace")
-LAYOUTS = ("torch", "fortran")
-
-
-class Format(StrEnum):
-    """What kind of file to write."""
-
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
-    BOTH = "both"
+METHODS: tuple[Method, ...] = get_args(Method)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True)
@@ -93,7 +82,7 @@ class Package:
 
 
 #: What `export` takes for a format: a word, an object, or both objects.
-AnyFormat = Literal["torchscript", "pt2", "both"] | TorchScript | Package | tuple[TorchScript, Package]
+AnyFormat = Format | Literal["torchscript", "pt2", "both"] | TorchScript | Package | tuple[TorchScript, Package]
 
 _SUFFIXES = {".pt": Format.TORCHSCRIPT, ".pt2": Format.PT2}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -20,10 +20,11 @@ from ..capture.trials import trials
 from ..container.filetype import StrPath
 from ..container.writing import replacing
 from ..contract.declare import Bounds, Declared
-from ..contract.dtypes import Precision, require_precision
+from ..contract.dtypes import require_precision
 from ..contract.formats import AnyFormat, Target, TorchScript, choose_files
 from ..contract.former import takes_callbacks, takes_options
 from ..contract.spec import Spec
+from ..contract.words import Normalization, Precision
 from ..errors import DeclarationError, ExportError, option
 from ..runtime.fresh import start
 from ..sources.onnx import declared_inputs, declared_outputs
@@ -43,7 +44,7 @@ def export(
     dynamic_batch: bool = True,
     name: str | None = None,
     description: str = "",
-    normalization: Literal["inside", "host"] = "inside",
+    normalization: Normalization = "inside",
     golden: bool = True,
     flush_denormals: bool | None = None,
     format: AnyFormat | None = None,  # noqa: A002 - the word that users look for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..contract.formats import Format
+from ..contract.words import Format
 from ..errors import ExportError
 
 TEMPLATE = Path(__file__).with_name("template")
