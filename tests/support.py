@@ -16,6 +16,7 @@ from ftorch import find_compiler
 from ftorch.compilers import Compiler, present_compilers
 from pt2ts.container.writing import replacing
 from pt2ts.pytorch import torchscript
+from pt2ts.verification.verify import CHECKS, Outcome, verify
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "tests"
@@ -77,6 +78,12 @@ def write_script(script: torchscript.ScriptModule, path: Path, extra: Mapping[st
     """Write TorchScript with extra files, in one step: over the file that it was loaded from, too."""
     with replacing(path) as (new,), new.open() as file:
         torchscript.save(script, file, extra)
+
+
+def replay(path: Path, tolerance: float | None = None) -> list[Outcome]:
+    """Replay the golden sample of a file; return what became of each output."""
+    found = verify(path, tolerance=tolerance, skip=[name for name in CHECKS if name != "golden"])
+    return [item for item in found if item.check == "golden"]
 
 
 def sources_of_pt2ts() -> list[bytes]:

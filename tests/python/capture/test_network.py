@@ -19,10 +19,9 @@ from pt2ts.container.package import SPEC, read_members, save
 from pt2ts.contract.network import Layer, Network
 from pt2ts.contract.spec import SPEC_FILE, Spec
 from pt2ts.pytorch import torchscript
-from pt2ts.verification.golden import replay
 from pt2ts.verification.inspect import inspect
 
-from ...support import write_script
+from ...support import replay, write_script
 from .. import package_modules
 from ..cli.test_cli import pt2ts_command
 

@@ -21,9 +21,9 @@ from pt2ts.container import reading
 from pt2ts.contract.network import Layer
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.sources import keras as keras_model
-from pt2ts.verification.golden import replay
 from pt2ts.verification.inspect import inspect
 
+from ...support import replay
 from ..cli.test_cli import pt2ts_command
 
 INPUT = ("--input", "column[batch,5] float32 K -- temperature")

@@ -18,8 +18,8 @@ from pt2ts.container import reading
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.sources import onnx as onnx_model
 from pt2ts.sources.load import load_module
-from pt2ts.verification.golden import replay
 
+from ...support import replay
 from ..cli.test_cli import pt2ts_command
 
 Array = np.ndarray[Any, Any]
