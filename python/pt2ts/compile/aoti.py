@@ -70,13 +70,6 @@ class Compiled:
     weights: str
 
 
-def compile_program(
-    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any] | None = None
-) -> Compiled:
-    """Compile a program and wait for it; see `start_program`."""
-    return start_program(program, isa, threads, recipe, more)()
-
-
 def start_program(
     program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any] | None = None
 ) -> Callable[[], Compiled]:
