@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _LOG = logging.getLogger("pt2ts")
+_OURS = f"{Path(__file__).parent}{os.sep}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,14 @@ def step(text: str) -> None:
 def passed(check: Check) -> None:
     """Tell of a comparison."""
     _LOG.debug("%s, %s: '%s' differs by %.3g", check.form, check.case, check.output, check.difference, extra={"check": check})
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line that called this package, however far down the warning arises."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
 
 
 @contextmanager

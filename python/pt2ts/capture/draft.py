@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,15 +15,13 @@ from ..contract.golden import Golden
 from ..contract.samples import Sizes
 from ..contract.spec import MAX_SYMBOLS, Spec, Symbol, TensorSpec
 from ..errors import DeclarationError, ExportError
+from ..report import warn
 from .examples import Examples
 from .golden import sample
 from .layers import describe
 from .remarks import remarks
 from .request import Request
 from .trials import Trial, output_shapes
-
-#: From a warning here to whoever called `export`: two functions of ours, and those around it that take former keywords.
-_CALLER = 5
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,10 @@ def make_draft(examples: Examples, found: list[Trial], request: Request) -> Draf
     module, input_spec, bounds = examples.module, examples.inputs, examples.symbols
     kept = sample(module, input_spec, found[0], bounds) if request.golden else None
     if request.golden and kept is None:
-        warnings.warn("the example inputs are too large to store: the file gets no golden sample", stacklevel=_CALLER)
+        warn("the example inputs are too large to store: the file gets no golden sample")
     output_spec = _output_specs(found, request.outputs)
     for remark in remarks(input_spec, output_spec, found[0]):
-        warnings.warn(remark, stacklevel=_CALLER)
+        warn(remark)
     free = {size for tensor in output_spec for size in tensor.shape if isinstance(size, str)} - set(bounds)
     _check_symbols(len(bounds) + len(free))
     spec = Spec(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from ..report import listening
+from ..report import listening, warn
 from .formats import OPTIONS, Package, choose_files, format_of, with_options
 
 _P = ParamSpec("_P")
@@ -25,7 +24,7 @@ def takes_callbacks(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def call(*arguments: _P.args, **keywords: _P.kwargs) -> _R:
         given: dict[str, Any] = {name: keywords.pop(name) for name in _CALLBACKS if name in keywords}
         if given:
-            _warn(f"{' and '.join(given)}: the logger 'pt2ts' tells of steps (INFO) and comparisons (DEBUG)")
+            warn(f"{' and '.join(given)}: the logger 'pt2ts' tells of steps (INFO) and comparisons (DEBUG)", DeprecationWarning)
         with listening(*(given.get(name) or _ignore for name in _CALLBACKS)) if given else nullcontext():
             return function(*arguments, **keywords)
 
@@ -44,7 +43,7 @@ def takes_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
             files = with_options(choose_files(Path(path), wanted), **given)
             keywords["format"] = format_of(files)
             kind = "Package" if any(isinstance(file.format, Package) for file in files) else "TorchScript"
-            _warn(f"{', '.join(given)}: options of a format are said in it, format=pt2ts.{kind}(...)")
+            warn(f"{', '.join(given)}: options of a format are said in it, format=pt2ts.{kind}(...)", DeprecationWarning)
         return function(*arguments, **keywords)
 
     return call
@@ -52,7 +51,3 @@ def takes_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def _ignore(_: object) -> None:
     pass
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, DeprecationWarning, stacklevel=4)
