@@ -37,8 +37,8 @@ def takes_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def call(*arguments: _P.args, **keywords: _P.kwargs) -> _R:
         given: dict[str, Any] = {name: keywords.pop(name) for name in OPTIONS if name in keywords}
-        if given:
-            path: Any = keywords["path"] if "path" in keywords else arguments[2]
+        path: Any = dict(zip(("module", "example_inputs", "path"), arguments, strict=False), **keywords).get("path")
+        if given and path is not None:
             wanted: Any = keywords.get("format")
             files = with_options(choose_files(Path(path), wanted), **given)
             keywords["format"] = format_of(files)
