@@ -70,7 +70,8 @@ class Package:
             raise DeclarationError(f"threads is {self.threads!r}", hint)
         if self.batch is not None:
             object.__setattr__(self, "batch", batch_tuple(self.batch))
-        self.instruction_set()
+        if self.isa is not None:
+            find_isa(self.isa)
 
     def instruction_set(self) -> Isa:
         """Return what ``isa`` means on this machine."""

@@ -84,15 +84,17 @@ def convert(
     ExportError
         Before anything is done: there is no such folder, or two files would become one package.
     """
+    wanted = package or Package()
+    wanted.instruction_set()
     sources = [Path(file) for file in files]
     targets = [(file.parent if folder is None else Path(folder)) / f"{file.stem}.pt2" for file in sources]
     if folder is not None and not Path(folder).is_dir():
         raise ExportError(f"there is no folder {folder}", f"make it: mkdir -p {folder}")
     for target in targets:
         if targets.count(target) > 1:
-            names = ", ".join(str(file) for file, wanted in zip(sources, targets, strict=True) if wanted == target)
+            names = ", ".join(str(file) for file, name in zip(sources, targets, strict=True) if name == target)
             raise ExportError(f"{names} would all become {target}", "convert them into different folders")
-    return (_result(file, target, make, package or Package()) for file, target in zip(sources, targets, strict=True))
+    return (_result(file, target, make, wanted) for file, target in zip(sources, targets, strict=True))
 
 
 def _result(file: Path, target: Path, make: Callable[[], torch.nn.Module], package: Package) -> Result:

@@ -21,7 +21,7 @@ from ..container.filetype import StrPath
 from ..container.writing import replacing
 from ..contract.declare import Bounds, Declared
 from ..contract.dtypes import require_precision
-from ..contract.formats import AnyFormat, Target, TorchScript, choose_files
+from ..contract.formats import AnyFormat, Package, Target, TorchScript, choose_files
 from ..contract.former import takes_callbacks, takes_options
 from ..contract.spec import Spec
 from ..contract.words import Normalization, Precision
@@ -168,6 +168,9 @@ def _refuse(path: Path, targets: Sequence[Target], normalization: str, dtype: st
         raise ExportError(f"cannot write {path}: it is a folder", "give the name of a file, such as model.pt")
     if not path.parent.is_dir():
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}")
+    for target in targets:
+        if isinstance(target.format, Package):
+            target.format.instruction_set()
     if dtype == "bfloat16" and any(isinstance(target.format, TorchScript) for target in targets):
         hint = f"write one with {option('format', 'pt2')}, or convert the module"
         raise DeclarationError("dtype 'bfloat16' is for compiled packages", hint)
