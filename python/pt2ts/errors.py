@@ -7,7 +7,6 @@ line.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +23,11 @@ def option(name: str, value: object = ...) -> str:
 
 def say(hint: str, words: Callable[[str, Any], str]) -> str:
     """Return a hint with each option in the words of ``words``, which takes its name and its value."""
-    return _OPTION.sub(lambda found: words(found[1], ast.literal_eval(found[2])), hint)
+    if _OPEN not in hint:
+        return hint
+    from ast import literal_eval  # which `import pt2ts` need not wait for
+
+    return _OPTION.sub(lambda found: words(found[1], literal_eval(found[2])), hint)
 
 
 def _in_python(name: str, value: object) -> str:
