@@ -8,7 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .errors import CheckError, DeclarationError, ExportError, LoadError, Pt2tsError, SpecError, UnexportableError, VerifyError
+from .errors import (
+    CheckError,
+    DeclarationError,
+    ExportError,
+    LoadError,
+    Pt2tsError,
+    SpecError,
+    UnexportableError,
+    UnsupportedTorchError,
+    VerifyError,
+)
 
 if TYPE_CHECKING:
     from . import nn
@@ -40,6 +50,7 @@ __all__ = [
     "TensorSpec",
     "TorchScript",
     "UnexportableError",
+    "UnsupportedTorchError",
     "VerifyError",
     "__version__",
     "bench",
