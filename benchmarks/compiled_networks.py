@@ -90,7 +90,7 @@ def write(name: str, folder: Path) -> None:
         pt2ts.export(module, example, script, inputs=ports)
     if not package.exists():
         made = package.with_suffix(".making.pt2")
-        pt2ts.export(module, example, made, inputs=ports, isa="native", threads=1, batch=())
+        pt2ts.export(module, example, made, inputs=ports, format=pt2ts.Package(isa="native", threads=1, batch=()))
         rows = pt2ts.tune(made, network.batches)
         (folder / f"{name}.tuning").write_text("\n".join(map(str, rows)) + "\n")
         made.replace(package)

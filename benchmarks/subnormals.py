@@ -40,8 +40,8 @@ def main() -> None:
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         for suffix in sys.argv[1:] or ("pt", "pt2"):
             file = folder / f"layers.{suffix}"
-            batch = (COLUMNS,) if suffix == "pt2" else None
-            pt2ts.export(network(), torch.ones(COLUMNS, WIDTH), file, inputs=[f"x[batch,{WIDTH}] float32"], batch=batch)
+            form = pt2ts.Package(batch=(COLUMNS,)) if suffix == "pt2" else None
+            pt2ts.export(network(), torch.ones(COLUMNS, WIDTH), file, inputs=[f"x[batch,{WIDTH}] float32"], format=form)
             words = [str(program), str(file), str(COLUMNS), str(WIDTH)]
             ordinary, small, flushed = map(float, subprocess.run(words, check=True, capture_output=True, text=True).stdout.split())
             ratios = f"{small / ordinary:.0f} | {flushed / ordinary:.2f}"

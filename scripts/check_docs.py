@@ -187,7 +187,7 @@ def nothing_compared() -> list[str]:
     """Return the words of a `verify` that is left nothing to compare; its file stays until the process ends."""
     import torch
 
-    from pt2ts.verification.checks import CHECKS
+    from pt2ts.verification.verify import CHECKS
 
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)

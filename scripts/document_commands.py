@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
@@ -49,7 +49,11 @@ def _rows(command: Callable[..., object]) -> Iterator[tuple[str, str]]:
 
 def _kind(kind: Any) -> str:
     """Return what an option takes; nothing for a switch."""
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
     kinds = [part for part in get_args(kind) if part is not type(None)] or [kind]
+    if get_origin(kinds[0]) is Literal:
+        return _kind(kinds[0])
     if isinstance(kinds[0], type) and issubclass(kinds[0], Enum):
         return " or ".join(str(choice.value) for choice in kinds[0])
     return {bool: "", int: "N", float: "X"}.get(kinds[0], "TEXT")

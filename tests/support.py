@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,10 @@ from filelock import FileLock
 
 from ftorch import find_compiler
 from ftorch.compilers import Compiler, present_compilers
+from pt2ts.container.writing import replacing
+from pt2ts.pytorch import torchscript
+from pt2ts.verification.outcome import Outcome
+from pt2ts.verification.verify import CHECKS, verify
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "tests"
@@ -69,6 +73,18 @@ def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], N
             make(folder)
             done.touch()
     return folder
+
+
+def write_script(script: torchscript.ScriptModule, path: Path, extra: Mapping[str, str | bytes] | None = None) -> None:
+    """Write TorchScript with extra files, in one step: over the file that it was loaded from, too."""
+    with replacing(path) as (new,), new.open() as file:
+        torchscript.save(script, file, extra)
+
+
+def replay(path: Path, tolerance: float | None = None) -> list[Outcome]:
+    """Replay the golden sample of a file; return what became of each output."""
+    found = verify(path, tolerance=tolerance, skip=[name for name in CHECKS if name != "golden"])
+    return [item for item in found if item.check == "golden"]
 
 
 def sources_of_pt2ts() -> list[bytes]:

@@ -6,17 +6,16 @@ import importlib.util
 import io
 import json
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
-from pt2ts import export
-from pt2ts.container.writing import Job, replace_files
+from pt2ts import export, report
+from pt2ts.container.writing import write_files
+from pt2ts.contract.words import Format
 from pt2ts.errors import ExportError, LoadError
-from pt2ts.report import Progress
 
 from . import LESSONS
 from .learning import repeatable
@@ -25,12 +24,11 @@ from .lesson import Lesson, Measure, Outcome, Plan
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Format = Literal["torchscript", "pt2", "both"]
-SUFFIXES: dict[Format, tuple[str, ...]] = {"torchscript": (".pt",), "pt2": (".pt2",), "both": (".pt", ".pt2")}
+SUFFIXES = {Format.TORCHSCRIPT: (".pt",), Format.PT2: (".pt2",), Format.BOTH: (".pt", ".pt2")}
 COLUMNS = ("result on what was held out", "here", "course", "without a network", "goal", "")
 
 
-def train(name: str, folder: Path, plan: Plan, kind: Format, tell: Progress) -> tuple[Outcome, list[Path]]:
+def train(name: str, folder: Path, plan: Plan, kind: Format) -> tuple[Outcome, list[Path]]:
     """Train a lesson of `LESSONS`, and write all that comes of it into ``folder``.
 
     Returns
@@ -44,13 +42,13 @@ def train(name: str, folder: Path, plan: Plan, kind: Format, tell: Progress) -> 
         outcome = lesson.learn(plan)
         models = [folder / f"{name}{suffix}" for suffix in SUFFIXES[kind]]
         for path in models:
-            tell(f"writing {path}")
-            _export(outcome, path, tell)
-    tell("drawing")
+            report.step(f"writing {path}")
+            _export(outcome, path)
+    report.step("drawing")
     contents = {f"{name}-{figure}.png": _png(draw()) for figure, draw in outcome.figures.items()}
     contents |= {**outcome.files, f"{name}.json": _json(name, plan, outcome)}
     filled = {folder / file: content for file, content in contents.items()}
-    replace_files([Job(path, partial(_fill, content), _nothing) for path, content in filled.items()])
+    write_files(filled)
     return outcome, [*models, *filled]
 
 
@@ -79,7 +77,7 @@ def rows(measures: Sequence[Measure]) -> list[tuple[str, ...]]:
     ]
 
 
-def _export(outcome: Outcome, path: Path, tell: Progress) -> None:
+def _export(outcome: Outcome, path: Path) -> None:
     if outcome.export is not None:
         outcome.export(path)
         return
@@ -92,7 +90,6 @@ def _export(outcome: Outcome, path: Path, tell: Progress) -> None:
         outputs=list(outcome.outputs),
         name=path.stem.replace("-", "_"),
         description=LESSONS[path.stem].what,
-        progress=tell,
     )
 
 
@@ -100,10 +97,6 @@ def _png(figure: Figure) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110)
     return file.getvalue()
-
-
-def _fill(content: bytes, file: IO[bytes]) -> None:
-    file.write(content)
 
 
 def _json(name: str, plan: Plan, outcome: Outcome) -> bytes:
@@ -116,7 +109,3 @@ def _json(name: str, plan: Plan, outcome: Outcome) -> bytes:
         "measures": [{**vars(item), "reached": item.reached} for item in outcome.measures],
     }
     return (json.dumps(facts, indent=1) + "\n").encode()
-
-
-def _nothing(_: Path) -> None:
-    """There is nothing to check in a figure."""

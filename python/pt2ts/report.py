@@ -1,10 +1,20 @@
-"""What is told while a file is being made: the step that begins, and every comparison that was passed."""
+"""What is told while a file is being made, by the logger ``pt2ts``: steps that take long, and comparisons that were passed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+_LOG = logging.getLogger("pt2ts")
+_OURS = f"{Path(__file__).parent}{os.sep}"
 
 
 @dataclass(frozen=True)
@@ -37,11 +47,47 @@ class Check:
         return dict(vars(self))
 
 
-Note = Callable[[Check], None]
+def step(text: str) -> None:
+    """Tell that a step begins."""
+    _LOG.info("%s", text, extra={"step": text})
 
 
-def ignore(_: Check) -> None:
-    """Take no note of a comparison."""
+def passed(check: Check) -> None:
+    """Tell of a comparison."""
+    _LOG.debug("%s, %s: '%s' differs by %.3g", check.form, check.case, check.output, check.difference, extra={"check": check})
 
 
-Progress = Callable[[str], None]
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line that called this package, however far down the warning arises."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
+
+
+@contextmanager
+def listening(on_step: Callable[[str], object], on_check: Callable[[Check], object] = lambda _: None) -> Iterator[None]:
+    """Call functions with what this thread tells in a ``with`` block."""
+    handler = _Handler(on_step, on_check)
+    before = _LOG.level
+    _LOG.addHandler(handler)
+    _LOG.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        _LOG.setLevel(before)
+        _LOG.removeHandler(handler)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, on_step: Callable[[str], object], on_check: Callable[[Check], object]) -> None:
+        super().__init__()
+        self._on_step, self._on_check, self._thread = on_step, on_check, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread != self._thread:
+            return
+        if isinstance(found := getattr(record, "check", None), Check):
+            self._on_check(found)
+        elif (text := getattr(record, "step", None)) is not None:
+            self._on_step(text)

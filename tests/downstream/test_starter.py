@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from pt2ts.contract.words import Format
 from pt2ts.errors import ExportError
-from pt2ts.starter.project import TEMPLATE, Format, make_project
+from pt2ts.starter.project import TEMPLATE, make_project
 
 from ..python.cli.test_cli import pt2ts_command
 from ..support import BuildFortran
@@ -92,7 +93,13 @@ def test_readme_commands_for_a_package(tmp_path: Path) -> None:
     check(tmp_path / "compiled", follow(tmp_path / "compiled"))
 
 
-@pytest.mark.parametrize("format_", list(Format))
+def test_a_project_has_one_model_file(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="one model file"):
+        make_project(tmp_path / "mine", Format.BOTH)
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("format_", [Format.TORCHSCRIPT, Format.PT2])
 def test_files(tmp_path: Path, format_: Format) -> None:
     """An empty folder may be there; nothing of the template's marks is left."""
     make_project(tmp_path, format_)

@@ -82,9 +82,14 @@ def write_all(folder: Path) -> None:
         warnings.simplefilter("ignore")
         for drop, name in [(0.0, "network"), (0.3, "dropping")]:
             pt2ts.export(
-                network(drop), input_values(), folder / f"{name}.pt", inputs=["x[batch,5] float32"], outputs=["y"], method="script"
+                network(drop),
+                input_values(),
+                folder / f"{name}.pt",
+                inputs=["x[batch,5] float32"],
+                outputs=["y"],
+                format=pt2ts.TorchScript(method="script"),
             )
-        pt2ts.export(network(), input_values(), folder / "traced.pt", method="trace")
+        pt2ts.export(network(), input_values(), folder / "traced.pt", format=pt2ts.TorchScript(method="trace"))
         torch.jit.save(torch.jit.script(Tied()), folder / "tied.pt")
         torch.jit.save(torch.jit.script(Wide()), folder / "wide.pt")
     torch.save(network().state_dict(), folder / "network.state")

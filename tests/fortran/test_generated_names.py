@@ -10,12 +10,11 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.container import writing
 from pt2ts.contract.spec import SPEC_FILE, Spec, Symbol, TensorSpec
 from pt2ts.fortran.write import write_fortran
 from pt2ts.pytorch import torchscript
 
-from ..support import BuildFortran, printed_flags, run
+from ..support import BuildFortran, printed_flags, run, write_script
 
 HERE = Path(__file__).resolve().parent
 STRICT = ("-std=f2018", "-pedantic", "-Werror")
@@ -34,7 +33,7 @@ def family(compiler: str) -> str:
 def write_contract(path: Path, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:
     """Write a file that has this contract; what is in it beside is never run."""
     spec = Spec(torch.__version__, "a test", path.stem, tuple(inputs), tuple(outputs), {"batch": Symbol()})
-    writing.write_script(torchscript.script(torch.nn.Identity()), path, {SPEC_FILE: spec.to_json()}, lambda _: None)
+    write_script(torchscript.script(torch.nn.Identity()), path, {SPEC_FILE: spec.to_json()})
 
 
 def tensors(names: list[str], **more: object) -> list[TensorSpec]:

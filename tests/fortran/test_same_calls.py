@@ -24,7 +24,7 @@ TOPICS = ("infer", "models", "outputs", "results")
 
 def compile_pair(folder: Path) -> None:
     ports = ["a[batch,3] float32", "b[batch,3] float32"]
-    pt2ts.export(Pair(), [torch.ones(2, 3), torch.ones(2, 3)], folder / "pair.pt2", inputs=ports, threads=1)
+    pt2ts.export(Pair(), [torch.ones(2, 3), torch.ones(2, 3)], folder / "pair.pt2", inputs=ports, format=pt2ts.Package(threads=1))
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def example() -> torch.Tensor:
 
 def write_models(folder: Path) -> None:
     pt2ts.export(Layers(), example(), folder / "network.pt")
-    pt2ts.export(Solver(), example(), folder / "network.pt2", dynamic_batch=False, batch=())
+    pt2ts.export(Solver(), example(), folder / "network.pt2", dynamic_batch=False, format=pt2ts.Package(batch=()))
 
 
 def expected() -> dict[str, list[float]]:

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pt2ts.container import writing
 from pt2ts.pytorch import torchscript
 
 from ..fortran.misuse_table import FILE
-from ..support import BuildFortran
+from ..support import BuildFortran, write_script
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,7 +24,7 @@ def loads(fc: str, build_fortran: BuildFortran) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    writing.write_script(torchscript.script(torch.nn.Linear(5, 3)), tmp_path / "model.pt", {}, lambda _: None)
+    write_script(torchscript.script(torch.nn.Linear(5, 3)), tmp_path / "model.pt", {})
     (tmp_path / "out").mkdir()
     return tmp_path
 

@@ -53,11 +53,11 @@ class Linear(torch.nn.Module):
 def write_models(folder: Path) -> None:
     inputs = ["x[batch,8] float32"]
     pt2ts.export(Hundredth(), torch.ones(4, 8), folder / "hundredth.pt", inputs=inputs)
-    pt2ts.export(Hundredth(), torch.ones(4, 8), folder / "hundredth.pt2", inputs=inputs, batch=(), threads=4)
+    pt2ts.export(Hundredth(), torch.ones(4, 8), folder / "hundredth.pt2", inputs=inputs, format=pt2ts.Package(threads=4, batch=()))
     for name, flush in CONTRACTS.items():
         pt2ts.export(Linear(), torch.ones(4, 8), folder / f"{name}.pt", inputs=inputs, flush_denormals=flush)
     # Compiled once: nothing but the contract differs.
-    spec = pt2ts.export(Linear(), torch.ones(4, 8), folder / "silent.pt2", inputs=inputs, batch=(32,))
+    spec = pt2ts.export(Linear(), torch.ones(4, 8), folder / "silent.pt2", inputs=inputs, format=pt2ts.Package(batch=(32,)))
     members = {name: content for name, content in read_members(folder / "silent.pt2").items() if name != SPEC}
     for name in ("flushing", "keeping"):
         with (folder / f"{name}.pt2").open("wb") as file:

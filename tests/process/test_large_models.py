@@ -135,7 +135,7 @@ EXPORT = """
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
         before = of_this_process("VmRSS:")
-        pt2ts.export(net, torch.ones(2, width), path, **({"batch": ()} if path.endswith("2") else {}))
+        pt2ts.export(net, torch.ones(2, width), path, format=pt2ts.Package(batch=()) if path.endswith("2") else None)
         return of_this_process("VmHWM:") - before
 
     small = export(32, "small." + sys.argv[1])

@@ -26,22 +26,25 @@ PACKAGES: dict[str, Recipe] = {
     "column": (
         modules.Column,
         lambda: torch.randn(6, 5),
-        {"inputs": ["column[batch,5] float32 K"], "layout": "fortran", "batch": (1,), "fallback": True, "threads": 1},
+        {
+            "inputs": ["column[batch,5] float32 K"],
+            "format": pt2ts.Package(layout="fortran", batch=(1,), fallback=True, threads=1),
+        },
     ),
     "mixed": (
         modules.Mixed,
         lambda: (torch.randn(6, 4), torch.arange(6), torch.tensor(2.0)),
-        {"dtype": "float64", "batch": (), "threads": 1, "golden": False},
+        {"dtype": "float64", "format": pt2ts.Package(batch=(), threads=1), "golden": False},
     ),
     "narrow": (
         modules.Narrow,
         lambda: torch.randn(3, 8),
-        {"dtype": "bfloat16", "dynamic_batch": False, "isa": "native", "threads": 1},
+        {"dtype": "bfloat16", "dynamic_batch": False, "format": pt2ts.Package(isa="native", threads=1)},
     ),
     "tied": (
         modules.Tied,
         lambda: torch.randn(4, 6),
-        {"symbols": {"batch": (1, 64)}, "batch": (1,), "threads": 1, "golden": False},
+        {"symbols": {"batch": (1, 64)}, "format": pt2ts.Package(batch=(1,), threads=1), "golden": False},
     ),
 }
 

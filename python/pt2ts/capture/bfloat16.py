@@ -6,7 +6,6 @@ A number in bfloat16 has three digits: of 280 K it knows the nearest 2 K. What c
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from ..contract.structure import Named, flatten
 from ..contract.tolerance import difference
+from ..report import warn
 
 #: Layers that are products of their weights with what comes in.
 _PRODUCTS = (nn.Linear, nn.modules.conv._ConvNd, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
@@ -64,9 +64,8 @@ def warn_of_lost_digits(module: Named, narrowed: Sequence[Tensor]) -> None:
             continue
         gap, spread = difference(want, have), float(want.double().nan_to_num(0.0, 0.0, 0.0).std())
         if gap > _USUAL * spread > 0.0:
-            warnings.warn(
+            warn(
                 f"in bfloat16 output '{name}' differs from the module's by up to {gap:.3g}, and it varies by {spread:.3g} only: "
                 "numbers far from zero lose their digits where they go into a layer as they are, or come out of one; scale them "
                 "inside the module (pt2ts.nn.Standardize and its inverse), or leave dtype out",
-                stacklevel=4,
             )

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from .._version import __version__
 from ..contract.batch import batch_symbol
 from ..contract.declare import Declaration, arrange
-from ..contract.dtypes import DTYPES, PRECISIONS, name_of
+from ..contract.dtypes import name_of
 from ..contract.golden import Golden
-from ..contract.samples import Sizes, make, symbol_sizes
+from ..contract.samples import Sizes
 from ..contract.spec import MAX_SYMBOLS, Spec, Symbol, TensorSpec
 from ..errors import DeclarationError, ExportError
-from .examples import collect, input_specs
+from ..report import warn
+from .examples import Examples
 from .golden import sample
 from .layers import describe
-from .module_copy import evaluation_copy
 from .remarks import remarks
-from .trials import Trial, output_shapes, trials
+from .request import Request
+from .trials import Trial, output_shapes
 
 
 @dataclass(frozen=True)
@@ -51,83 +50,31 @@ class Draft:
     golden: Golden | None
 
 
-def prepare(
-    module: torch.nn.Module,
-    example_inputs: Any,
-    declared: Sequence[Declaration] | None,
-    declared_outputs: Sequence[Declaration] | None,
-    given_bounds: Mapping[str, Symbol],
-    *,
-    dynamic_batch: bool,
-    dtype: str | None,
-    golden: bool,
-    name: str,
-    description: str,
-    normalization: str,
-    flush_denormals: bool | None = None,
-) -> Draft:
-    """Find out all that; the arguments are those of `pt2ts.export`."""
-    eager = evaluation_copy(module)
-    wanted = None if dtype == "bfloat16" else dtype
-    if wanted is not None:
-        _refuse_other_dtypes(declared or (), wanted)
-        eager = eager.to(PRECISIONS[wanted])
-    if example_inputs is not None:
-        examples = collect(eager, example_inputs, [item.name for item in declared or ()])
-    elif declared is not None:
-        # Declarations that leave the dtype open get the one that was asked for.
-        filled = [item if item.dtype or wanted is None else replace(item, dtype=wanted) for item in declared]
-        examples = make(filled, given_bounds)
-    else:
-        raise DeclarationError("neither example inputs nor declarations are given", "pass one of them")
-    if wanted is not None:
-        examples = [item.to(PRECISIONS[wanted]) if item.is_floating_point() else item for item in examples]
-
-    input_spec = input_specs(eager, examples, declared, dynamic_batch=dynamic_batch)
-    sizes = symbol_sizes(input_spec, examples)
-    bounds = _bounds(given_bounds, sizes)
-    found = trials(eager, input_spec, examples, sizes, bounds)
-    kept = sample(eager, input_spec, found[0], bounds) if golden else None
-    if golden and kept is None:
-        warnings.warn("the example inputs are too large to store: the file gets no golden sample", stacklevel=3)
-    output_spec = _output_specs(found, declared_outputs)
+def make_draft(examples: Examples, found: list[Trial], request: Request) -> Draft:
+    """Return the contract of a model, from what is declared and from what its trials have shown."""
+    module, input_spec, bounds = examples.module, examples.inputs, examples.symbols
+    kept = sample(module, input_spec, found[0], bounds) if request.golden else None
+    if request.golden and kept is None:
+        warn("the example inputs are too large to store: the file gets no golden sample")
+    output_spec = _output_specs(found, request.outputs)
     for remark in remarks(input_spec, output_spec, found[0]):
-        warnings.warn(remark, stacklevel=3)
+        warn(remark)
     free = {size for tensor in output_spec for size in tensor.shape if isinstance(size, str)} - set(bounds)
     _check_symbols(len(bounds) + len(free))
     spec = Spec(
         torch=torch.__version__.split("+")[0],
         producer=f"pt2ts {__version__}",
-        name=name,
-        description=description,
+        name=request.name,
+        description=request.description,
         inputs=_unique(input_spec, "inputs"),
         outputs=_unique(output_spec, "outputs"),
         symbols=bounds | {size: Symbol(min=0) for size in sorted(free)},
-        normalization=normalization,
+        normalization=request.normalization,
         golden=kept is not None,
-        flush_denormals=flush_denormals,
-        network=describe(eager, found, batch_symbol(input_spec, bounds)),
+        flush_denormals=request.flush_denormals,
+        network=describe(module, found, batch_symbol(input_spec, bounds)),
     )
-    return Draft(eager, examples, sizes, found, spec, kept)
-
-
-def _refuse_other_dtypes(declared: Sequence[Declaration], dtype: str) -> None:
-    for item in declared:
-        if item.dtype not in (None, dtype) and DTYPES[str(item.dtype)].is_floating_point:
-            raise DeclarationError(
-                f"input '{item.name}' is declared {item.dtype}, but dtype '{dtype}' makes every floating-point input {dtype}",
-                "leave one of the two out",
-            )
-
-
-def _bounds(given: Mapping[str, Symbol], sizes: Mapping[str, int]) -> dict[str, Symbol]:
-    for name, symbol in given.items():
-        if name not in sizes:
-            known = f"the symbols are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
-            raise DeclarationError(f"bounds are given for '{name}', which is in no input", known)
-        if not symbol.admits(sizes[name]):
-            raise DeclarationError(f"the example has {name}={sizes[name]}, outside its bounds {symbol.min}..{symbol.max}")
-    return {name: given.get(name, Symbol()) for name in sizes}
+    return Draft(module, examples.tensors, examples.sizes, found, spec, kept)
 
 
 def _check_symbols(count: int) -> None:

@@ -4,16 +4,64 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from ..contract.declare import Declaration
-from ..contract.dtypes import name_of
-from ..contract.samples import BATCH
-from ..contract.spec import TensorSpec
-from ..errors import DeclarationError, ExportError
+from ..contract.dtypes import DTYPES, PRECISIONS, name_of
+from ..contract.samples import BATCH, Sizes, make, symbol_sizes
+from ..contract.spec import Symbol, TensorSpec
+from ..errors import DeclarationError, ExportError, option
 from ..pytorch import torchscript
+from .request import Request
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Example inputs of a module.
+
+    Attributes
+    ----------
+    module
+        The copy that is exported.
+    inputs
+        Their specs.
+    tensors
+        The inputs.
+    sizes
+        What size each symbol has in them.
+    symbols
+        The bounds of the symbols.
+    """
+
+    module: torch.nn.Module
+    inputs: tuple[TensorSpec, ...]
+    tensors: list[torch.Tensor]
+    sizes: Sizes
+    symbols: dict[str, Symbol]
+
+
+def make_examples(module: torch.nn.Module, given: Any, request: Request) -> Examples:
+    """Return the inputs that are given, or some that are made from full declarations, with their specs."""
+    declared, wanted = request.inputs, request.converted_to
+    if wanted is not None:
+        _refuse_other_dtypes(declared or (), wanted)
+    if given is not None:
+        tensors = collect(module, given, [item.name for item in declared or ()])
+    elif declared is not None:
+        # Declarations that leave the dtype open get the one that was asked for.
+        tensors = make(
+            [item if item.dtype or wanted is None else replace(item, dtype=wanted) for item in declared], request.symbols
+        )
+    else:
+        raise DeclarationError("neither example inputs nor declarations are given", "pass one of them")
+    if wanted is not None:
+        tensors = [item.to(PRECISIONS[wanted]) if item.is_floating_point() else item for item in tensors]
+    inputs = input_specs(module, tensors, declared, dynamic_batch=request.dynamic_batch)
+    sizes = symbol_sizes(inputs, tensors)
+    return Examples(module, inputs, tensors, sizes, _bounds(request.symbols, sizes))
 
 
 def parameter_names(module: torch.nn.Module) -> list[str]:
@@ -121,7 +169,7 @@ def _share_first_dimension(examples: Sequence[torch.Tensor], declarations: Seque
         listed = ", ".join(f"{name} {size}" for name, size in firsts.items())
         raise DeclarationError(
             f"the first dimensions of the inputs differ ({listed}), so they are not all one batch",
-            "declare the shapes, such as inputs=['x[batch,5]', 'w[3]'], or pass dynamic_batch=False",
+            f"declare the shapes, such as {option('inputs', ['x[batch,5]', 'w[3]'])}, or pass {option('dynamic_batch', False)}",
         )
     return True
 
@@ -143,3 +191,22 @@ def _fits(shape: Sequence[int | str], example: torch.Tensor) -> bool:
     return len(shape) == example.dim() and all(
         isinstance(want, str) or want == have for want, have in zip(shape, example.shape, strict=True)
     )
+
+
+def _refuse_other_dtypes(declared: Sequence[Declaration], dtype: str) -> None:
+    for item in declared:
+        if item.dtype not in (None, dtype) and DTYPES[str(item.dtype)].is_floating_point:
+            raise DeclarationError(
+                f"input '{item.name}' is declared {item.dtype}, but dtype '{dtype}' makes every floating-point input {dtype}",
+                "leave one of the two out",
+            )
+
+
+def _bounds(given: Mapping[str, Symbol], sizes: Mapping[str, int]) -> dict[str, Symbol]:
+    for name, symbol in given.items():
+        if name not in sizes:
+            known = f"the symbols are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
+            raise DeclarationError(f"bounds are given for '{name}', which is in no input", known)
+        if not symbol.admits(sizes[name]):
+            raise DeclarationError(f"the example has {name}={sizes[name]}, outside its bounds {symbol.min}..{symbol.max}")
+    return {name: given.get(name, Symbol()) for name in sizes}

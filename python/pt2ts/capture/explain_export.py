@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from ..errors import option
 from ..explain import Explanation, explain_run
+
+_SCRIPT = option("format", "torchscript")
 
 #: What a message of torch.export means, and what to do about it; the first match counts.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
@@ -12,7 +15,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         r"data-dependent|GuardOnDataDependent|Could not guard on|Could not extract specialized|\bu\d+\b",
         "forward decides by the values of a tensor, and compiled code has one path only",
         "use torch.where for a choice by values, torch.cond for a branch; a number out of a tensor (.item()) cannot be a size; "
-        "or write a TorchScript file (format 'torchscript'), which keeps if, while, assert and raise",
+        f"or write a TorchScript file ({_SCRIPT}), which keeps if, while, assert and raise",
     ),
     (
         r"inferred to be a constant|specialized|not all values of .* are valid|Constraints violated|must be specialized",
@@ -32,7 +35,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
         r"Unsupported|not supported|NotImplemented|no (fake|meta) (impl|kernel)|does not support|Couldn't find|Unexpected type",
         "forward uses something that torch.export does not know",
-        "write that line with torch functions, or write a TorchScript file (format 'torchscript')",
+        f"write that line with torch functions, or write a TorchScript file ({_SCRIPT})",
     ),
 )
 
@@ -40,7 +43,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 _SIZE = re.compile(r"L\['\w+'\](?:\[(\d+)\])\.size\(\)\[(\d+)\]")
 _DEFINED = re.compile(r" = " + _SIZE.pattern)
 
-_DEFAULT_HINT = "write that line with torch functions, or write a TorchScript file (format 'torchscript')"
+_DEFAULT_HINT = f"write that line with torch functions, or write a TorchScript file ({_SCRIPT})"
 
 
 def explain_export(error: Exception) -> Explanation:

@@ -7,6 +7,7 @@ import io
 
 import torch
 
+from ..contract.dtypes import PRECISIONS
 from ..errors import ExportError
 from ..pytorch import torchscript
 from ..sources.keras import as_module
@@ -37,6 +38,12 @@ def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:
             "something in it is tied to its owner (an open file, a computed tensor); keep such things out of the module",
         ) from error
     return twin.cpu().eval()
+
+
+def model_copy(module: torch.nn.Module, dtype: str | None) -> torch.nn.Module:
+    """Return the copy that is exported, converted to ``dtype`` if one is given."""
+    eager = evaluation_copy(module)
+    return eager if dtype is None else eager.to(PRECISIONS[dtype])
 
 
 def twin_of(module: torch.nn.Module) -> torch.nn.Module:

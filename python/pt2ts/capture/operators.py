@@ -12,6 +12,8 @@ from torch.export import ExportedProgram
 
 from ..errors import UnexportableError
 from ..pytorch import torchscript
+from ..pytorch.inductor import writes_itself
+from ..pytorch.operators import has_kernel, is_composite, is_operator, where_registered
 
 #: Namespaces of the operators that libtorch itself has.
 _OWN = frozenset((
@@ -33,19 +35,9 @@ def check_program(program: ExportedProgram) -> None:
     UnexportableError
         With the name of the operator.
     """
-    found = {
-        node.target for part in _graphs(program) for node in part.graph.nodes if isinstance(node.target, torch._ops.OpOverload)
-    }
+    found = {node.target for part in _graphs(program) for node in part.graph.nodes if is_operator(node.target)}
     names = {target.name(): target for target in found if target.namespace not in _OWN}  # type: ignore[no-untyped-call]
-    if names:
-        from torch._inductor import lowering  # only then: importing it takes seconds
-
-        names = {
-            name: target
-            for name, target in names.items()
-            if not _becomes_others(name)
-            and (target not in lowering.lowerings or target in lowering.fallbacks or target.overloadpacket in lowering.fallbacks)
-        }
+    names = {name: target for name, target in names.items() if not is_composite(name) and not writes_itself(target)}
     _check(names)
 
 
@@ -64,7 +56,7 @@ def _check(names: Iterable[str]) -> None:
     for name in sorted(names):
         if not _is_registered(name):
             continue
-        if not _COMPILED.search(torch._C._dispatch_dump(name)):
+        if not _COMPILED.search(where_registered(name)):
             raise UnexportableError(
                 f"forward calls the operator '{name}', which exists in Python only: a Fortran program could not run the file",
                 "write it with PyTorch's own functions; or register what it does as 'CompositeImplicitAutograd' and write a "
@@ -77,13 +69,8 @@ def _check(names: Iterable[str]) -> None:
         )
 
 
-def _becomes_others(name: str) -> bool:
-    """Return whether an operator is defined by others, which stand in its place in compiled code."""
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"))
-
-
 def _is_registered(name: str) -> bool:
-    return bool(torch._C._dispatch_has_kernel(name)) if "::" in name else False
+    return "::" in name and has_kernel(name)
 
 
 def _graphs(program: ExportedProgram) -> Iterator[torch.fx.GraphModule]:

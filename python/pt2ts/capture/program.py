@@ -14,6 +14,7 @@ from ..contract.spec import Symbol, TensorSpec
 from ..contract.structure import flatten
 from ..errors import LoadError, UnexportableError
 from ..pytorch import torchscript
+from ..pytorch.operators import is_autocast
 from ..pytorch.quiet import quiet
 from .bfloat16 import narrow
 from .explain_export import explain_export
@@ -103,7 +104,7 @@ def export_program(
         )
     check_program(core)
     # What is inside of autocast would be a program within the program.
-    return core if any(node.target is torch.ops.higher_order.wrap_with_autocast for node in program.graph.nodes) else program
+    return core if any(is_autocast(node.target) for node in program.graph.nodes) else program
 
 
 def to_bytes(program: ExportedProgram) -> bytes:

@@ -10,6 +10,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from ..pytorch import torchscript
+from ..pytorch.operators import is_operator
 from ..pytorch.quiet import quiet
 from .forms import Forms
 
@@ -34,7 +35,7 @@ def script_of(forms: Forms) -> bytes | None:
 def _trace_sizes(module: GraphModule) -> None:
     """Write operations on sizes in Python's form, in which tracing records them; in the program's form it cannot."""
     for node in list(module.graph.nodes):
-        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+        if node.op != "call_function" or not is_operator(node.target):
             continue
         if node.target is torch.ops.aten.sym_size.int:
             _replace(node, "call_method", "size")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from ..errors import UnexportableError
+from ..contract.words import Method
+from ..errors import UnexportableError, option
 from ..explain import Explanation, explain_run
 from ..pytorch import torchscript
 from ..sources.keras import KerasNetwork, is_about_shapes
 from ..sources.onnx import WHY_TRACED, contract_of
 from .explain_script import explain_script
 from .operators import check_script, python_calls
-
-Method = Literal["auto", "script", "trace"]
-
 
 #: A loop over a tensor, or `q, k, v = tensor`. How often it runs depends on a size alone, and every size is tried afterwards.
 _ITERATES = "Iterating over a tensor"
@@ -116,7 +114,7 @@ def _trace(module: torch.nn.Module, examples: Sequence[torch.Tensor], why: Expla
             raise UnexportableError(
                 f"forward cannot be scripted: {why.reason}; and a trace would freeze a decision that depends on the input "
                 f"({item.filename}:{item.lineno})",
-                f"{why.hint}; if the decision is the same for every input, pass method='trace'",
+                f"{why.hint}; if the decision is the same for every input, pass {option('method', 'trace')}",
                 why.where, why.code,
             )  # fmt: skip
         warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)

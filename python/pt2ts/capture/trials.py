@@ -14,8 +14,9 @@ from ..contract.samples import Sizes, resize
 from ..contract.spec import Shape, Symbol, TensorSpec
 from ..contract.structure import Named, flatten
 from ..contract.tolerance import difference, exceeds
-from ..errors import ExportError, UnexportableError
+from ..errors import ExportError, UnexportableError, option
 from ..explain import explain_run
+from .examples import Examples
 from .rounding import Rounding, Yardstick
 
 
@@ -48,13 +49,7 @@ def run(call: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> Named:
     return [(name, tensor.detach().clone()) for name, tensor in flatten(result)]
 
 
-def trials(
-    module: torch.nn.Module,
-    inputs: Sequence[TensorSpec],
-    examples: Sequence[torch.Tensor],
-    sizes: Sizes,
-    symbols: Mapping[str, Symbol],
-) -> list[Trial]:
+def trials(of: Examples) -> list[Trial]:
     """Run the module on the examples, on larger sizes and on the smallest ones.
 
     Raises
@@ -62,6 +57,7 @@ def trials(
     ExportError
         When the module fails for one of them, or gives other numbers when called again.
     """
+    module, inputs, examples, sizes, symbols = of.module, of.inputs, of.tensors, of.sizes, of.symbols
     called = _called_with(module, inputs, examples)
     yardstick = Yardstick(module)
     first = _measured(Trial(sizes, [tensor.clone() for tensor in examples], _run_module(module, examples, "", called)), yardstick)
@@ -77,8 +73,8 @@ def trials(
         resized = resize(inputs, examples, other)
         trial = Trial(other, resized, [])
         hint = (
-            f"the example works with {first.text()}: declare a dimension that must keep its size by a number (inputs=...), give "
-            "its bounds (symbols=...), or pass dynamic_batch=False"
+            f"the example works with {first.text()}: declare a dimension that must keep its size by a number "
+            f"({option('inputs')}), give its bounds ({option('symbols')}), or pass {option('dynamic_batch', False)}"
         )
         found.append(_measured(Trial(other, resized, _run_module(module, resized, trial.text(), hint)), yardstick))
     return found
@@ -115,7 +111,7 @@ def _called_with(module: torch.nn.Module, inputs: Sequence[TensorSpec], examples
     (dtype,) = weights
     if {dtype, *others} != {"float32", "float64"}:
         return f"{hint}; its weights are {dtype}"
-    return f"{hint}; its weights are {dtype}: pass {dtype}, or convert the network, dtype='{min(others)}'"
+    return f"{hint}; its weights are {dtype}: pass {dtype}, or convert the network, {option('dtype', min(others))}"
 
 
 def _looks(example: torch.Tensor) -> str:

@@ -1,4 +1,4 @@
-"""The command line: one file a command, each of which mirrors a function; what commands do is in the folders below."""
+"""The command line: one file a command, each of which mirrors a function; nothing here does what commands do."""
 
 from .app import app, main
 

@@ -35,6 +35,7 @@ def bench(
     Medians and the middle half of many short rounds, in which all take turns. OMP_NUM_THREADS sets the threads of both.
     """
     from ..contract.batch import parse_batch
+    from ..report import listening
     from ..sources.load import load_complete
     from ..timing import bench as bencher
 
@@ -43,8 +44,8 @@ def bench(
     if output is not None:
         _require_drawing(output)
     module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
-    with console.progress() as progress:
-        found = bencher.bench(file, None if batch is None else parse_batch(batch), module, progress)
+    with console.progress() as progress, listening(progress):
+        found = bencher.bench(file, None if batch is None else parse_batch(batch), module)
     if output is not None:
         from ..timing.plot import draw
 

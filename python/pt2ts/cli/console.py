@@ -13,20 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import Pt2tsError, UnexportableError
+from ..errors import Pt2tsError, UnexportableError, say
 
-#: How the command line says what hints say in the words of Python.
-_OPTIONS: tuple[tuple[str, str], ...] = (
-    ("(inputs=...)", "(--input)"),
-    ("inputs=['x[batch,5]', 'w[3]']", "--input 'x[batch,5]' --input 'w[3]'"),
-    ("(symbols=...)", "(--symbol)"),
-    ("dynamic_batch=False", "--fixed-batch"),
-    ("method='trace'", "--method trace"),
-    ("dtype='float64'", "--dtype float64"),
-    ("dtype='float32'", "--dtype float32"),
-    ("format 'torchscript'", "--format torchscript"),
-    ("format 'pt2'", "--format pt2"),
-)
+#: Arguments of `pt2ts.export` that are called otherwise here.
+_FLAGS = {"inputs": "input", "outputs": "result", "symbols": "symbol"}
 
 #: Help of the option ``--json`` of commands that write files.
 JSON_HELP = "Print what was written, how it was checked and how long that took as JSON."
@@ -92,14 +82,17 @@ def failure(error: Pt2tsError) -> None:
         code = f": {error.code}" if error.code else ""
         console.print(Text(f"  at {error.where}{code}"))
     if error.hint:
-        console.print(Text.assemble(("  hint: ", "cyan"), as_options(error.hint)))
+        console.print(Text.assemble(("  hint: ", "cyan"), say(error.marked, as_flag)))
 
 
-def as_options(hint: str) -> str:
-    """Return a hint with the options of the command line in place of Python's arguments."""
-    for argument, option in _OPTIONS:
-        hint = hint.replace(argument, option)
-    return hint
+def as_flag(name: str, value: object) -> str:
+    """Return an option of `pt2ts.export` as it is said on the command line."""
+    if (name, value) == ("dynamic_batch", False):
+        return "--fixed-batch"
+    flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
+    if value is ...:
+        return flag
+    return " ".join(f"{flag} '{item}'" for item in value) if isinstance(value, list) else f"{flag} {value}"
 
 
 @contextmanager

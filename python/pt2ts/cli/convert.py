@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from . import console
+
+if TYPE_CHECKING:
+    from ..contract.words import Layout
 
 
 class Target(StrEnum):
@@ -41,36 +44,26 @@ def convert(
     Contract, example and weights are those of each file, the code is that of the module; it must give the file's numbers. A file
     that fails does not stop the others.
     """
-    from ..compile.options import package_options
     from ..contract.batch import parse_batch
-    from ..exporting import convert as converter
+    from ..contract.formats import Package
+    from ..exporting import convert as converting
+    from ..report import listening
     from ..sources.load import load_module, parse_arguments
 
     del format_  # there is one
     sizes = None if batch is None else parse_batch(batch)
-    package_options(layout, isa, threads, None, sizes, fallback=with_fallback)  # refuses now what every file would
+    package = Package(cast("Layout", layout), isa, threads, sizes, with_fallback)  # refuses now what every file would
     arguments = parse_arguments(arg or [])
     load_module(module, arguments)
-    with console.progress() as progress:
-        pending = converter.convert_files(
-            files,
-            lambda: load_module(module, arguments),
-            output,
-            layout=layout,
-            isa=isa,
-            threads=threads,
-            batch=sizes,
-            fallback=with_fallback,
-            progress=progress,
-        )
+    with console.progress() as progress, listening(progress):
         found = []
-        for result in pending:
+        for result in converting.convert(files, lambda: load_module(module, arguments), output, package):
             found.append(result)
             progress(f"{len(found)} of {len(files)} done")
     if as_json:
         console.as_json({"results": [item.to_dict() for item in found]})
     else:
-        console.table(converter.COLUMNS, [item.row() for item in found])
+        console.table(converting.COLUMNS, [item.row() for item in found])
     failed = [item.error for item in found if item.error is not None]
     for error in failed:
         console.failure(error)

@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..contract.words import Format, Layout, Method, Normalization, Precision
 from ..errors import DeclarationError
 from . import console
 from .inspect import tables
-
-
-class Method(StrEnum):
-    """How to make TorchScript."""
-
-    AUTO = "auto"
-    SCRIPT = "script"
-    TRACE = "trace"
-
-
-class Normalization(StrEnum):
-    """Where physical units become the network's numbers."""
-
-    INSIDE = "inside"
-    HOST = "host"
-
-
-class Format(StrEnum):
-    """What kind of file to write."""
-
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
-    BOTH = "both"
-
-
-class Layout(StrEnum):
-    """In which memory order the caller has its inputs."""
-
-    TORCH = "torch"
-    FORTRAN = "fortran"
-
-
-class Dtype(StrEnum):
-    """What the network computes in."""
-
-    FLOAT64 = "float64"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 def export(
@@ -79,8 +41,8 @@ def export(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; the file's name otherwise.")] = None,
     description: Annotated[str, typer.Option(help="One line for people.")] = "",
-    method: Annotated[Method, typer.Option(help="How to make TorchScript.")] = Method.AUTO,
-    normalization: Annotated[Normalization, typer.Option(help="Who scales the values.")] = Normalization.INSIDE,
+    method: Annotated[Method, typer.Option(help="How to make TorchScript.")] = "auto",
+    normalization: Annotated[Normalization, typer.Option(help="Who scales the values.")] = "inside",
     fixed_batch: Annotated[bool, typer.Option("--fixed-batch", help="Undeclared inputs keep the batch of the example.")] = False,
     no_golden: Annotated[bool, typer.Option("--no-golden", help="Store no golden sample.")] = False,
     flush_denormals: Annotated[
@@ -90,12 +52,12 @@ def export(
     format_: Annotated[
         Format | None, typer.Option("--format", help="Compiled package (pt2) or TorchScript; by the file's name otherwise.")
     ] = None,
-    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = Layout.TORCH,
+    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = "torch",
     isa: Annotated[
         str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
-    dtype: Annotated[Dtype | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
+    dtype: Annotated[Precision | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
     batch: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
@@ -108,8 +70,8 @@ def export(
     """Write a module as a checked model file with its contract and a golden sample."""
     from ..contract.batch import parse_batch
     from ..contract.declare import parse_symbol
+    from ..contract.formats import choose_files, format_of, with_options
     from ..exporting import export as exporter
-    from ..exporting.formats import choose_files
     from ..sources.load import load_complete, load_examples
     from ..sources.onnx import contract_of
     from ..verification import inspect as inspector
@@ -120,6 +82,15 @@ def export(
         if example is None and not input_ and contract_of(module) is None:
             hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
             raise DeclarationError("nothing says what the inputs are", hint)
+        files = with_options(
+            choose_files(output, format_),
+            method=method,
+            layout=layout,
+            isa=isa,
+            threads=threads,
+            batch=None if batch is None else parse_batch(batch),
+            fallback=with_fallback,
+        )
         exporter.export(
             module,
             None if example is None else load_examples(example),
@@ -130,22 +101,14 @@ def export(
             dynamic_batch=not fixed_batch,
             name=name,
             description=description,
-            normalization=normalization.value,
-            method=method.value,
+            normalization=normalization,
             golden=not no_golden,
             flush_denormals=True if flush_denormals else None,
-            format=None if format_ is None else format_.value,
-            layout=layout.value,
-            isa=isa,
-            threads=threads,
-            dtype=None if dtype is None else dtype.value,
-            batch=None if batch is None else parse_batch(batch),
-            fallback=with_fallback,
+            format=format_of(files),
+            dtype=dtype,
             tolerance=tolerance,
-            progress=notes.step,
-            note=notes.check,
         )
-    written = [path for path in choose_files(output, None if format_ is None else format_.value) if path is not None]
+    written = [file.path for file in files]
     if as_json:
         console.as_json(notes.to_dict(written) | {"spec": inspector.inspect(written[-1]).to_dict()["spec"]})
         return

@@ -84,8 +84,6 @@ def export_training(
             isa=isa,
             threads=threads,
             tolerance=tolerance,
-            progress=notes.step,
-            note=notes.check,
         )
     if as_json:
         console.as_json(notes.to_dict([output]) | {"spec": spec.to_dict()})

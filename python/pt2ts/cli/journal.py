@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from ..report import Check, Progress
+from ..report import Check, listening
 from . import console
 
 
@@ -23,7 +23,7 @@ class Journal:
         Also told of each step.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Callable[[str], None]) -> None:
         self._progress = progress
         self._start = time.perf_counter()
         self._steps: list[tuple[str, float]] = []
@@ -55,4 +55,6 @@ class Journal:
 def journal(as_json: bool) -> Iterator[Journal]:
     """Show progress and keep a journal; if standard output is for JSON, whatever the user's code prints goes elsewhere."""
     with redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(), console.progress() as progress:
-        yield Journal(progress)
+        notes = Journal(progress)
+        with listening(notes.step, notes.check):
+            yield notes

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ..starter.project import Format, make_project
+from ..contract.words import Format
+from ..starter.project import make_project
 from . import console
 
 
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it must be empty if it exists.")],
     format_: Annotated[
-        Format, typer.Option("--format", help="Model file of the project: TorchScript or compiled package.")
+        Format, typer.Option("--format", help="Model file of the project: torchscript or pt2 (compiled).")
     ] = Format.TORCHSCRIPT,
 ) -> None:
     """Make a small project: a network that is trained in seconds, and a Fortran program that runs it."""

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..contract.words import Format
 from ..errors import LoadError, Pt2tsError
 from . import console
 
 #: Where the course lies in the sources.
 _COURSE = Path("examples") / "course"
-
-
-class Format(StrEnum):
-    """What kind of model file to write."""
-
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
-    BOTH = "both"
 
 
 def _course() -> Any:
@@ -33,7 +25,7 @@ def _course() -> Any:
             place = str((folder / _COURSE).parent)
             if place not in sys.path:
                 sys.path.insert(0, place)
-            return importlib.import_module(_COURSE.name)
+            return import_module(_COURSE.name)
     raise LoadError(
         f"the course and its 1.6 MB of data are not in the installed package, but in {_COURSE} of the sources",
         "run this command in a checkout of them",
@@ -55,6 +47,8 @@ def train(
     list_: Annotated[bool, typer.Option("--list", help="Say what there is.")] = False,
 ) -> None:
     """Train a model of the course, judge it, draw it, and write it for Fortran."""
+    from ..report import listening
+
     course = _course()
     lessons = course.LESSONS
     if list_:
@@ -63,10 +57,11 @@ def train(
     if name not in lessons:
         said = "which one? " if name is None else f"there is no '{name}'; there are "
         raise typer.BadParameter(said + ", ".join(lessons), param_hint="NAME")
-    write = importlib.import_module(f"{course.__name__}.write")  # torch takes seconds to import
-    plan = importlib.import_module(f"{course.__name__}.lesson").Plan(seed, epochs)
+    write = import_module(f"{course.__name__}.write")  # torch takes seconds to import
+    plan = import_module(f"{course.__name__}.lesson").Plan(seed, epochs)
 
-    outcome, files = write.train(name, output, plan, format_.value, lambda line: console.facts([("", line)]))
+    with listening(lambda line: console.facts([("", line)])):
+        outcome, files = write.train(name, output, plan, format_)
     print()
     console.table(write.COLUMNS, write.rows(outcome.measures))
     print()

@@ -24,7 +24,7 @@ def tune(
 
     with journal(as_json) as notes:
         sizes = None if batch is None else parse_batch(batch)
-        rows = tuner.tune(file, sizes, isa=isa, progress=notes.step, note=notes.check)
+        rows = tuner.tune(file, sizes, isa=isa)
     if as_json:
         console.as_json(notes.to_dict([file]) | {"measured": [dict(row) for row in read_spec(file).tuning]})
         return

@@ -39,20 +39,21 @@ def verify(
     are compared with those of the module (--against), or of what lies in the file.
     """
     from ..sources.load import load_complete
-    from ..verification import checks as examination
+    from ..verification import verify as verifying
+    from ..verification.outcome import COLUMNS, Status
 
     if against is None and (arg or weights or trust_pickle):
         raise VerifyError("--arg, --weights and --trust-pickle are for the module of --against", "name it, or leave them out")
     module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
-    found = examination.examine(file, module, tolerance=tolerance, skip=skip or ())
+    found = verifying.verify(file, module, tolerance=tolerance, skip=skip or ())
     faults = {item.fault: item for item in found if item.fault}
-    missing = {(item.check, item.remark): item for item in found if item.status is examination.Status.NOT_COMPARED}
-    made = any(item.status is examination.Status.OK for item in found)
+    missing = {(item.check, item.remark): item for item in found if item.status is Status.NOT_COMPARED}
+    made = any(item.status is Status.OK for item in found)
     if as_json:
         facts = {"file": str(file), "passed": not faults, "compared": made and not missing}
         console.as_json({**facts, "checks": [item.to_dict() for item in found]})
     else:
-        console.table(examination.COLUMNS, [item.row() for item in found])
+        console.table(COLUMNS, [item.row() for item in found])
     for item in faults.values():
         console.failure(VerifyError(item.fault, item.hint))
     for check, why in missing:
@@ -66,6 +67,6 @@ def verify(
     if not as_json:
         golden = any(item.check == "golden" and item.difference is not None for item in found)
         done = "reproduces the golden sample and " if golden else ""
-        skipped = ", ".join(item.check for item in found if item.status is examination.Status.SKIPPED)
+        skipped = ", ".join(item.check for item in found if item.status is Status.SKIPPED)
         but = f" but what was skipped: {skipped}" if skipped else ""
         console.success(f"{file}: the library, in a fresh process, {done}stands every check{but}")

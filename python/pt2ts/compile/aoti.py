@@ -12,34 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch._inductor import aot_compile
 from torch.export import ExportedProgram
 
 from ..capture.program import weights_of
 from ..container.package import CODE, save
 from ..contract.spec import Spec
-from ..errors import ExportError
+from ..errors import ExportError, Pt2tsError, option
+from ..pytorch import inductor
 from ..pytorch.quiet import quiet
 from ..toolchain import compiler as toolchain
 from ..toolchain.isa import Isa
-from ..toolchain.scratch import scratch
 from . import native
 from .fuse import fuse_linear
-
-#: What every variant is compiled with.
-_COMMON: dict[str, Any] = {
-    "aot_inductor.package": True,
-    # The compiler would write short vectors into the code as numbers, where weights that are replaced later do not arrive.
-    "always_keep_tensor_constants": True,
-    # The same for tensors of a single element, such as the bias of a network with one output, or the counter of a training.
-    "joint_graph_constant_folding": False,
-}
+from .scratch import scratch
 
 #: Generated sources and notes about them, which nobody needs who runs the code.
 _LEFT_OUT = (".cpp", ".o", ".ld", "CMakeLists.txt", "_flags.json", ".kernel_metadata.json")
-
-#: For code that is compiled here: the generator writes the sources and the options only.
-_SOURCES: dict[str, Any] = {"aot_inductor.package_cpp_only": True, "aot_inductor.precompile_headers": False}
 
 #: Tables of options that the generator writes beside the sources.
 _TABLES = ("compile", "linker")
@@ -71,14 +59,7 @@ class Recipe:
 
     def options(self) -> dict[str, Any]:
         """Return the compiler's options."""
-        options: dict[str, Any] = {}
-        if self.freeze or self.autotune:
-            options["freezing"] = True  # the compiler's own matrix kernels exist for constant weights only
-        if self.autotune:
-            options |= {"max_autotune": True, "max_autotune_gemm_backends": "CPP,ATEN", "autotune_in_subproc": False}
-        if self.keep_layout:
-            options["layout_optimization"] = False
-        return options
+        return inductor.recipe_options(freeze=self.freeze, autotune=self.autotune, keep_layout=self.keep_layout)
 
 
 @dataclass(frozen=True)
@@ -87,13 +68,6 @@ class Compiled:
 
     files: Mapping[str, bytes]
     weights: str
-
-
-def compile_program(
-    program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any] | None = None
-) -> Compiled:
-    """Compile a program and wait for it; see `start_program`."""
-    return start_program(program, isa, threads, recipe, more)()
 
 
 def start_program(
@@ -128,7 +102,7 @@ def start_program(
 
 
 def _with_weights(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any]) -> Compiled:
-    with _generated(program, isa, threads, recipe, {**more, "aot_inductor.package_constants_in_so": True}) as files:
+    with _generated(program, isa, threads, recipe, {**more, **inductor.weights_inside(True)}) as files:
         return Compiled(_kept(files), "own")
 
 
@@ -141,7 +115,7 @@ def _generate(
     program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any]
 ) -> tuple[dict[str, bytes], native.Library]:
     """Return the notes that belong into the package, and the library that is being compiled."""
-    options = {**more, **_SOURCES, "aot_inductor.package_constants_in_so": False}
+    options = {**more, **inductor.SOURCES, **inductor.weights_inside(False)}
     with _generated(program, isa, threads, recipe, options) as files:
         (source,) = (file for file in files if file.name.endswith(".wrapper.cpp"))
         (constants,) = (file for file in files if file.suffix == ".o")
@@ -156,16 +130,10 @@ def _generated(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe,
     with _explained(recipe):
         words = toolchain.cxx()
         options: dict[str, Any] = {
-            **_COMMON,
+            **inductor.COMMON,
             **recipe.options(),
             **more,
-            "cpp.cxx": (None, toolchain.program(words)),
-            "cpp.march": isa.march,
-            "cpp.simdlen": isa.simdlen,
-            # What this CPU can do is known already, and need not be tried by compiling a program.
-            "cpp.vec_isa_ok": True if (isa.simdlen or 0) > 1 else None,
-            "cpp.threads": threads or -1,
-            "cpp.dynamic_threads": threads == 0,
+            **inductor.machine_options(toolchain.program(words), isa.march, isa.simdlen, threads),
         }
         module: Any = program.module(check_guards=False)
         arguments, _ = program.example_inputs or ((), {})
@@ -174,8 +142,8 @@ def _generated(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe,
             fuse_linear(module)
         with scratch(f"{program} {options}") as folder:
             with quiet(), torch.no_grad():
-                made: Any = aot_compile(module, tuple(arguments), options={**options, "aot_inductor.output_path": str(folder)})
-            yield [Path(item) for item in made if isinstance(item, str)]
+                files = inductor.aot_compile(module, arguments, options, folder)
+            yield files
 
 
 @contextmanager
@@ -187,13 +155,15 @@ def _explained(recipe: Recipe) -> Iterator[None]:
         raise ExportError(
             f"the module cannot be compiled ({recipe.name}): {error}",
             "compiled packages need a C++ compiler (g++, or the one that the variable CXX names) and PyTorch's headers; "
-            "or write a TorchScript file (format 'torchscript')",
+            f"or write a TorchScript file ({option('format', 'torchscript')})",
         ) from error
+    except Pt2tsError:
+        raise
     except Exception as error:  # the generator raises many kinds
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ExportError(
             f"PyTorch's compiler fails on the module ({type(error).__name__}: {lines[0] if lines else 'no message'})",
-            "it needs g++ and PyTorch's headers; if it has them, write a TorchScript file (format 'torchscript')",
+            f"it needs g++ and PyTorch's headers; if it has them, write a TorchScript file ({option('format', 'torchscript')})",
         ) from error
 
 
@@ -213,5 +183,4 @@ def _constants(files: Mapping[str, bytes]) -> set[str]:
         path = Path(folder) / "model.pt2"
         with path.open("wb") as file:
             save(file, {f"{CODE}model/{name}": content for name, content in files.items()}, Spec("", "", "", (), ()))
-        loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
-        return set(loader.get_constant_fqns())
+        return set(inductor.constant_names(inductor.open_model(path, "model")))

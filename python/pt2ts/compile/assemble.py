@@ -17,18 +17,20 @@ from ..capture.forms import Forms, Limits
 from ..capture.module_copy import evaluation_copy, twin_of
 from ..capture.program import flat_module, to_bytes, weights_of
 from ..capture.rounding import Yardstick
-from ..capture.script import Method, convert
+from ..capture.script import convert
 from ..capture.trials import Trial, trial_at
 from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from ..contract import golden as golden_sample
+from ..contract.batch import batch_sizes
+from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec, TensorSpec
 from ..contract.variants import Variant, choose
+from ..contract.words import Method
 from ..pytorch import torchscript
-from ..report import Progress
+from ..report import step
 from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
 from .fuse import can_fuse
-from .options import PackageOptions, batch_sizes
 from .variants import Built, Pending, Recipe, build_kernel_variant, ready, start_aoti
 from .work import SERIAL, largest_loop, serial_limit
 
@@ -42,7 +44,7 @@ _ROUNDS = 15
 
 
 @dataclass(frozen=True)
-class Package:
+class Assembled:
     """A package that is not written yet.
 
     Attributes
@@ -63,16 +65,16 @@ class Package:
     module: torch.nn.Module
 
 
-def make_package(draft: Draft, options: PackageOptions, method: Method, progress: Progress) -> Package:
+def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     """Compile everything that belongs into the package of a model."""
     inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
-    flat = flat_module(twin_of(draft.module), options.precision)
+    precision = "bfloat16" if dtype == "bfloat16" else None
+    flat = flat_module(twin_of(draft.module), precision)
     forms = Forms(flat, False, inputs, draft.examples, draft.sizes, symbols, draft.spec.outputs)
-    sizes = batch_sizes(options, forms.batch, symbols)
-    precision = "bfloat16" if options.precision == "bfloat16" else None
+    sizes = batch_sizes(options.batch, forms.batch, symbols)
 
-    progress("reading the module")
+    step("reading the module")
     program, limits = forms.general()
     if limits and 1 not in sizes:
         sizes = (1, *sizes)  # the general variant begins at 2
@@ -91,9 +93,9 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
 
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     # All are started before the first one is waited for: the C++ compiler works while the next is being prepared.
-    started = list(_general_variants(forms, program, limits, options, progress))
-    fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors, progress) for size in sizes}
-    progress("waiting for the C++ compiler")
+    started = list(_general_variants(forms, program, limits, options))
+    fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors) for size in sizes}
+    step("waiting for the C++ compiler")
     general = [finish() for finish in started]
     candidates = {size: finish() for size, finish in fixed.items()}
     for built in general:
@@ -104,20 +106,21 @@ def make_package(draft: Draft, options: PackageOptions, method: Method, progress
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(draft.golden)
     spec = replace(
-        draft.spec, inputs=inputs, kind="inference", isa=options.isa.name, precision=precision, weights=weights
+        draft.spec, inputs=inputs, kind="inference", isa=options.instruction_set().name, precision=precision, weights=weights
     )  # fmt: skip
     variants = []
     others = [item.variant for item in general]
     for size, built in candidates.items():
-        progress(f"measuring 'b{size}'")
+        step(f"measuring 'b{size}'")
         if _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
             members |= built.members
             variants.append(built.variant)
     variants += [item.variant for item in general]
-    if options.fallback:
+    script = options.script()
+    if script is not None:
         variants.append(Variant("fallback", "torchscript", weights="own"))
-        members[FALLBACK] = _script_bytes(draft, method)
-    return Package(members, replace(spec, variants=tuple(variants)), found, draft.module)
+        members[FALLBACK] = _script_bytes(draft, script.method)
+    return Assembled(members, replace(spec, variants=tuple(variants)), found, draft.module)
 
 
 def _script_bytes(draft: Draft, method: Method) -> bytes:
@@ -132,11 +135,9 @@ def _laid(spec: TensorSpec, layout: str) -> TensorSpec:
     return replace(spec, layout=layout) if len(spec.shape) > 1 else spec
 
 
-def _general_variants(
-    forms: Forms, program: ExportedProgram, limits: Limits, options: PackageOptions, progress: Progress
-) -> Iterator[Pending]:
+def _general_variants(forms: Forms, program: ExportedProgram, limits: Limits, options: Package) -> Iterator[Pending]:
     """Begin with the variants for any size: one on a single thread as far as that is best, and one that uses the host's."""
-    symbol, threads = forms.batch, options.threads
+    symbol, threads, isa = forms.batch, options.threads, options.instruction_set()
     if threads == 0 and symbol is None:
         threads = 1 if largest_loop(program) <= SERIAL else 0
     elif threads == 0 and symbol is not None:
@@ -146,10 +147,10 @@ def _general_variants(
         if bounds.max is not None and high >= bounds.max:
             threads = 1
         elif high >= low:
-            progress(f"compiling '{SMALL}', for {symbol} up to {high}")
-            yield start_aoti(SMALL, program, options.isa, 1, Recipe(), {**limits, symbol: (low, high)})
-    progress(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
-    yield start_aoti(GENERAL, program, options.isa, threads, Recipe(), limits)
+            step(f"compiling '{SMALL}', for {symbol} up to {high}")
+            yield start_aoti(SMALL, program, isa, 1, Recipe(), {**limits, symbol: (low, high)})
+    step(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
+    yield start_aoti(GENERAL, program, isa, threads, Recipe(), limits)
 
 
 def _fixed_variant(
@@ -157,19 +158,18 @@ def _fixed_variant(
     size: int,
     general: ExportedProgram,
     limits: Limits,
-    options: PackageOptions,
+    options: Package,
     tensors: Sequence[tuple[str, torch.Tensor]],
-    progress: Progress,
 ) -> Pending:
     """Begin with the variant for one batch size: a kernel where there is one."""
-    batch = str(forms.batch)
-    progress(f"compiling 'b{size}', for {batch}={size}")
+    batch, isa = str(forms.batch), options.instruction_set()
+    step(f"compiling 'b{size}', for {batch}={size}")
     layouts = [spec.layout for spec in forms.inputs]
     alone = list(forms.symbols) == [batch] and forms.sizes_are_of_inputs
     low, high = limits.get(batch, (size, size))
 
     def kernel_of(program: ExportedProgram) -> Built | None:
-        return build_kernel_variant(f"b{size}", program, tensors, {batch: size}, options.isa, layouts) if alone else None
+        return build_kernel_variant(f"b{size}", program, tensors, {batch: size}, isa, layouts) if alone else None
 
     # Where the batch is free, a kernel can be made that takes a large one block by block.
     kernel = kernel_of(general) if low <= size <= high else None
@@ -180,7 +180,7 @@ def _fixed_variant(
     if kernel is not None:
         return ready(kernel)
     threads = options.threads or (1 if largest_loop(program) <= SERIAL else 0)
-    return start_aoti(f"b{size}", program, options.isa, threads, Recipe(fuse=can_fuse(program.graph_module)), {batch: (size, size)})
+    return start_aoti(f"b{size}", program, isa, threads, Recipe(fuse=can_fuse(program.graph_module)), {batch: (size, size)})
 
 
 def _is_worth_it(

@@ -17,14 +17,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch._inductor.codegen
-from torch._inductor import config
-from torch._inductor.runtime.cache_dir_utils import cache_dir
-
+from ..pytorch.inductor import cache_folder, interface_source, wrapper_level
 from ..toolchain.compiler import cxx, pool, run
 
-#: What PyTorch copies to the head of every generated file.
-_INTERFACE = Path(torch._inductor.codegen.__file__).parent / "aoti_runtime" / "interface.cpp"
 #: The first line of the kernels, which see nothing of what is before it.
 _KERNELS = "#include <torch/csrc/inductor/cpp_prefix.h>"
 #: What the interface needs before it, whichever header the model begins with.
@@ -89,10 +84,10 @@ def start(name: str, text: str, compiling: Mapping[str, Any], linking: Mapping[s
     """
     words = tuple(cxx())
     flags = _flags(compiling)
-    wrapper = (*flags, f"-{config.aot_inductor.compile_wrapper_opt_level}")
+    wrapper = (*flags, f"-{wrapper_level()}")
     code, _, kernels = text.partition(_NOTES)[0].partition(_KERNELS)
     parts: list[Future[bytes]] = []
-    interface = _INTERFACE.read_text().strip()
+    interface = interface_source().read_text().strip()
     head, found, model = code.partition(interface)
     if found:
         parts.append(pool().submit(_kept, f"{_OF_THE_INTERFACE}{interface}\n", ".o", wrapper, words))
@@ -147,7 +142,7 @@ def _kept(code: str, suffix: str, flags: tuple[str, ...], words: tuple[str, ...]
 
 def _place(code: str, suffix: str, flags: tuple[str, ...], words: tuple[str, ...]) -> Path:
     """Return what the compiler makes of a text that is the same for all models: made once on a machine, by whoever comes first."""
-    base = Path(cache_dir()) / "pt2ts"
+    base = cache_folder() / "pt2ts"
     base.mkdir(parents=True, exist_ok=True)
     made = base / f"{_digest(code, flags, words)}{suffix}"
     with made.with_suffix(".lock").open("w") as lock:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.export import ExportedProgram
 
 from ..container.package import CODE, kernel_member
 from ..contract.variants import Variant
+from ..kernels import build_kernel
 from ..toolchain.isa import Isa
 from .aoti import Recipe, start_program
 
@@ -65,20 +64,9 @@ def build_kernel_variant(
     layouts: Sequence[str],
 ) -> Built | None:
     """Compile a program of fixed sizes to a kernel; None where it has something that kernels do not know."""
-    builder = kernel_builder()
-    kernel = None if builder is None else builder(program, weights, sizes, isa, layouts)
+    kernel = build_kernel(program, weights, sizes, isa, layouts)
     if kernel is None:
         return None
     limits = {symbol: (size, size) for symbol, size in sizes.items()}
     variant = Variant(name, "kernel", limits, isa.to_dict(), "shared", kernel.threads, kernel.workspace, kernel.packed)
     return Built(variant, {kernel_member(name): kernel.library})
-
-
-def kernel_builder() -> Callable[..., Any] | None:
-    """Return the function that makes kernels, or None in an installation without it."""
-    try:
-        module = importlib.import_module("..kernels", __package__)
-    except ModuleNotFoundError:
-        return None
-    found: Callable[..., Any] = module.build_kernel
-    return found

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
+from ..pytorch.symbols import hint
+
 #: Loops over no more elements than this run on one thread, as in PyTorch itself. In compiled code every loop would start all
 #: threads, and where processes share the cores (MPI ranks), one such start can take longer than the whole network.
 SERIAL = 32768
@@ -26,7 +28,5 @@ def serial_limit(program: ExportedProgram, batch: int) -> int:
 
 
 def _number(size: Any) -> int:
-    if isinstance(size, int):
-        return size
-    hint = size.node.hint
-    return 1 if hint is None else int(hint)
+    known = hint(size)
+    return 1 if known is None else known

@@ -7,60 +7,75 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from ..errors import ExportError
-from ..pytorch import torchscript
 from .filetype import StrPath
 
 
-class Job(NamedTuple):
-    """One file to write.
+@dataclass(frozen=True)
+class NewFile:
+    """A file that is not there yet.
 
     Attributes
     ----------
+    target
+        The file that it will be.
     path
-        Where to.
-    fill
-        Writes the content into an open file.
-    check
-        Called with the path of the finished temporary file; what it raises stops the replacement.
+        Where it lies until then: beside it, under a temporary name.
     """
 
-    path: StrPath
-    fill: Callable[[IO[bytes]], object]
-    check: Callable[[Path], None]
+    target: Path
+    path: Path
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Open it for its content, which is on the disk when the ``with`` block ends."""
+        with _explained(self.target), self.path.open("xb") as file:
+            yield file
+            file.flush()
+            make_like(file.fileno(), self.target.resolve())
+            os.fsync(file.fileno())
 
 
-def replace_files(jobs: Sequence[Job]) -> None:
+@contextmanager
+def replacing(*targets: StrPath) -> Iterator[tuple[NewFile, ...]]:
     """Write files atomically: all of them, or none.
 
-    Each file gets a temporary name in its folder and is checked there. When all of them are good they take their final names,
-    through links to the files that are meant; a file that is replaced keeps its mode, owner and access list as far as the system
-    allows. If anything fails, the older files are back. A process that is killed leaves each file as it was or as it shall be.
+    The ``with`` block fills the drafts and looks at them. At its end they take their final names, through links to the files that
+    are meant; a file that is replaced keeps its mode, owner and access list as far as the system allows. If anything fails, in the
+    block or at its end, the older files are back. A process that is killed leaves each file as it was or as it shall be.
     """
-    targets = [Path(job.path).resolve() for job in jobs]
-    drafts = [_beside(target) for target in targets]
-    target = Path(jobs[0].path)
+    files = [Path(target).resolve() for target in targets]
+    drafts = tuple(NewFile(Path(target), _beside(file)) for target, file in zip(targets, files, strict=True))
     try:
-        for job, path, draft in zip(jobs, targets, drafts, strict=True):
-            target = Path(job.path)
-            with draft.open("xb") as file:
-                job.fill(file)
-                file.flush()
-                make_like(file.fileno(), path)
-                os.fsync(file.fileno())
-            job.check(draft)
-        target = Path(jobs[-1].path)
-        _give_names(drafts, targets)
-    except OSError as error:
-        raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
+        with _explained(drafts[-1].target):
+            yield drafts
+            _give_names([draft.path for draft in drafts], files)
     finally:
         for draft in drafts:
             with contextlib.suppress(OSError):
-                draft.unlink()
+                draft.path.unlink()
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files whose content is known, all of them or none."""
+    with replacing(*contents) as drafts:
+        for draft, content in zip(drafts, contents.values(), strict=True):
+            with draft.open() as file:
+                file.write(content)
 
 
 def _beside(target: Path) -> Path:
@@ -124,10 +139,3 @@ def make_like(file: int, replaced: Path) -> None:
         for name in os.listxattr(replaced):
             with contextlib.suppress(OSError):
                 os.setxattr(file, name, os.getxattr(replaced, name))
-
-
-def write_script(
-    script: torchscript.ScriptModule, path: StrPath, extra: Mapping[str, str | bytes], check: Callable[[Path], None]
-) -> None:
-    """Write a TorchScript file with extra files by name; see `Job` for ``check``."""
-    replace_files([Job(path, lambda file: torchscript.save(script, file, extra), check)])

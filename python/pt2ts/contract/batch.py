@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import DeclarationError
-from .spec import Symbol, TensorSpec
+
+if TYPE_CHECKING:
+    from .spec import Symbol, TensorSpec  # which import torch; a command line reads batch sizes without it
 
 #: Batch sizes that get a variant of their own where the user names none: one column, a small block, a large one.
 DEFAULT_BATCH = (1, 32, 1024)
@@ -19,7 +22,7 @@ def batch_tuple(batch: Sequence[int]) -> tuple[int, ...]:
     """Return batch sizes without repetitions; refuse what is none."""
     given = tuple(batch) if isinstance(batch, Sequence) and not isinstance(batch, str) else (batch,)
     for size in given:
-        if not _is_size(size) or size < 1:
+        if not is_size(size) or size < 1:
             raise DeclarationError(f"batch has the size {size!r}", "batch sizes are positive whole numbers, such as (1, 32)")
     return tuple(dict.fromkeys(given))
 
@@ -34,7 +37,8 @@ def parse_batch(text: str) -> tuple[int, ...]:
     return batch_tuple([int(word) for word in words])
 
 
-def _is_size(value: object) -> bool:
+def is_size(value: object) -> bool:
+    """Return whether a value is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -56,3 +60,15 @@ def check_batch(batch: Sequence[int] | None, symbol: str, bounds: Symbol) -> tup
             high = "" if bounds.max is None else bounds.max
             raise DeclarationError(f"batch has the size {size}, outside the bounds {symbol}={bounds.min}..{high}")
     return sizes
+
+
+def batch_sizes(batch: Sequence[int] | None, symbol: str | None, symbols: Mapping[str, Symbol]) -> tuple[int, ...]:
+    """Return the sizes that get a variant of their own."""
+    if symbol is None:
+        if batch:
+            raise DeclarationError(
+                f"batch sizes are given ({', '.join(map(str, batch))}), but no input has a symbolic batch dimension",
+                "declare one, such as 'x[batch,5]'; or leave the sizes out",
+            )
+        return ()
+    return check_batch(batch, symbol, symbols[symbol])

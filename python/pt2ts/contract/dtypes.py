@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import Literal
 
 import torch
 
@@ -67,9 +66,6 @@ def name_of(tensor: torch.Tensor) -> str:
         raise DeclarationError(
             f"a tensor of {tensor.dtype} has no Fortran counterpart", f"convert it to one of {', '.join(DTYPES)}"
         ) from None
-
-
-Precision = Literal["float64", "float32", "bfloat16"]
 
 
 PRECISIONS: dict[str, torch.dtype] = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
-
-Layout = Literal["torch", "fortran"]
-
-
-LAYOUTS = ("torch", "fortran")
 
 
 def with_layout(tensor: torch.Tensor, layout: str) -> torch.Tensor:

@@ -1,33 +1,38 @@
-"""``export``: from a PyTorch module to a file that a Fortran program can trust."""
+"""``export``: from a PyTorch module to a file that a Fortran program can trust.
+
+The way is a straight line: the module is copied, its example inputs are collected, it is tried on them and on other sizes, its
+contract is drafted, it is captured in each format, and every file is written and verified before it takes its name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from ..capture.draft import Draft, prepare
-from ..capture.script import Converted, Method, convert
-from ..capture.trials import Trial
-from ..compile.options import package_options
+from ..capture.draft import make_draft
+from ..capture.examples import make_examples
+from ..capture.module_copy import model_copy
+from ..capture.request import Request, as_bounds, declarations
+from ..capture.trials import trials
 from ..container.filetype import StrPath
-from ..container.writing import Job, replace_files
-from ..contract.declare import Bounds, Declared, as_declaration
-from ..contract.dtypes import Precision, require_precision
-from ..contract.golden import to_bytes
-from ..contract.layout import Layout
-from ..contract.spec import GOLDEN_FILE, SPEC_FILE, Spec, Symbol
-from ..errors import DeclarationError, ExportError
-from ..pytorch import torchscript
-from ..report import Note, Progress, ignore
-from ..runtime.fresh import loaded, start
+from ..container.writing import replacing
+from ..contract.declare import Bounds, Declared
+from ..contract.dtypes import require_precision
+from ..contract.formats import AnyFormat, Package, Target, TorchScript, choose_files
+from ..contract.former import takes_callbacks, takes_options
+from ..contract.spec import Spec
+from ..contract.words import Normalization, Precision
+from ..errors import DeclarationError, ExportError, option
+from ..runtime.fresh import start
 from ..sources.onnx import declared_inputs, declared_outputs
-from ..verification.compare import compare
-from .formats import Format, choose_files
+from .model_files import capture
 
 
+@takes_callbacks
+@takes_options
 def export(
     module: torch.nn.Module,
     example_inputs: Any,
@@ -39,26 +44,21 @@ def export(
     dynamic_batch: bool = True,
     name: str | None = None,
     description: str = "",
-    normalization: Literal["inside", "host"] = "inside",
-    method: Method = "auto",
+    normalization: Normalization = "inside",
     golden: bool = True,
     flush_denormals: bool | None = None,
-    format: Format | None = None,  # noqa: A002 - the word that users look for
-    layout: Layout = "torch",
-    isa: str | None = None,
-    threads: int = 0,
+    format: AnyFormat | None = None,  # noqa: A002 - the word that users look for
     dtype: Precision | None = None,
-    batch: Sequence[int] | None = None,
-    fallback: bool = False,
     tolerance: float | None = None,
-    progress: Progress | None = None,
-    note: Note = ignore,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
     The file is the module in evaluation mode on the CPU (a copy; yours keeps its mode and device). Before it takes its final name
     it is run by the C library in a fresh process and compared with the module, on the example inputs and on other sizes of every
-    symbolic dimension.
+    symbolic dimension. The logger ``pt2ts`` tells of each step that takes long (INFO) and of each comparison (DEBUG).
+
+    Options of a format (``layout``, ``batch``...) and the callbacks ``progress`` and ``note`` were arguments once, and still work,
+    with a warning.
 
     Parameters
     ----------
@@ -87,42 +87,22 @@ def export(
         One line for people.
     normalization
         ``inside`` when the caller passes physical units, ``host`` when it has to scale.
-    method
-        ``script`` compiles the source of forward, ``trace`` records what it does with the examples; ``auto`` scripts, and
-        traces where scripting fails and nothing in forward depends on values.
     golden
         Store a golden sample: the example inputs (a smaller batch of them above 1 MB) with the module's outputs.
     flush_denormals
         Whether calls from Fortran flush numbers too small for the full precision to zero, which makes them faster where such
         numbers occur; None as the host program does.
     format
-        ``torchscript``, ``pt2`` (compiled) or ``both``, side by side; by the name of the file by default: ``.pt2`` is compiled, all
-        others are TorchScript.
-    layout
-        For packages: the memory order in which the caller has its inputs. ``fortran`` (first index fastest) is for a Fortran
-        array ``x(n, nlev)`` of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with
-        ``permute_dims=[2, 1]``.
-    isa
-        For packages: what the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512)
-        or ``native`` (all that this one can do).
-    threads
-        For packages: 0 as many as the host program allows, otherwise that many.
+        `TorchScript` or `Package` (compiled), each with options of its own, or a tuple of both, side by side; or a word for one
+        with its defaults: ``torchscript``, ``pt2``, ``both``. By the name of the file otherwise: ``.pt2`` is compiled, all others
+        are TorchScript.
     dtype
         ``float64`` or ``float32`` converts the module and all its floating-point inputs and outputs. ``bfloat16`` (packages only)
         is for the inside: inputs and outputs stay as they are.
-    batch
-        For packages: batch sizes that get a variant of their own, kept where it is faster than the one for any size. 1, 32 and 1024
-        by default, as far as the bounds admit them; ``()`` for none.
-    fallback
-        For packages: put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for.
     tolerance
         The largest absolute difference between the file and the module that is allowed; otherwise what rounding explains: 1e-5
         (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
         output's typical size, and more where the module's own copy in float64 shows that its rounding is larger.
-    progress
-        Called with a line of text before each step that takes long.
-    note
-        Called with every comparison of the file with the module, as a `Check`.
 
     Returns
     -------
@@ -133,6 +113,8 @@ def export(
     -----
     UserWarning
         The example lies outside a declared range, or results contain NaN or infinity.
+    DeprecationWarning
+        An option is given in its former place.
 
     Raises
     ------
@@ -149,86 +131,46 @@ def export(
     --------
     >>> pt2ts.export(net, torch.randn(8, 124), "scheme.pt", inputs=["column[batch,124] float32 K"])  # doctest: +SKIP
     """
-    if normalization not in ("inside", "host"):
-        raise DeclarationError(f"normalization is '{normalization}'", "either 'inside' or 'host'")
-    if method not in ("auto", "script", "trace"):
-        raise DeclarationError(f"method is '{method}'", "one of 'auto', 'script', 'trace'")
-    script_file, package_file = choose_files(Path(path), format)
-    _check_folder(Path(path))
-    require_precision(dtype)
-    options = package_options(layout, isa, threads, dtype, batch, fallback=fallback)
-    if package_file is None:
-        _refuse_package_options(layout=layout, isa=isa, threads=threads, batch=batch, fallback=fallback)
-    if script_file is not None and dtype == "bfloat16":
-        raise DeclarationError("dtype 'bfloat16' is for compiled packages", "write one with format 'pt2', or convert the module")
-    start()
-    draft = prepare(
-        module,
-        example_inputs,
-        declared_inputs(module, dtype, open_shapes=not dynamic_batch) if inputs is None else list(map(as_declaration, inputs)),
-        declared_outputs(module) if outputs is None else list(map(as_declaration, outputs)),
-        {key: item if isinstance(item, Symbol) else Symbol(*item) for key, item in (symbols or {}).items()},
+    targets = choose_files(Path(path), format)
+    _refuse(Path(path), targets, normalization, dtype)
+    request = Request(
+        name=name or Path(path).stem,
+        inputs=declared_inputs(module, dtype, open_shapes=not dynamic_batch) if inputs is None else declarations(inputs),
+        outputs=declared_outputs(module) if outputs is None else declarations(outputs),
+        symbols=as_bounds(symbols),
         dynamic_batch=dynamic_batch,
         dtype=dtype,
         golden=golden,
-        name=name or Path(path).stem,
         description=description,
         normalization=normalization,
         flush_denormals=flush_denormals,
     )
-    jobs = [] if script_file is None else [_script_job(script_file, draft, method, note, tolerance)]
-    if package_file is None:
-        replace_files(jobs)
-        return draft.spec
-    from ..compile.assemble import make_package
-    from ..container.package import read_spec_of, save
-    from ..verification.package import check_package
-
-    tell = progress or (lambda _: None)
-    package = make_package(draft, options, method, tell)
-    tell("checking the package")
-    job = Job(
-        package_file,
-        lambda file: save(file, package.members, package.spec),
-        lambda file: check_package(file, package, note, tolerance),
-    )
-    replace_files([*jobs, job])
-    return read_spec_of(package_file)
+    start()  # of the process in which the file will run, since that takes a while
+    copy = model_copy(module, request.converted_to)
+    examples = make_examples(copy, example_inputs, request)
+    found = trials(examples)
+    draft = make_draft(examples, found, request)
+    models = [capture(draft, target.format, dtype) for target in targets]
+    with replacing(*(target.path for target in targets)) as files:
+        for model, file in zip(models, files, strict=True):
+            with file.open() as content:
+                spec = model.write(content)
+            model.verify(file.path, tolerance)
+    return spec
 
 
-def _script_job(path: Path, draft: Draft, method: Method, note: Note, tolerance: float | None) -> Job:
-    converted = convert(draft.module, draft.examples, method)
-    extra: dict[str, str | bytes] = {SPEC_FILE: draft.spec.to_json()}
-    if draft.golden is not None:
-        extra[GOLDEN_FILE] = to_bytes(draft.golden)
-    return Job(
-        path,
-        lambda file: torchscript.save(converted.script, file, extra),
-        lambda file: _compare(file, draft.found, converted, note, tolerance),
-    )
-
-
-def _refuse_package_options(**given: object) -> None:
-    """Refuse options that mean nothing for a TorchScript file, rather than ignore them."""
-    plain = {"layout": "torch", "isa": None, "threads": 0, "batch": None, "fallback": False}
-    for name, value in given.items():
-        if value != plain[name]:
-            raise DeclarationError(
-                f"{name} is given, which means nothing for a TorchScript file",
-                "leave it out; or write a compiled package: a file name with .pt2, or format 'pt2'",
-            )
-
-
-def _check_folder(path: Path) -> None:
-    """Find out before the work that the file cannot be written."""
+def _refuse(path: Path, targets: Sequence[Target], normalization: str, dtype: str | None) -> None:
+    """Find out before the work what cannot be: a value that there is not, a file that cannot be written."""
+    if normalization not in ("inside", "host"):
+        raise DeclarationError(f"normalization is '{normalization}'", "either 'inside' or 'host'")
+    require_precision(dtype)
     if path.is_dir():
         raise ExportError(f"cannot write {path}: it is a folder", "give the name of a file, such as model.pt")
     if not path.parent.is_dir():
         raise ExportError(f"cannot write {path}: there is no folder {path.parent}")
-
-
-def _compare(file: Path, found: Sequence[Trial], converted: Converted, note: Note, tolerance: float | None) -> None:
-    why = converted.why_traced
-    reason = "" if why is None else f"{why.reason}{f' at {why.where}' if why.where else ''}"
-    with loaded(file) as model:
-        compare(model.named, found, converted.method, reason, note=note, tolerance=tolerance)
+    for target in targets:
+        if isinstance(target.format, Package):
+            target.format.instruction_set()
+    if dtype == "bfloat16" and any(isinstance(target.format, TorchScript) for target in targets):
+        hint = f"write one with {option('format', 'pt2')}, or convert the module"
+        raise DeclarationError("dtype 'bfloat16' is for compiled packages", hint)

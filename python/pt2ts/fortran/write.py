@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..container.filetype import StrPath
-from ..container.writing import Job, replace_files
+from ..container.writing import write_files
 from ..errors import ExportError
 from .kinds import check_kind
 from .names import check_module_name, module_name
@@ -63,11 +63,7 @@ def write_fortran(
 
 def write_texts(texts: Mapping[Path, str]) -> None:
     """Write text files, all of them or none."""
-    replace_files([_job(file, text.encode()) for file, text in texts.items()])
-
-
-def _job(file: Path, content: bytes) -> Job:
-    return Job(file, lambda stream: stream.write(content), lambda _: None)
+    write_files({file: text.encode() for file, text in texts.items()})
 
 
 def _refuse_foreign(file: Path) -> None:

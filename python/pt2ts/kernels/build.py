@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..pytorch.symbols import expression, given_names
 from ..toolchain.compiler import ToolchainError, cxx
 from ..toolchain.isa import Isa
 from .graph import Reader, prepared
@@ -178,12 +179,10 @@ def symbol_sizes(program: torch.export.ExportedProgram, sizes: Mapping[str, int]
         for size in value.shape:
             if isinstance(size, int):
                 continue
-            for symbol in size.node.expr.free_symbols:
+            for symbol in expression(size).free_symbols:
                 if symbol in found:
                     continue
-                environment = size.node.shape_env
-                sources = environment.var_to_sources.get(symbol, [])
-                names = {environment.source_name_to_debug_name.get(source.name) for source in sources} - {None}
+                names = given_names(size, symbol)
                 known = [sizes[name] for name in names if name in sizes]
                 if not known and len(sizes) == 1:
                     known = list(sizes.values())

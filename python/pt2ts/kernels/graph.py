@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 
+from ..pytorch import symbols
 from ..pytorch.quiet import quiet
 from .elementwise import ELEMENTWISE
 from .ir import EntangledError, Expr, Network, Place, Shape, UnsupportedError, View, contiguous, load
@@ -111,7 +112,7 @@ class Reader:
         """Return a size as a number."""
         if isinstance(value, int):
             return value
-        expression = value.node.expr.subs(self.sizes if sizes is None else sizes)
+        expression = symbols.expression(value).subs(self.sizes if sizes is None else sizes)
         if expression.free_symbols:
             raise UnsupportedError(f"the size {expression} is not known; fixed sizes are needed for all symbols")
         return int(expression)
@@ -124,10 +125,14 @@ class Reader:
         if self.block is None:
             return None
         sizes: list[Any] = list(tensor.shape)
-        at = [d for d, size in enumerate(sizes) if not isinstance(size, int) and self.block[0] in size.node.expr.free_symbols]
+        at = [
+            d
+            for d, size in enumerate(sizes)
+            if not isinstance(size, int) and self.block[0] in symbols.expression(size).free_symbols
+        ]
         if not at:
             return None
-        if len(at) > 1 or sizes[at[0]].node.expr != self.block[0]:
+        if len(at) > 1 or symbols.expression(sizes[at[0]]) != self.block[0]:
             raise EntangledError("an array whose size is computed from the number of samples")
         return at[0]
 

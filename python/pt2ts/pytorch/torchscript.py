@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
-from torch.jit._trace import TracerWarning
+
+from .private import part_of, private
 
 __all__ = ["ScriptModule", "TracerWarning", "argument_names", "has_forward", "load", "save", "script", "silent", "trace"]
 
 ScriptModule = torch.jit.ScriptModule
+TracerWarning: type[Warning] = torch.jit.TracerWarning  # type: ignore[attr-defined]
 
 #: How torch spells it ("is deprecated"; from Python 3.14 on "is not supported in Python 3.14+").
 _MESSAGE = r"`torch\.jit\.(script|script_method|trace|trace_method|save|load)` is (deprecated|not supported)"
@@ -49,7 +51,7 @@ def script(module: torch.nn.Module) -> ScriptModule:
             return cast(ScriptModule, torch.jit.script(module))
     except Exception:
         # torch keeps the half-made class and would answer the next attempt with "Can't redefine method" instead of the reason.
-        recursive: Any = torch.jit._recursive
+        recursive = private("torch.jit._recursive")
         recursive.concrete_type_store = recursive.ConcreteTypeStore()
         raise
 
@@ -80,7 +82,7 @@ def load(source: str | os.PathLike[str] | IO[bytes]) -> ScriptModule:
 
 def has_forward(module: ScriptModule) -> bool:
     """Return whether a file of the module could be called: torch.nn.GRU and LSTM compile to several methods of other names."""
-    return bool(module._c._has_method("forward"))
+    return bool(part_of(module, "_c._has_method")("forward"))
 
 
 def argument_names(module: ScriptModule) -> list[str]:

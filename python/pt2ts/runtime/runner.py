@@ -17,7 +17,7 @@ from ..contract.spec import SPEC_FILE, Spec, TensorSpec
 from ..contract.structure import flatten
 from ..contract.variants import Variant
 from ..errors import LoadError
-from ..pytorch import torchscript
+from ..pytorch import inductor, torchscript
 
 Tensors = list[torch.Tensor]
 Run = Callable[[Tensors], Tensors]
@@ -67,16 +67,15 @@ class PackageRunner:
         return run.prepared(fixed) if isinstance(run, Kernel) else lambda: run(fixed)
 
     def _aoti(self, variant: Variant) -> Run:
-        # PyTorch's own aoti_load_package fails for a file with several models.
-        loader = torch._C._aoti.AOTIModelPackageLoader(str(self.path), variant.name, False, 1, -1)
+        loader = inductor.open_model(self.path, variant.name)
         wanted = {}
         if variant.weights == "shared":
-            wanted = {name: self.weights[name] for name in loader.get_constant_fqns()}
+            wanted = {name: self.weights[name] for name in inductor.constant_names(loader)}
         if wanted:
-            loader.load_constants(wanted, False, True, True)  # it keeps addresses; the function below keeps the tensors
+            inductor.share_constants(loader, wanted)  # it keeps addresses; the function below keeps the tensors
 
         def run(inputs: Tensors, _: object = wanted) -> Tensors:
-            return list(loader.boxed_run(list(inputs)))
+            return inductor.run(loader, inputs)
 
         return run
 

@@ -1,1 +1,1 @@
-"""``pt2ts new``: a folder with a small project that trains a network and runs it in Fortran; its files lie in ``template``."""
+"""``pt2ts new``: a small project from files in ``template``, to train a network and run it in Fortran; only a command uses it."""

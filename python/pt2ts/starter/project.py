@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 
+from ..contract.words import Format
 from ..errors import ExportError
 
 TEMPLATE = Path(__file__).with_name("template")
-
-
-class Format(StrEnum):
-    """What kind of model file the project makes."""
-
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
 
 
 _MODELS = {Format.TORCHSCRIPT: "scheme.pt", Format.PT2: "scheme.pt2"}
@@ -28,6 +21,8 @@ def make_project(folder: Path, format_: Format = Format.TORCHSCRIPT) -> None:
     ExportError
         When there is something already, or the folder cannot be made.
     """
+    if format_ not in _MODELS:
+        raise ExportError("a project has one model file", "choose torchscript or pt2")
     # They import torch, which the help need not wait for.
     from ..fortran.names import module_name
     from ..fortran.write import write_texts

@@ -14,11 +14,12 @@ import torch
 from ..container.filetype import StrPath
 from ..container.reading import read_golden, read_spec
 from ..contract.batch import check_batch
+from ..contract.former import takes_callbacks
 from ..contract.layout import with_layout
 from ..contract.spec import Spec
 from ..contract.tolerance import SLACK, worst
 from ..errors import DeclarationError, VerifyError
-from ..report import Progress
+from ..report import step
 from ..runtime.bridge import FortranModel
 from ..runtime.library import LibraryModel, Prepared, threads
 from ..runtime.measure import Call, samples
@@ -112,9 +113,8 @@ def time_text(seconds: float) -> str:
     return f"{micro:.3g} us" if micro < _MILLI else f"{micro / _MILLI:.3g} ms"
 
 
-def bench(
-    path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.Module | None = None, progress: Progress | None = None
-) -> Bench:
+@takes_callbacks
+def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.Module | None = None) -> Bench:
     """Measure a model file.
 
     The library is called through its C interface with everything prepared, as a Fortran program calls it; what the loop in Python
@@ -128,8 +128,6 @@ def bench(
         Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
     against
         The module that the file was made from.
-    progress
-        Called with a line of text before each step that takes long.
 
     Raises
     ------
@@ -152,8 +150,7 @@ def bench(
     eager = None if against is None else references.of_module(against, spec)
     rows: list[Row] = []
     for size in sizes:
-        if progress is not None:
-            progress("measuring" if size is None else f"measuring {cases.batch}={size}")
+        step("measuring" if size is None else f"measuring {cases.batch}={size}")
         rows += _measured(Path(path), spec, cases.random(size), size, eager)
     return Bench(spec.name, (threads(), torch.get_num_threads()), rows)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..container.writing import Job, replace_files
+from ..container.writing import replacing
 from .bench import EAGER, LIBRARY, Bench, Row
 
 _MICRO = 1e6
@@ -31,10 +30,8 @@ def draw(found: Bench, path: Path) -> None:
     axes.grid(visible=True, alpha=0.3)
     axes.legend(frameon=False)
 
-    def fill(file: IO[bytes]) -> None:
+    with replacing(path) as (new,), new.open() as file:
         figure.savefig(file, format="png", dpi=144)
-
-    replace_files([Job(path, fill, lambda _: None)])
 
 
 def _line(axes: Axes, rows: Sequence[Row], contestant: str, colour: str) -> None:

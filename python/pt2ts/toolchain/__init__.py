@@ -1,1 +1,1 @@
-"""The C++ compiler, the processors it makes code for, folders to compile in; nothing here knows programs or model files."""
+"""The C++ compiler and the processors that it makes code for; nothing here knows programs or model files."""

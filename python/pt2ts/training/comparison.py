@@ -18,7 +18,7 @@ from torch import Tensor
 from ..contract.tolerance import worst
 from ..contract.training import MODEL
 from ..errors import CheckError
-from ..report import Check, Note, ignore
+from ..report import Check, passed
 from ..runtime.fresh import loaded_trainer
 from .reference import Backward, StepReference
 from .run import Trainer
@@ -60,9 +60,7 @@ class Runs(Protocol):
         """Put values into the state."""
 
 
-def check_training(
-    path: Path, step: Step, trials: Sequence[Sequence[Tensor]], note: Note = ignore, tolerance: float | None = None
-) -> None:
+def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], tolerance: float | None = None) -> None:
     """Compare a written training package, which runs in a fresh process, with the module and ``torch.optim``.
 
     After the first steps come those at which the schedule turns, one that is so large that every weight is seen to move, and one
@@ -78,8 +76,6 @@ def check_training(
         What was compiled.
     trials
         Inputs and targets, with several sizes.
-    note
-        Called with every comparison that was passed.
     tolerance
         Part of the largest movement of a tensor by which each of its numbers may move otherwise; by dtype otherwise.
 
@@ -89,8 +85,8 @@ def check_training(
         When they disagree, or nothing could be compared.
     """
     with loaded_trainer(path) as trainer:
-        StepCheck(trainer, step, note, tolerance).check(trials)
-    _check_model(path, step, trials, note)
+        StepCheck(trainer, step, tolerance).check(trials)
+    _check_model(path, step, trials)
 
 
 class StepCheck:
@@ -100,12 +96,12 @@ class StepCheck:
     ----------
     trainer
         What is looked at.
-    step, note, tolerance
+    step, tolerance
         See `check_training`.
     """
 
-    def __init__(self, trainer: Runs, step: Step, note: Note = ignore, tolerance: float | None = None) -> None:
-        self.trainer, self.step, self.note, self.tolerance = trainer, step, note, tolerance
+    def __init__(self, trainer: Runs, step: Step, tolerance: float | None = None) -> None:
+        self.trainer, self.step, self.tolerance = trainer, step, tolerance
         self.own = StepReference(step)
         self.wide: StepReference | None = StepReference(step, wide=True)
         self.seen: set[str] = set()
@@ -143,7 +139,7 @@ class StepCheck:
             self._compare_tensor(name, state[name], want[name], have, [others[name] for others in around], what or f"after {case}")
             for name, have in self.trainer.state().items()
         ]
-        self.note(
+        passed(
             Check(
                 f"state after {case}" if not what else case,
                 self.sizes,
@@ -194,7 +190,7 @@ class StepCheck:
                 f"the compiled step disagrees with the module on {self.sizes}: {what} of {case} differs: {have:.6g}, "
                 f"not {float(want):.6g}"
             )
-        self.note(Check(case, self.sizes, what, gap, allowed, "not compared: NaN on both sides" if bool(want.isnan()) else ""))
+        passed(Check(case, self.sizes, what, gap, allowed, "not compared: NaN on both sides" if bool(want.isnan()) else ""))
 
     def _compare_tensor(
         self, name: str, old: Tensor, want: Tensor, have: Tensor, around: Sequence[Tensor], when: str
@@ -275,10 +271,10 @@ class StepCheck:
                 "give examples on which the network learns: finite ones, with targets that it does not meet yet",
             )
         for name in unseen:
-            self.note(Check("not compared", self.sizes, name, 0.0, None, "its gradient on the examples is zero but for rounding"))
+            passed(Check("not compared", self.sizes, name, 0.0, None, "its gradient on the examples is zero but for rounding"))
 
 
-def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], note: Note) -> None:
+def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -> None:
     """Compare the compiled outputs, which no entry of the C library runs."""
     trainer = Trainer(path)
     for tensors in trials:
@@ -287,7 +283,7 @@ def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], not
             gap, allowed = worst(want.detach(), have)
             if want.shape != have.shape or gap > allowed:
                 raise CheckError(f"the compiled '{MODEL}' disagrees with the module: output {number} differs by {gap:.3g}")
-            note(Check(MODEL, str(list(want.shape)), f"output {number}", gap, allowed))
+            passed(Check(MODEL, str(list(want.shape)), f"output {number}", gap, allowed))
 
 
 def _towards(tensor: Tensor, end: float) -> Tensor:

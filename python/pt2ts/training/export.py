@@ -11,22 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..capture.draft import Draft, prepare
-from ..capture.examples import collect, input_specs
+from .. import report
+from ..capture.draft import Draft, make_draft
+from ..capture.examples import collect, input_specs, make_examples
+from ..capture.module_copy import model_copy
 from ..capture.program import export_program, weights_of
+from ..capture.request import Request, as_bounds, declarations
+from ..capture.trials import trials
 from ..compile.aoti import Compiled, Recipe, start_program
-from ..compile.options import PackageOptions, package_options
 from ..container.filetype import StrPath
 from ..container.package import CODE, WEIGHTS, Content, pack_weights, read_training_spec, save
-from ..container.writing import Job, replace_files
+from ..container.writing import replacing
 from ..contract.declare import Bounds, Declaration, Declared, as_declaration
+from ..contract.formats import Package
+from ..contract.former import takes_callbacks
 from ..contract.samples import Sizes, make, resize, symbol_sizes
 from ..contract.spec import Symbol, TensorSpec
 from ..contract.training import EVALUATE, MODEL, STEP, StateEntry, TrainingSpec
 from ..contract.variants import Variant
 from ..errors import DeclarationError, ExportError
 from ..explain import explain_run
-from ..report import Note, Progress, ignore
+from ..pytorch.inductor import ON_THE_STACK
 from ..runtime.fresh import start
 from .comparison import check_training
 from .groups import Given
@@ -39,10 +44,8 @@ from .trace import trace
 
 Tensors = Sequence[Tensor]
 
-#: A step has many numbers between its parts. Asking PyTorch for memory for each of them took a quarter of a small network's step.
-_COMPILER = {"aot_inductor.allow_stack_allocation": True}
 
-
+@takes_callbacks
 def export_training(
     module: torch.nn.Module,
     loss: str | Loss,
@@ -68,8 +71,6 @@ def export_training(
     isa: str | None = None,
     threads: int = 0,
     tolerance: float | None = None,
-    progress: Progress | None = None,
-    note: Note = ignore,
 ) -> TrainingSpec:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file, with the weights to start from.
 
@@ -113,10 +114,6 @@ def export_training(
     tolerance
         Part of the largest movement of a tensor in a step by which each of its numbers may move otherwise than by ``torch.optim``;
         1e-4 (float32) or 1e-9 (float64), and what rounding of the gradients explains.
-    progress
-        Called with a line of text before each step that takes long.
-    note
-        Called with every comparison of the compiled step with the module, as a `Check`.
 
     Returns
     -------
@@ -143,34 +140,31 @@ def export_training(
         raise DeclarationError(f"the file {file.name} does not end in .pt2", "a training package is a .pt2 file: train.pt2")
     if file.is_dir() or not file.parent.is_dir():
         raise ExportError(f"cannot write {file}: " + ("it is a folder" if file.is_dir() else f"there is no folder {file.parent}"))
-    tell: Progress = progress or (lambda _: None)
-    options = package_options("torch", isa, threads, None, (), fallback=False)
+    options = Package(isa=isa, threads=threads, batch=())
     rules = make_rules(optimizer, learning_rate, schedule, groups, clip_norm, clip_value, skip_nonfinite=skip_nonfinite)
     function, loss_text = make_loss(loss)
     seed = check_option("seed", seed, whole(0))
 
-    tell("reading the module")
+    report.step("reading the module")
     start()
-    draft = prepare(
-        module,
-        example_inputs,
-        None if inputs is None else [as_declaration(item) for item in inputs],
-        None if outputs is None else [as_declaration(item) for item in outputs],
-        {key: item if isinstance(item, Symbol) else Symbol(*item) for key, item in (symbols or {}).items()},
-        dynamic_batch=dynamic_batch, dtype=None, golden=False, name=name or file.stem, description=description,
-        normalization="inside",
+    request = Request(
+        name=name or file.stem, inputs=declarations(inputs), outputs=declarations(outputs), symbols=as_bounds(symbols),
+        dynamic_batch=dynamic_batch, golden=False, description=description,
     )  # fmt: skip
-    job = _Job(draft, options, tell)
+    examples = make_examples(model_copy(module, None), example_inputs, request)
+    draft = make_draft(examples, trials(examples), request)
+    job = _Job(draft, options)
     job.add_targets(example_targets, targets, dynamic_batch=dynamic_batch)
-    step = Step(draft.module, function, rules, len(draft.spec.inputs))
-    state = first_run(step, job.tensors, seed)
-    trials = job.trials(step, state)
-    members, spec = job.compile(step, state)
+    learning = Step(draft.module, function, rules, len(draft.spec.inputs))
+    state = first_run(learning, job.tensors, seed)
+    tried = job.trials(learning, state)
+    members, spec = job.compile(learning, state)
     spec = replace(spec, training=_facts(loss_text, rules))
-    tell("checking the steps")
-    replace_files(
-        [Job(file, lambda out: save(out, members, spec), lambda made: check_training(made, step, trials, note, tolerance))]
-    )
+    report.step("checking the steps")
+    with replacing(file) as (new,):
+        with new.open() as content:
+            save(content, members, spec)
+        check_training(new.path, learning, tried, tolerance)
     return read_training_spec(file)
 
 
@@ -196,8 +190,8 @@ class _Targets(torch.nn.Module):
 class _Job:
     """What is compiled for one file."""
 
-    def __init__(self, draft: Draft, options: PackageOptions, tell: Progress) -> None:
-        self.draft, self.options, self.tell = draft, options, tell
+    def __init__(self, draft: Draft, options: Package) -> None:
+        self.draft, self.threads, self.isa = draft, options.threads, options.instruction_set()
         self.targets: tuple[TensorSpec, ...] = ()
         self.specs: tuple[TensorSpec, ...] = ()
         self.tensors: list[Tensor] = []
@@ -271,7 +265,7 @@ class _Job:
         variants = []
         started: dict[str, Callable[[], Compiled]] = {}
         for name, (reads, writes, function) in entries.items():
-            self.tell(f"compiling '{name}'")
+            report.step(f"compiling '{name}'")
             given, specs = (tensors, self.specs) if name != MODEL else (tensors[: step.n_inputs], self.draft.spec.inputs)
 
             def flat(*all_of_them: Tensor, reads: list[str] = reads, function: Any = function) -> list[Tensor]:
@@ -283,21 +277,22 @@ class _Job:
             program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols, stateful=True)
             constants = [item for item in weights_of(program) if item[0] not in values]
             everything += [StateTensor(key, "constant", value.clone()) for key, value in constants]
-            started[name] = start_program(program, self.options.isa, self.options.threads, Recipe(), _COMPILER)
-        self.tell("waiting for the C++ compiler")
+            # Asking PyTorch for memory for each number between the parts of a step took a quarter of a small network's step.
+            started[name] = start_program(program, self.isa, self.threads, Recipe(), ON_THE_STACK)
+        report.step("waiting for the C++ compiler")
         for name, finish in started.items():
             compiled = finish()
             if compiled.weights != "shared":
                 raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}
-            variants.append(Variant(name, "aoti", {}, self.options.isa.to_dict(), "shared", self.options.threads))
+            variants.append(Variant(name, "aoti", {}, self.isa.to_dict(), "shared", self.threads))
         blob, places = pack_weights([(item.name, item.value) for item in everything], frozenset(step.parameters))
         members[WEIGHTS] = blob
         entries_of_state = tuple(StateEntry(place, item.role) for place, item in zip(places, everything, strict=True))
         spec = TrainingSpec(**{
             **vars(self.draft.spec),
             "kind": "training",
-            "isa": self.options.isa.name,
+            "isa": self.isa.name,
             "symbols": {**self.draft.spec.symbols, **self.symbols},
             "weights": tuple(entry.place for entry in entries_of_state if entry.role in ("parameter", "buffer", "constant")),
             "variants": tuple(variants),

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._decomp import get_decompositions
+
+from ..pytorch.symbols import hint
+from ..pytorch.tracing import decompositions
 
 _ATEN = torch.ops.aten
 
@@ -25,8 +27,7 @@ SMALL = 1 << 15
 
 def table() -> dict[Any, Any]:
     """Return what is recorded in pieces, by operation."""
-    pieces: dict[Any, Any] = dict(get_decompositions(_NORMALIZATION))
-    return pieces | {_ATEN.mm.default: _mm, _ATEN.addmm.default: _addmm}
+    return decompositions(_NORMALIZATION) | {_ATEN.mm.default: _mm, _ATEN.addmm.default: _addmm}
 
 
 def _mm(a: Tensor, b: Tensor) -> Any:
@@ -46,4 +47,6 @@ def _addmm(bias: Tensor, a: Tensor, b: Tensor, beta: Any = 1, alpha: Any = 1) ->
 
 def _hint(size: Any) -> int:
     """Return a size, or what it is in the examples."""
-    return int(size) if isinstance(size, int) else int(size.node.hint)
+    known = hint(size)
+    assert known is not None  # noqa: S101 - all sizes are those of examples
+    return known

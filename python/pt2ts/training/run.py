@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..container.package import WEIGHTS, read_members, read_training_spec, unpack_weights
 from ..contract.training import EVALUATE, MODEL, STEP
+from ..pytorch import inductor
 
 
 class Trainer:
@@ -29,10 +28,9 @@ class Trainer:
         self._entries = {variant.name: self._load(path, variant.name) for variant in self.spec.variants}
 
     def _load(self, path: Path, name: str) -> Callable[[Sequence[Tensor]], list[Tensor]]:
-        loader: Any = torch._C._aoti.AOTIModelPackageLoader(str(path), name, False, 1, -1)
-        wanted = {key: self.state[key] for key in loader.get_constant_fqns()}
-        loader.load_constants(wanted, False, True, True)
-        return lambda tensors: list(loader.boxed_run(list(tensors)))
+        loader = inductor.open_model(path, name)
+        inductor.share_constants(loader, {key: self.state[key] for key in inductor.constant_names(loader)})
+        return lambda tensors: inductor.run(loader, tensors)
 
     def step(self, *tensors: Tensor) -> Tensor:
         """Take a step on inputs and targets; return the loss before it."""

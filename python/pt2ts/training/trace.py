@@ -7,14 +7,13 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch._subclasses import FakeTensorMode
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..contract.spec import TensorSpec
-from ..errors import ExportError, UnexportableError
+from ..errors import Pt2tsError, UnexportableError
 from ..explain import explain_run
+from ..pytorch import tracing
+from ..pytorch.operators import is_operator
 from ..pytorch.quiet import quiet
 from .pieces import table
 
@@ -32,21 +31,18 @@ def trace(
     UnexportableError
         When something in it depends on values, or draws random numbers that would not be ours.
     """
-    # Without duck shapes: a batch of 16 examples is not the width of a layer of 16.
-    mode = FakeTensorMode(shape_env=ShapeEnv(duck_shape=False), allow_non_fake_inputs=True)
+    mode = tracing.fake_mode()
 
     def fake(value: Tensor, shape: Sequence[int | str]) -> Tensor:
-        kinds = [DimDynamic.DYNAMIC if isinstance(size, str) else DimDynamic.STATIC for size in shape]
-        made: Tensor = mode.from_tensor(value.detach(), symbolic_context=StatelessSymbolicContext(dynamic_sizes=kinds))
-        return made
+        return tracing.fake(mode, value, [isinstance(size, str) for size in shape])
 
     fakes = [fake(state[name], state[name].shape) for name in reads]
     fakes += [fake(tensor, spec.shape) for tensor, spec in zip(tensors, specs, strict=True)]
     try:
         # Inside of the mode, tensors that are made on the way (a range of numbers) have symbolic sizes too.
         with quiet(), _plain_attention(), mode:
-            graph = make_fx(function, tracing_mode="real", decomposition_table=table())(*fakes)
-    except ExportError:
+            graph = tracing.record(function, fakes, table())
+    except Pt2tsError:
         raise
     except Exception as error:  # torch reports what it cannot record in many ways
         why = explain_run(error)
@@ -58,7 +54,7 @@ def trace(
 
 def _refuse_random(graph: torch.fx.GraphModule) -> None:
     for node in graph.graph.nodes:
-        if isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags:
+        if is_operator(node.target) and torch.Tag.nondeterministic_seeded in node.target.tags:
             raise UnexportableError(
                 f"the network draws random numbers by {node.target}, which a compiled step could not repeat",
                 "nn.Dropout and its variants for channels can be compiled; give other random numbers as an input",

@@ -15,7 +15,7 @@ from ..compile.variants import Built, build_aoti, build_kernel_variant
 from ..compile.work import SERIAL, largest_loop
 from ..container.package import CODE, kernel_member
 from ..errors import ExportError
-from ..report import Progress
+from ..report import step
 from ..toolchain.isa import Isa
 
 #: Ways to compile, each with whether it is tried on one thread and on all where there is enough to do for all.
@@ -54,7 +54,6 @@ def candidates(
     general: ExportedProgram,
     weights: Mapping[str, torch.Tensor],
     isa: Isa,
-    progress: Progress,
 ) -> Iterator[Candidate]:
     """Yield what can be compiled for one batch size, or for fixed sizes where there is no batch.
 
@@ -66,7 +65,7 @@ def candidates(
     where = f"{batch}={size}" if size is not None else "its sizes"
     limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
     if set(limits) == set(forms.symbols) and forms.sizes_are_of_inputs:
-        progress(f"{where}: kernel")
+        step(f"{where}: kernel")
         sizes, layouts = {key: low for key, (low, _) in limits.items()}, [spec.layout for spec in forms.inputs]
         made = (build_kernel_variant(name, source, list(weights.items()), sizes, isa, layouts) for source in (general, program))
         kernel = next((item for item in made if item is not None), None)
@@ -78,7 +77,7 @@ def candidates(
     for recipe, both in (*fused, *kept, *_RECIPES):
         for count in (0, 1) if all_threads and both else (0,) if all_threads else (1,):
             label = f"{recipe.name}, {'1 thread' if count == 1 else 'all threads'}"
-            progress(f"{where}: {label}")
+            step(f"{where}: {label}")
             try:
                 yield Candidate(label, build_aoti(name, program, isa, count, recipe, limits))
             except ExportError:

@@ -20,14 +20,15 @@ from ..capture.trials import Trial, run
 from ..compile.variants import Built
 from ..container.filetype import Kind, StrPath, kind_of
 from ..container.package import FALLBACK, PROGRAM, SPEC, WEIGHTS, members_of, read_members, read_spec_of, save, unpack_weights
-from ..container.writing import Job, replace_files
+from ..container.writing import replacing
 from ..contract import golden as golden_sample
 from ..contract.batch import check_batch
+from ..contract.former import takes_callbacks
 from ..contract.samples import Sizes, make_from_specs, symbol_sizes
 from ..contract.spec import GOLDEN_FILE, Spec, Symbol
 from ..contract.variants import Variant, choose
 from ..errors import CheckError, DeclarationError, LoadError
-from ..report import Note, Progress, ignore
+from ..report import step
 from ..runtime.measure import measure
 from ..runtime.runner import PackageRunner
 from ..toolchain.isa import Isa, find_isa
@@ -105,13 +106,12 @@ class _Opened:
         return Trial(sizes, list(arguments), [(name, tensor.clone()) for name, tensor in zip(names, results, strict=True)])
 
 
+@takes_callbacks
 def tune(
     path: StrPath,
     batch: Sequence[int] | None = None,
     *,
     isa: str | None = None,
-    progress: Progress | None = None,
-    note: Note = ignore,
 ) -> list[Row]:
     """Find out what runs a package fastest at each batch size on this machine, and rewrite it with that.
 
@@ -123,10 +123,6 @@ def tune(
         Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
     isa
         Instruction set of what is compiled; that of the file by default.
-    progress
-        Called with a line of text before each step that takes long.
-    note
-        Called with every comparison of the new file with the program that it was compiled from, as a `Check`.
 
     Returns
     -------
@@ -141,7 +137,6 @@ def tune(
     DeclarationError
         When the sizes or the instruction set are not possible.
     """
-    tell = progress or (lambda _: None)
     opened = _open(Path(path))
     found_isa = find_isa(isa or opened.spec.isa or "")
     symbol = opened.forms.batch
@@ -155,13 +150,16 @@ def tune(
     rows: list[Row] = []
     winners: list[Built] = []
     for size in sizes:
-        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa, tell), tell)
+        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa))
         rows += measured
         if winner is not None:
             winners.append(winner)
-    tell("writing the file")
+    step("writing the file")
     members, spec = _rewritten(opened, sizes, winners, rows)
-    replace_files([Job(path, lambda file: save(file, members, spec), lambda file: _check(file, opened, sizes, note))])
+    with replacing(path) as (file,):
+        with file.open() as content:
+            save(content, members, spec)
+        _check(file.path, opened, sizes)
     return rows
 
 
@@ -189,7 +187,7 @@ def _open(path: Path) -> _Opened:
     return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs), program)
 
 
-def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, tell: Progress) -> list[Candidate]:
+def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa) -> list[Candidate]:
     """Return everything that may run one size: what the file has, what can be compiled, TorchScript."""
     forms, symbol = opened.forms, str(opened.forms.batch)
     at = {**forms.sizes} if size is None else {**forms.sizes, symbol: size}
@@ -203,7 +201,7 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
             found.append(Candidate(label, Built(chosen, members_of(chosen, opened.members))))
     if size is None or forms.symbols[symbol].admits(size):
         program = forms.general()[0] if size is None else forms.fixed(size)
-        found += candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa, tell)
+        found += candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa)
     if script is not None:
         limits = {} if size is None else {symbol: (size, size)}
         name = "torchscript" if size is None else f"torchscript_b{size}"
@@ -211,12 +209,12 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
     return found
 
 
-def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate], tell: Progress) -> tuple[list[Row], Built | None]:
+def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate]) -> tuple[list[Row], Built | None]:
     """Measure the candidates of one size; return the rows, and the winner unless that is the variant for any size."""
     forms = opened.forms
     fixed: Sizes = {} if size is None else {str(forms.batch): size}
     label = ", ".join(f"{name}={value}" for name, value in fixed.items()) or "fixed sizes"
-    tell(f"{label}: measuring {len(entrants)} candidates")
+    step(f"{label}: measuring {len(entrants)} candidates")
     arguments = forms.arguments(fixed)
     trial = opened.trial(fixed, arguments)
     # Each candidate gets a name of its own, so that all of them fit into one file.
@@ -277,13 +275,13 @@ def _rewritten(
     return members, replace(opened.spec, variants=tuple(variants), tuning=tuning)
 
 
-def _check(file: Path, opened: _Opened, sizes: Sequence[int | None], note: Note) -> None:
+def _check(file: Path, opened: _Opened, sizes: Sequence[int | None]) -> None:
     """Compare the written file on every measured size with the program that it was compiled from."""
     forms, trials = opened.forms, []
     for size in sizes:
         arguments = forms.arguments({} if size is None else {str(forms.batch): size})
         trials.append(opened.trial(symbol_sizes(opened.spec.inputs, arguments), arguments))
-    check_variants(file, read_spec_of(file), trials, note)
+    check_variants(file, read_spec_of(file), trials)
 
 
 def _cpu_name() -> str:

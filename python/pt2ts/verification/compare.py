@@ -10,8 +10,8 @@ from ..capture.trials import Trial
 from ..contract.dtypes import name_of
 from ..contract.structure import Named
 from ..contract.tolerance import difference, worst
-from ..errors import CheckError, VerifyError
-from ..report import Check, Note, ignore
+from ..errors import CheckError, VerifyError, option
+from ..report import Check, passed
 
 #: TorchScript profiles the first two calls and optimizes from the third on, so three calls see both forms.
 _CALLS = 3
@@ -27,7 +27,6 @@ def compare(
     made_by: str | Callable[[], str],
     why: str = "",
     precision: str | None = None,
-    note: Note = ignore,
     tolerance: float | None = None,
 ) -> None:
     """Insist that the reloaded model agrees with the module in every trial.
@@ -44,8 +43,6 @@ def compare(
         Why it was made that way; may be empty.
     precision
         What the network computes in; as the outputs by default.
-    note
-        Called with every comparison that was passed.
     tolerance
         The largest absolute difference allowed, where the user has said one.
     """
@@ -61,9 +58,9 @@ def compare(
                     _baked_hint(_words(made_by), why),
                 )
         if rows:
-            note(Check(_words(made_by), trial.text(), *max(rows, key=lambda row: row[1] / row[2] if row[2] else 0.0)))
+            passed(Check(_words(made_by), trial.text(), *max(rows, key=lambda row: row[1] / row[2] if row[2] else 0.0)))
         for name in _all_nan(trial):
-            note(Check(_words(made_by), trial.text(), name, 0.0, None, "not compared: NaN on both sides"))
+            passed(Check(_words(made_by), trial.text(), name, 0.0, None, "not compared: NaN on both sides"))
 
 
 def _words(made_by: str | Callable[[], str]) -> str:
@@ -80,9 +77,9 @@ def _baked_hint(made_by: str, why: str) -> str:
         reason = f" (it was traced because {why})" if why else ""
         return (
             f"the trace froze a size{reason}: take sizes from the tensors (x.shape[0], -1 in reshape) instead of Python numbers, "
-            "make forward scriptable, or pass dynamic_batch=False"
+            f"make forward scriptable, or pass {option('dynamic_batch', False)}"
         )
-    return "a size is stored in the module: take it from the tensors, or pass dynamic_batch=False"
+    return f"a size is stored in the module: take it from the tensors, or pass {option('dynamic_batch', False)}"
 
 
 def _disagreement(

@@ -11,14 +11,13 @@ import torch
 
 from ..capture.rounding import Yardstick
 from ..capture.trials import Trial
-from ..compile.assemble import Package
+from ..compile.assemble import Assembled
 from ..container.package import WEIGHTS, members_of, read_members, save
 from ..contract.dtypes import DTYPES
 from ..contract.layout import with_layout
 from ..contract.spec import Spec
 from ..contract.structure import Named, flatten
 from ..contract.variants import Variant
-from ..report import Note, ignore
 from ..runtime.fresh import loaded
 from .compare import compare
 
@@ -28,34 +27,34 @@ _CHANGE = (0.5, 1.5)
 Weights = Mapping[str, torch.Tensor]
 
 
-def check_package(path: Path, package: Package, note: Note = ignore, tolerance: float | None = None) -> None:
+def check_package(path: Path, package: Assembled, tolerance: float | None = None) -> None:
     """Compare a written file with the module: as it is, and after its weights and buffers were replaced."""
-    check_variants(path, package.spec, package.found, note, tolerance)
+    check_variants(path, package.spec, package.found, tolerance)
     shared = [variant for variant in package.spec.variants if variant.weights == "shared"]
     changed = changed_weights(package.module, package.spec)
     admitted = [trial for trial in package.found if any(variant.admits(trial.sizes) for variant in shared)]
     if changed and admitted:
         again = _with_weights(package.module, admitted, changed)
-        _check_file(path, package.spec, again, note, tolerance, changed)
+        _check_file(path, package.spec, again, tolerance, changed)
 
 
-def check_variants(path: Path, spec: Spec, found: Sequence[Trial], note: Note = ignore, tolerance: float | None = None) -> None:
+def check_variants(path: Path, spec: Spec, found: Sequence[Trial], tolerance: float | None = None) -> None:
     """Compare every variant of a file on the sizes that it admits.
 
     The library takes the variant that fits a call best. Those that it took for none of the calls (a fallback for other processors)
     are compared in a file of their own.
     """
-    taken = _check_file(path, spec, found, note, tolerance)
+    taken = _check_file(path, spec, found, tolerance)
     for variant in spec.variants:
         trials = [trial for trial in found if variant.admits(trial.sizes)]
         if variant.name not in taken and trials:
             with tempfile.TemporaryDirectory() as folder:
                 alone = _alone(path, spec, variant, Path(folder))
-                _check_file(alone, spec, trials, note, tolerance)
+                _check_file(alone, spec, trials, tolerance)
 
 
 def _check_file(
-    path: Path, spec: Spec, trials: Sequence[Trial], note: Note, tolerance: float | None, weights: Weights | None = None
+    path: Path, spec: Spec, trials: Sequence[Trial], tolerance: float | None, weights: Weights | None = None
 ) -> set[str]:
     """Compare a file, with other weights if there are any; return the variants that ran."""
     taken: set[str] = set()
@@ -71,7 +70,7 @@ def _check_file(
         def words() -> str:
             return f"variant {model.variant}" + (", replaced weights" if weights else "")
 
-        compare(call, trials, words, precision=spec.precision, note=note, tolerance=tolerance)
+        compare(call, trials, words, precision=spec.precision, tolerance=tolerance)
     return taken
 
 

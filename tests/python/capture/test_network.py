@@ -14,14 +14,14 @@ from torch import Tensor, nn
 import pt2ts
 from pt2ts.capture.layers import describe
 from pt2ts.capture.trials import Trial
-from pt2ts.container import reading, writing
+from pt2ts.container import reading
 from pt2ts.container.package import SPEC, read_members, save
 from pt2ts.contract.network import Layer, Network
 from pt2ts.contract.spec import SPEC_FILE, Spec
 from pt2ts.pytorch import torchscript
-from pt2ts.verification.golden import verify
 from pt2ts.verification.inspect import inspect
 
+from ...support import replay, write_script
 from .. import package_modules
 from ..cli.test_cli import pt2ts_command
 
@@ -155,7 +155,7 @@ def test_both_formats_show_the_same(column: Path, tmp_path: Path) -> None:
 
 def test_plain_torchscript_shows_its_modules(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
-    writing.write_script(torchscript.script(net), tmp_path / "plain.pt", {}, lambda _: None)
+    write_script(torchscript.script(net), tmp_path / "plain.pt", {})
     report = inspect(tmp_path / "plain.pt")
     assert report.network == Network(26, None, (Layer("0", "Linear", 16), Layer("1", "Tanh", 0), Layer("2", "Linear", 10)))
     assert "flops" not in pt2ts_command("inspect", tmp_path / "plain.pt").out
@@ -184,10 +184,10 @@ def test_readers_pass_over_what_they_do_not_know(tmp_path: Path) -> None:
     spec, golden = pt2ts.read_spec(path).to_dict(), reading._read_extra(path, "ftorch_golden.pt")
     assert golden is not None
     extra: dict[str, str | bytes] = {SPEC_FILE: json.dumps({**spec, "later": {"layers": [1]}}), "ftorch_golden.pt": golden}
-    writing.write_script(reading.load_script(path), later, extra, lambda _: None)
+    write_script(reading.load_script(path), later, extra)
     assert spec["network"]["layers"] == [{"name": "", "type": "Linear", "parameters": 8, "shape": ["batch", 2]}]
     for file in (path, later):
-        assert [item.passed for item in verify(file)] == [True]
+        assert [item.passed for item in replay(file)] == [True]
 
 
 @pytest.mark.parametrize("record", [{"parameters": 3}, {"parameters": 3, "flops": "many", "layers": []}, 5])

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 import pt2ts
 from pt2ts.cli.app import app, main
-from pt2ts.container import writing
 from pt2ts.pytorch import torchscript
 
+from ...support import write_script
 from .. import user_modules as modules
 
 HERE = Path(__file__).parents[1]  # modules to export lie there
@@ -91,7 +91,7 @@ def test_export_from_a_factory_with_arguments_and_weights(tmp_path: Path) -> Non
 
 def test_export_from_saved_files(tmp_path: Path) -> None:
     declared = ["--input", "column[batch,5] float32", "-o", tmp_path / "m.pt"]
-    writing.write_script(torchscript.script(modules.Column()), tmp_path / "script.pt", {}, lambda _: None)
+    write_script(torchscript.script(modules.Column()), tmp_path / "script.pt", {})
     assert pt2ts_command("export", tmp_path / "script.pt", *declared).code == 0
     torch.save(modules.Column(), tmp_path / "pickle.pt")
     refused = pt2ts_command("export", tmp_path / "pickle.pt", *declared, cwd=HERE.parent)
@@ -223,7 +223,7 @@ def test_inspect_as_json(model: Path) -> None:
 
 
 def test_inspect_plain_torchscript(tmp_path: Path) -> None:
-    writing.write_script(torchscript.script(modules.Column()), tmp_path / "m.pt", {}, lambda _: None)
+    write_script(torchscript.script(modules.Column()), tmp_path / "m.pt", {})
     done = pt2ts_command("inspect", tmp_path / "m.pt")
     assert done.code == 0
     assert "none (plain TorchScript)" in done.out

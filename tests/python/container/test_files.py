@@ -20,6 +20,7 @@ import pt2ts
 from pt2ts.container import reading, writing
 from pt2ts.pytorch import torchscript
 
+from ...support import write_script
 from .. import user_modules as modules
 
 X = torch.ones(2, 3)
@@ -116,7 +117,10 @@ def test_killed_writer_leaves_the_old_file(path: Path) -> None:
         from pt2ts.container import writing
         from pt2ts.pytorch import torchscript
         script = torchscript.script(torch.nn.Linear(3, 2))
-        writing.write_script(script, {str(path)!r}, {{}}, lambda file: os.kill(os.getpid(), signal.SIGKILL))
+        with writing.replacing({str(path)!r}) as (new,):
+            with new.open() as file:
+                torchscript.save(script, file)
+            os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -124,12 +128,13 @@ def test_killed_writer_leaves_the_old_file(path: Path) -> None:
 
 
 def test_readers_never_see_half_a_file(path: Path) -> None:
-    seen: list[bytes] = []
     pt2ts.export(modules.Alias(), X, path)
     old = path.read_bytes()
     script = torchscript.script(modules.Column())
-    writing.write_script(script, path, {}, lambda _: seen.append(path.read_bytes()))
-    assert seen == [old]
+    with writing.replacing(path) as (new,):
+        with new.open() as file:
+            torchscript.save(script, file)
+        assert path.read_bytes() == old
     assert path.read_bytes() != old
 
 
@@ -142,7 +147,7 @@ def test_a_replaced_file_keeps_what_it_was_to_others(tmp_path: Path) -> None:
     owner = (12345, 54321) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     os.chown(path, *owner)
     link.symlink_to(path)
-    writing.replace_files([writing.Job(link, lambda file: file.write(b"new"), lambda _: None)])
+    writing.write_files({link: b"new"})
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     found = path.stat()
@@ -163,15 +168,17 @@ def test_several_files_are_replaced_all_or_none(tmp_path: Path, links: bool, mon
     old, fresh, last = tmp_path / "old.pt", tmp_path / "fresh.pt", tmp_path / "last.pt2"
     old.write_bytes(b"old")
 
-    def job(path: Path) -> writing.Job:
-        return writing.Job(path, lambda file: file.write(b"new"), lambda _: None)
-
-    with pytest.raises(pt2ts.ExportError, match=r"cannot write .*last\.pt2: Is a directory"):
-        writing.replace_files([job(old), job(fresh), job(last)._replace(check=lambda _: last.mkdir())])
+    contents = dict.fromkeys((old, fresh, last), b"new")
+    complaint = pytest.raises(pt2ts.ExportError, match=r"cannot write .*last\.pt2: Is a directory")
+    with complaint, writing.replacing(*contents) as drafts:
+        for draft in drafts:
+            with draft.open() as file:
+                file.write(b"new")
+        last.mkdir()
     assert old.read_bytes() == b"old"
     assert sorted(item.name for item in tmp_path.iterdir()) == ["last.pt2", "old.pt"]
     last.rmdir()
-    writing.replace_files([job(old), job(fresh), job(last)])
+    writing.write_files(contents)
     assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == dict.fromkeys(
         ("old.pt", "fresh.pt", "last.pt2"), b"new"
     )
@@ -181,7 +188,7 @@ def test_several_files_are_replaced_all_or_none(tmp_path: Path, links: bool, mon
 
 
 def test_plain_torchscript_has_no_spec(path: Path) -> None:
-    writing.write_script(torchscript.script(modules.Alias()), path, {}, lambda _: None)
+    write_script(torchscript.script(modules.Alias()), path, {})
     with pytest.raises(pt2ts.SpecError, match="carries no spec"):
         pt2ts.read_spec(path)
 
@@ -233,7 +240,7 @@ def test_two_contracts(path: Path) -> None:
 
 
 def test_module_without_forward(path: Path) -> None:
-    writing.write_script(torchscript.script(modules.Mute()), path, {}, lambda _: None)
+    write_script(torchscript.script(modules.Mute()), path, {})
     with pytest.raises(pt2ts.LoadError, match="has no forward"):
         pt2ts.inspect(path)
 
@@ -286,7 +293,7 @@ def test_other_kinds_of_files(path: Path, content: bytes, words: str, hint: str)
     ],
 )
 def test_damaged_contract(path: Path, text: bytes, words: str) -> None:
-    writing.write_script(torchscript.script(modules.Alias()), path, {"ftorch_spec.json": text}, lambda _: None)
+    write_script(torchscript.script(modules.Alias()), path, {"ftorch_spec.json": text})
     with pytest.raises(pt2ts.SpecError, match=words):
         pt2ts.read_spec(path)
 
@@ -299,7 +306,7 @@ def test_unknown_dtype_in_a_contract(path: Path) -> None:
 
 
 def test_damaged_golden_sample(path: Path) -> None:
-    writing.write_script(torchscript.script(modules.Alias()), path, {"ftorch_golden.pt": b"not tensors"}, lambda _: None)
+    write_script(torchscript.script(modules.Alias()), path, {"ftorch_golden.pt": b"not tensors"})
     with pytest.raises(pt2ts.SpecError, match="golden sample cannot be read"):
         pt2ts.read_golden(path)
 
@@ -333,4 +340,4 @@ def test_warnings_of_the_users_module_get_through(path: Path) -> None:
             return x
 
     with pytest.warns(UserWarning, match="mind the gap"):
-        pt2ts.export(Warns(), X, path, method="trace")
+        pt2ts.export(Warns(), X, path, format=pt2ts.TorchScript(method="trace"))

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.container import writing
 from pt2ts.pytorch import torchscript
 from pt2ts.verification.diff import diff
 
+from ...support import write_script
 from .. import faulty_modules as modules
 from .. import user_modules as modules_with_loops
 from ..cli.test_cli import Result, pt2ts_command
@@ -44,7 +44,7 @@ def test_a_batch_of_files(path: Path, tmp_path: Path) -> None:
     write(path, trained)
     write(tmp_path / "changed.pt", modules.OutputOrder())
     (tmp_path / "text.pt").write_text("no model")
-    writing.write_script(torchscript.script(modules.Layers()), tmp_path / "plain.pt", {}, lambda _: None)
+    write_script(torchscript.script(modules.Layers()), tmp_path / "plain.pt", {})
     out = tmp_path / "out"
     out.mkdir()
     names = ("changed.pt", "missing.pt", "a.pt", "text.pt", "plain.pt")

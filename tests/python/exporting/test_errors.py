@@ -89,7 +89,7 @@ def test_a_declared_range_with_an_index_too_large(tmp_path: Path) -> None:
 
 def test_the_line_of_the_users_code_is_named(tmp_path: Path) -> None:
     with pytest.raises(pt2ts.UnexportableError) as caught:
-        pt2ts.export(modules.UsesNumpy(), X, tmp_path / "m.pt", method="script")
+        pt2ts.export(modules.UsesNumpy(), X, tmp_path / "m.pt", format=pt2ts.TorchScript(method="script"))
     assert caught.value.where == f"{modules.__file__}:{line_of('column * self.scale')}"
     assert "self.scale" in caught.value.code
     with pytest.raises(pt2ts.UnexportableError) as caught:
@@ -100,7 +100,7 @@ def test_the_line_of_the_users_code_is_named(tmp_path: Path) -> None:
 
 def test_script_only_does_not_fall_back(tmp_path: Path) -> None:
     with pytest.raises(pt2ts.UnexportableError, match="keyword"):
-        pt2ts.export(modules.Keywords(), X, tmp_path / "m.pt", method="script")
+        pt2ts.export(modules.Keywords(), X, tmp_path / "m.pt", format=pt2ts.TorchScript(method="script"))
 
 
 def test_why_a_wrong_trace_was_taken_is_told(tmp_path: Path) -> None:

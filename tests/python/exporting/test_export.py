@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 import pt2ts
 from pt2ts import Symbol
 from pt2ts.pytorch import torchscript
+from pt2ts.report import Check
 
 from .. import user_modules as modules
 
@@ -152,15 +154,38 @@ def test_tracing_is_the_second_choice(path: Path) -> None:
 @pytest.mark.parametrize("method", ["auto", "trace"])
 def test_a_tensor_taken_apart_is_traced(path: Path, method: Any, recwarn: pytest.WarningsRecorder) -> None:
     net = modules.Attention()
-    pt2ts.export(net, torch.randn(2, 6, 4), path, inputs=["column[batch,level,4]"], method=method)
+    pt2ts.export(net, torch.randn(2, 6, 4), path, inputs=["column[batch,level,4]"], format=pt2ts.TorchScript(method=method))
     assert not recwarn.list
     for size in ((1, 1, 4), (5, 3, 4)):
         x = torch.randn(size)
         assert torch.allclose(reload(path)(x), net(x), atol=1e-6)
 
 
+def test_callbacks_in_their_former_place(path: Path) -> None:
+    checks: list[Check] = []
+    export: Any = pt2ts.export
+    with pytest.warns(DeprecationWarning, match="note: the logger 'pt2ts' tells"):
+        export(modules.Column(), torch.randn(4, 5), path, note=checks.append)
+    assert {check.form for check in checks} == {"script"}
+
+
+def test_what_is_told_goes_to_the_logger(path: Path) -> None:
+    records: list[logging.LogRecord] = []
+    handler, logger = logging.Handler(), logging.getLogger("pt2ts")
+    handler.emit = records.append  # type: ignore[method-assign, assignment]
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    try:
+        pt2ts.export(modules.Column(), torch.randn(4, 5), path)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    assert any(record.getMessage().startswith("script, batch=") for record in records)
+
+
 def test_explicit_trace(path: Path) -> None:
-    pt2ts.export(modules.Column(), torch.randn(4, 5), path, method="trace")
+    pt2ts.export(modules.Column(), torch.randn(4, 5), path, format=pt2ts.TorchScript(method="trace"))
     assert reload(path)(torch.randn(7, 5)).shape == (7, 3)
 
 

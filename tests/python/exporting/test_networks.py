@@ -188,7 +188,7 @@ def test_functions_that_torchscript_leaves_alone_are_traced(tmp_path: Path) -> N
     """What it has compiled until then could not be written."""
     pt2ts.export(Ignored(), torch.ones(4, 5), tmp_path / "m.pt")
     with pytest.raises(pt2ts.UnexportableError, match="it calls a function of Python"):
-        pt2ts.export(Ignored(), torch.ones(4, 5), tmp_path / "m.pt", method="script")
+        pt2ts.export(Ignored(), torch.ones(4, 5), tmp_path / "m.pt", format=pt2ts.TorchScript(method="script"))
 
 
 # ------------------------------------------------------------------------------------------------ bfloat16 after kelvin

@@ -14,12 +14,13 @@ import torch
 import pt2ts
 from pt2ts.capture.program import flat_module, from_bytes
 from pt2ts.capture.trials import Trial
-from pt2ts.compile import assemble as packager
+from pt2ts.compile.assemble import Assembled
 from pt2ts.compile.fuse import can_fuse, fuse_linear
 from pt2ts.compile.work import largest_loop, serial_limit
 from pt2ts.container.package import PROGRAM, read_members
+from pt2ts.contract.formats import choose_files
+from pt2ts.contract.former import takes_options
 from pt2ts.contract.layout import with_layout
-from pt2ts.exporting.formats import choose_files
 from pt2ts.pytorch import torchscript
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.verification import package as package_check
@@ -167,7 +168,7 @@ def test_a_variant_that_is_wrong_is_found(column: Path, own_copy: Callable[[Path
     runner = PackageRunner(path)
     x = torch.randn(4, 5)
     trial = Trial({"batch": 4}, [x], [("output", net(x).detach() + 0.01)])
-    package = packager.Package(runner.members, runner.spec, [trial], net)
+    package = Assembled(runner.members, runner.spec, [trial], net)
     with pytest.raises(pt2ts.CheckError, match=r"output 'output' differs by 0\.01"):
         package_check.check_package(path, package)
 
@@ -196,7 +197,7 @@ def test_a_failed_export_leaves_the_old_file(column: Path, own_copy: Callable[[P
 )
 def test_the_reason_and_the_line_are_named(tmp_path: Path, module: torch.nn.Module, words: str, line: str) -> None:
     with pytest.raises(pt2ts.Pt2tsError) as caught:
-        pt2ts.export(module, X, tmp_path / "m.pt2", batch=())
+        pt2ts.export(module, X, tmp_path / "m.pt2", format=pt2ts.Package(batch=()))
     assert words in str(caught.value)
     assert line in str(caught.value)
     assert "hint:" in str(caught.value)
@@ -216,7 +217,7 @@ def test_the_reason_and_the_line_are_named(tmp_path: Path, module: torch.nn.Modu
 )
 def test_what_has_no_line(tmp_path: Path, module: torch.nn.Module, words: str) -> None:
     with pytest.raises(pt2ts.UnexportableError) as caught:
-        pt2ts.export(module, X, tmp_path / "m.pt2", batch=())
+        pt2ts.export(module, X, tmp_path / "m.pt2", format=pt2ts.Package(batch=()))
     assert words in str(caught.value)
     assert str(caught.value).count("\n") == 1
 
@@ -273,8 +274,44 @@ def test_options_are_refused_before_anything_is_compiled(tmp_path: Path, name: s
         ("v1.2", "both", ("v1.2.pt", "v1.2.pt2")),
     ],
 )
-def test_which_files_are_written(name: str, wanted: str | None, files: tuple[str | None, str | None]) -> None:
-    assert choose_files(Path(name), wanted) == tuple(None if file is None else Path(file) for file in files)
+def test_which_files_are_written(name: str, wanted: Any, files: tuple[str | None, str | None]) -> None:
+    formats = (pt2ts.TorchScript(), pt2ts.Package())
+    expected = [(Path(file), form) for file, form in zip(files, formats, strict=True) if file is not None]
+    assert [(found.path, found.format) for found in choose_files(Path(name), wanted)] == expected
+
+
+def test_a_format_may_be_an_object() -> None:
+    script, package = pt2ts.TorchScript("trace"), pt2ts.Package(batch=[4, 4, 2])
+    assert package.batch == (4, 2)
+    (found,) = choose_files(Path("model"), package)
+    assert (found.path, found.format) == (Path("model"), package)
+    assert [item.format for item in choose_files(Path("m.pt"), (script, package))] == [script, package]
+    with pytest.raises(pt2ts.DeclarationError, match="named like one of format 'torchscript'"):
+        choose_files(Path("m.pt"), package)
+
+
+def test_options_in_their_former_place() -> None:
+    """They are put into the object of the format, and a warning says so."""
+    seen: dict[str, Any] = {}
+
+    @takes_options
+    def export(_: object, __: object, path: object, **given: Any) -> None:
+        assert path
+        seen.update(given)
+
+    old: Any = export
+    with pytest.warns(DeprecationWarning, match=r"layout, batch: .* format=pt2ts\.Package"):
+        old(None, None, "m.pt2", layout="fortran", batch=(1,))
+    assert seen == {"format": pt2ts.Package("fortran", batch=(1,))}
+    with pytest.warns(DeprecationWarning, match="method, threads"):
+        old(None, None, "m", format="both", method="trace", threads=2)
+    assert seen == {"format": (pt2ts.TorchScript("trace"), pt2ts.Package(threads=2))}
+    with pytest.warns(DeprecationWarning, match="method, fallback"):
+        old(None, None, path="m.pt2", method="trace", fallback=True)
+    assert seen == {"format": pt2ts.Package(fallback=pt2ts.TorchScript("trace"))}
+    seen.clear()
+    export(None, None, "m.pt2")
+    assert seen == {}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -346,5 +383,6 @@ def test_weights_lie_as_the_file_has_them(name: str) -> None:
 def test_packages_of_weights_that_lie_otherwise(name: str, tmp_path: Path) -> None:
     make, shape = ODD_WEIGHTS[name]
     module = make()
-    pt2ts.export(module, torch.randn(4, *shape), tmp_path / "m.pt2", batch=(), threads=1)  # compares it with the module
+    # It compares the file with the module.
+    pt2ts.export(module, torch.randn(4, *shape), tmp_path / "m.pt2", format=pt2ts.Package(threads=1, batch=()))
     assert not all(value.is_contiguous() for value in module.parameters()), "the module of the user stays as it is"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.container import reading, writing
+from pt2ts.container import reading
 from pt2ts.contract.dtypes import DTYPES
 from pt2ts.contract.spec import SPEC_FILE
 from pt2ts.fortran.fold import WIDTH, fold
@@ -22,7 +22,7 @@ from pt2ts.fortran.view import real_literal
 from pt2ts.fortran.write import write_fortran
 
 from ...fortran import package_files
-from ...support import BuildFortran
+from ...support import BuildFortran, write_script
 from ..cli.test_cli import pt2ts_command
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}$")
@@ -284,8 +284,8 @@ def test_a_file_with_other_inputs_is_refused(fc: str, build_fortran: BuildFortra
     # Keys in another order and no blanks, as the library writes a contract that it has changed.
     script, spec = reading.load_script(tmp_path / "minus.pt"), pt2ts.read_spec(tmp_path / "minus.pt").to_dict()
     compact = json.dumps(spec, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    writing.write_script(script, tmp_path / "compact.pt", {SPEC_FILE: compact}, lambda _: None)
-    writing.write_script(script, tmp_path / "plain.pt", {}, lambda _: None)
+    write_script(script, tmp_path / "compact.pt", {SPEC_FILE: compact})
+    write_script(script, tmp_path / "plain.pt", {})
 
     (tmp_path / "minus.f90").write_text(pt2ts.fortran_module(tmp_path / "minus.pt"))
     (tmp_path / "other_inputs.f90").write_text(DRIVER)

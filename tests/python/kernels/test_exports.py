@@ -44,7 +44,7 @@ def test_an_export_has_the_kernels_of_the_page(name: str) -> None:
     def make(folder: Path) -> None:
         dtype = str(network.dtype).removeprefix("torch.")
         ports = [f"x{n}[batch,{','.join(map(str, shape))}] {dtype}" for n, shape in enumerate(network.inputs, 1)]
-        pt2ts.export(network.module(), network.samples(8), folder / "model.pt2", inputs=ports, threads=1)
+        pt2ts.export(network.module(), network.samples(8), folder / "model.pt2", inputs=ports, format=pt2ts.Package(threads=1))
 
     folder = shared_folder(f"kernels-{name}", [*sources_of_pt2ts(), name.encode()], make)
     found = {row[0]: row[1] for row in pt2ts.inspect(folder / "model.pt2").variants()}

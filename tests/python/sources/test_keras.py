@@ -21,9 +21,9 @@ from pt2ts.container import reading
 from pt2ts.contract.network import Layer
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.sources import keras as keras_model
-from pt2ts.verification.golden import verify
 from pt2ts.verification.inspect import inspect
 
+from ...support import replay
 from ..cli.test_cli import pt2ts_command
 
 INPUT = ("--input", "column[batch,5] float32 K -- temperature")
@@ -74,14 +74,14 @@ def test_a_saved_model_on_the_command_line(column: Any, saved: Path, tmp_path: P
         Layer("dense_1", "Dense", 27, ("batch", 3)),
     )
     assert (report.parameters, report.buffers, report.network.flops) == (91, 16, 2 * (5 * 8 + 8 * 3))
-    assert all(item.passed for item in verify(tmp_path / "m.pt"))
+    assert all(item.passed for item in replay(tmp_path / "m.pt"))
 
 
 @pytest.mark.long
 def test_a_package(column: Any, tmp_path: Path) -> None:
     """Compiled, with weights that can be replaced: the check at the end of the export does that."""
     before = [value.copy() for value in column.get_weights()]
-    spec = pt2ts.export(column, torch.randn(4, 5), tmp_path / "m.pt2", batch=(), threads=1)
+    spec = pt2ts.export(column, torch.randn(4, 5), tmp_path / "m.pt2", format=pt2ts.Package(threads=1, batch=()))
     assert {item.name: item.parameter for item in spec.weights} == {
         **{f"{layer}.{name}": True for layer in ("dense", "dense_1") for name in ("kernel", "bias")},
         **{

@@ -18,8 +18,8 @@ from pt2ts.container import reading
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.sources import onnx as onnx_model
 from pt2ts.sources.load import load_module
-from pt2ts.verification.golden import verify
 
+from ...support import replay
 from ..cli.test_cli import pt2ts_command
 
 Array = np.ndarray[Any, Any]
@@ -152,7 +152,7 @@ def test_the_command_needs_no_declarations(graphs: Graphs, tmp_path: Path, opset
     for rows in (1, 7):
         x = numbers(rows, 5)
         assert agrees(script(torch.from_numpy(x)), graphs.reference(path, x))
-    assert all(item.passed for item in verify(tmp_path / "m.pt"))
+    assert all(item.passed for item in replay(tmp_path / "m.pt"))
 
 
 def test_convolutions_from_python(graphs: Graphs, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_convolutions_from_python(graphs: Graphs, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_package(graphs: Graphs, tmp_path: Path) -> None:
     path = graphs.cnn()
-    pt2ts.export(load_module(str(path), {}), None, tmp_path / "m.pt2", batch=(), threads=1)
+    pt2ts.export(load_module(str(path), {}), None, tmp_path / "m.pt2", format=pt2ts.Package(threads=1, batch=()))
     runner, x = PackageRunner(tmp_path / "m.pt2"), numbers(6, 2, 8, 6)
     assert agrees(runner.call(runner.spec.variants[0])(torch.from_numpy(x)), graphs.reference(path, x))
 

@@ -50,7 +50,7 @@ def test_an_export_with_a_compiler_of_several_words(tmp_path: Path, monkeypatch:
     launcher = script(tmp_path / "ccache", f'echo "$@" >> "{tmp_path}/log"\nexec "$@"')
     monkeypatch.setenv("CXX", f"{launcher} g++")
     net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
-    spec = pt2ts.export(net, torch.randn(8, 3), tmp_path / "m.pt2", batch=[1])
+    spec = pt2ts.export(net, torch.randn(8, 3), tmp_path / "m.pt2", format=pt2ts.Package(batch=[1]))
     assert [(variant.name, variant.kind) for variant in spec.variants] == [("b1", "kernel"), ("small", "aoti"), ("model", "aoti")]
     calls = (tmp_path / "log").read_text()
     assert "kernel.cpp" in calls
@@ -71,7 +71,7 @@ def test_no_compiler(word: str, network: Network, tmp_path: Path, monkeypatch: p
     (finding,) = surroundings.compilers_of_packages({"CXX": word})
     assert name in str(finding)
     with pytest.raises(pt2ts.ExportError, match=name):
-        pt2ts.export(nn.Linear(3, 2), torch.randn(8, 3), tmp_path / "m.pt2", batch=[1])
+        pt2ts.export(nn.Linear(3, 2), torch.randn(8, 3), tmp_path / "m.pt2", format=pt2ts.Package(batch=[1]))
     assert not (tmp_path / "m.pt2").exists()
 
 
@@ -84,5 +84,5 @@ exec {shutil.which("g++")} "$@" """
         assert build_kernel(*network, SIZES, ISA) is None
     assert "kernel.cpp:7: error: out of registers" in explain_kernel(*network, SIZES, ISA)
     with pytest.warns(UserWarning, match="batch=1.*out of registers"):
-        spec = pt2ts.export(nn.Linear(3, 2), torch.randn(8, 3), tmp_path / "m.pt2", batch=[1])
+        spec = pt2ts.export(nn.Linear(3, 2), torch.randn(8, 3), tmp_path / "m.pt2", format=pt2ts.Package(batch=[1]))
     assert "kernel" not in {variant.kind for variant in spec.variants}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import pt2ts
 from pt2ts.toolchain import isa
@@ -45,6 +46,13 @@ def test_native_asks_for_what_this_cpu_has_and_compilers_use(cpu: Path) -> None:
 def test_what_this_cpu_lacks_is_named() -> None:
     with pytest.raises(pt2ts.DeclarationError, match=r"lacks avx512bw, avx512cd.*could not be checked here"):
         isa.find_isa("x86-64-v4")
+
+
+def test_torchscript_files_ask_for_nothing(cpu: Path, tmp_path: Path) -> None:
+    cpu.write_text("flags : sse2\n")
+    pt2ts.export(torch.nn.Linear(2, 2), torch.ones(3, 2), tmp_path / "m.pt")
+    with pytest.raises(pt2ts.DeclarationError, match="isa is 'x86-64-v3', but this CPU lacks"):
+        pt2ts.export(torch.nn.Linear(2, 2), torch.ones(3, 2), tmp_path / "m.pt2")
 
 
 def test_unknown_names_and_machines(cpu: Path, monkeypatch: pytest.MonkeyPatch) -> None:

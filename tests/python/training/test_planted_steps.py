@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
-from pt2ts.report import Check
+from pt2ts.report import Check, listening
 from pt2ts.training import rules as training_rules
 from pt2ts.training.comparison import StepCheck, check_training
 from pt2ts.training.losses import make_loss
@@ -71,7 +71,8 @@ def examine_step(step: Step, dtype: torch.dtype = torch.float32, fault: Fault = 
     x, y = data(dtype)
     notes: list[Check] = []
     state = {item.name: item.value for item in first_run(step, (x, y), 0)}
-    StepCheck(Imitation(step, state, fault), step, notes.append).check([(x, y), (x[:7], y[:7])])
+    with listening(lambda _: None, notes.append):
+        StepCheck(Imitation(step, state, fault), step).check([(x, y), (x[:7], y[:7])])
     return notes
 
 
@@ -184,7 +185,8 @@ def test_the_steps_of_a_file_run_in_a_fresh_process() -> None:
     examples = training_files.line_data()
     first_run(step, examples, 0)
     notes: list[Check] = []
-    check_training(file, step, [examples], notes.append)
+    with listening(lambda _: None, notes.append):
+        check_training(file, step, [examples])
     assert {"step 1", "state after step 3", "model"} <= {note.form for note in notes}
     other = Step(training_files.Line(), make_loss("mse")[0], make_rules("adam beta_2=0.99", 0.01, "constant"), 1)
     first_run(other, examples, 0)

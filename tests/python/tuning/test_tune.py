@@ -20,6 +20,7 @@ from pt2ts.container.package import PROGRAM, read_members, save
 from pt2ts.contract.spec import Symbol, TensorSpec
 from pt2ts.contract.variants import Variant
 from pt2ts.pytorch import torchscript
+from pt2ts.report import listening
 from pt2ts.runtime.measure import measure
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.toolchain.isa import find_isa
@@ -71,7 +72,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tuning_keeps_the_fastest_and_the_numbers(column: Path, own_copy: Callable[[Path], Path]) -> None:
     path, before = own_copy(column), pt2ts.read_spec(column)
     said: list[str] = []
-    rows = pt2ts.tune(path, (1,), progress=said.append)
+    with listening(said.append):
+        rows = pt2ts.tune(path, (1,))
     assert {"any size", "freezing, 1 thread", "TorchScript"} <= {row.candidate for row in rows}
     assert sum(row.chosen for row in rows) == 1
     chosen = next(row for row in rows if row.chosen)
@@ -182,7 +184,7 @@ def test_convolutions_are_tried_in_both_layouts(monkeypatch: pytest.MonkeyPatch)
         tried.clear()
         spec = TensorSpec("x", "float32", ("batch", *x.shape[1:]))
         forms = Forms(flat_module(module.eval()), False, [spec], [x], {"batch": 4}, bounds)
-        found = list(candidates.candidates(forms, 8, forms.fixed(8), forms.fixed(8), {}, find_isa("x86-64-v3"), lambda _: None))
+        found = list(candidates.candidates(forms, 8, forms.fixed(8), forms.fixed(8), {}, find_isa("x86-64-v3")))
         assert any(item.label.startswith("layout kept") for item in found) == keeps
         assert any(recipe.options().get("layout_optimization") is False for recipe in tried) == keeps
 

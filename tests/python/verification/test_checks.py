@@ -11,13 +11,15 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.container import package, reading, writing
+from pt2ts.container import package, reading
 from pt2ts.contract.golden import Golden, to_bytes
 from pt2ts.contract.spec import GOLDEN_FILE, SPEC_FILE, Spec
 from pt2ts.pytorch import torchscript
 from pt2ts.runtime.bridge import live_handles
-from pt2ts.verification.checks import CHECKS, Outcome, examine
+from pt2ts.verification.outcome import Outcome
+from pt2ts.verification.verify import CHECKS, verify
 
+from ...support import write_script
 from .. import faulty_modules as modules
 from ..cli.test_cli import pt2ts_command
 from ..exporting.test_package import module_of
@@ -51,12 +53,12 @@ def plant(path: Path, script: torchscript.ScriptModule, *, golden: bool = False)
     if not golden:
         with torch.no_grad():
             sample = Golden(sample.inputs, [script(*sample.inputs)])
-    writing.write_script(script, path, {SPEC_FILE: spec.to_json(), GOLDEN_FILE: to_bytes(sample)}, lambda _: None)
+    write_script(script, path, {SPEC_FILE: spec.to_json(), GOLDEN_FILE: to_bytes(sample)})
 
 
 def test_a_good_file_stands_every_check(path: Path) -> None:
     pt2ts.export(modules.Layers(), torch.randn(4, 4), path, inputs=INPUT)
-    found = examine(path, modules.Layers())
+    found = verify(path, modules.Layers())
     assert faults(found) == set()
     assert list(dict.fromkeys(item.check for item in found)) == list(CHECKS)
     assert max(item.difference or 0.0 for item in found) < 1e-5
@@ -71,8 +73,8 @@ def test_a_good_file_stands_every_check(path: Path) -> None:
 @pytest.mark.parametrize("name", ["column", "mixed", "narrow"])
 def test_good_packages_stand_every_check(request: pytest.FixtureRequest, name: str) -> None:
     path = request.getfixturevalue(name)
-    assert faults(examine(path)) == set()
-    assert faults(examine(path, module_of(name), skip=["mode"])) == set()
+    assert faults(verify(path)) == set()
+    assert faults(verify(path, module_of(name), skip=["mode"])) == set()
 
 
 def test_weights_changed_after_the_export(path: Path) -> None:
@@ -80,8 +82,8 @@ def test_weights_changed_after_the_export(path: Path) -> None:
     with torch.no_grad():
         changed.two.bias[1] += 0.02
     plant(path, torchscript.script(changed.eval()), golden=True)
-    assert faults(examine(path)) == {"golden"}
-    found = examine(path, modules.Layers())
+    assert faults(verify(path)) == {"golden"}
+    found = verify(path, modules.Layers())
     assert faults(found) == {"golden", "random", "edges"}
     done = pt2ts_command("verify", path, "--against", "faulty_modules:Layers")
     assert done.code == 1
@@ -106,8 +108,8 @@ def test_weights_of_a_package_changed(column: Path, own_copy: Callable[[Path], P
     at = next(weight.offset for weight in spec.weights if weight.name == "net.4.weight")
     blob[at + 2 : at + 4] = b"\x80\x3f"  # the upper half of a float32 1
     rewrite_package(path, {**members, package.WEIGHTS: bytes(blob)}, spec)
-    assert "golden" in faults(examine(path))
-    found = examine(path, module_of("column"))
+    assert "golden" in faults(verify(path))
+    found = verify(path, module_of("column"))
     assert "the weights in the file are not those of the module" in next(x.fault for x in found if x.check == "random")
 
 
@@ -127,18 +129,18 @@ def test_layout_of_a_package_swapped(mixed: Path, own_copy: Callable[[Path], Pat
     done = pt2ts_command("verify", path)
     assert done.code == 1
     assert "the memory of input 'field' is read in the other order than its contract says ('fortran')" in done.err
-    assert "random" in faults(examine(path))
+    assert "random" in faults(verify(path))
 
 
 def test_training_mode_baked_in(path: Path) -> None:
     plant(path, torchscript.trace(modules.Dropout().train(), [torch.ones(4, 4)]))
-    found = examine(path)
+    found = verify(path)
     assert "repeat" in faults(found)
     assert "made in training mode (dropout)" in next(item.hint for item in found if item.check == "repeat")
 
     traced = torchscript.trace(modules.Norm().train(), [torch.randn(4, 4)])
     plant(path, traced)
-    assert "batch" in faults(examine(path))
+    assert "batch" in faults(verify(path))
     done = pt2ts_command("verify", path)
     assert done.code == 1
     assert "a sample gives other numbers in a batch than alone" in done.err
@@ -151,9 +153,9 @@ def test_saved_in_training_mode(path: Path, module: torch.nn.Module) -> None:
     torch.manual_seed(0)
     plant(path, script.eval())
     plain = reading.load_script(path)
-    writing.write_script(script.train(), path, {SPEC_FILE: pt2ts.read_spec(path).to_json()}, lambda _: None)
+    write_script(script.train(), path, {SPEC_FILE: pt2ts.read_spec(path).to_json()})
     assert plain.training is False
-    found = examine(path)
+    found = verify(path)
     assert faults(found) == {"mode"}
     done = pt2ts_command("verify", path)
     assert done.code == 1
@@ -163,8 +165,8 @@ def test_saved_in_training_mode(path: Path, module: torch.nn.Module) -> None:
 def test_training_mode_that_changes_nothing_is_no_fault(path: Path) -> None:
     pt2ts.export(modules.Layers(), torch.randn(4, 4), path, inputs=INPUT)
     spec = pt2ts.read_spec(path)
-    writing.write_script(torchscript.script(modules.Layers().train()), path, {SPEC_FILE: spec.to_json()}, lambda _: None)
-    assert faults(examine(path)) == set()
+    write_script(torchscript.script(modules.Layers().train()), path, {SPEC_FILE: spec.to_json()})
+    assert faults(verify(path)) == set()
 
 
 @pytest.mark.parametrize(
@@ -209,14 +211,14 @@ def test_exchanged_dimensions(path: Path) -> None:
 
 def test_dependence_on_the_batch(path: Path) -> None:
     pt2ts.export(modules.MinusMean(), torch.rand(4, 4), path, inputs=INPUT)
-    found = examine(path)
+    found = verify(path)
     assert faults(found) == {"batch", "nan"}
-    assert faults(examine(path, skip=["batch", "nan"])) == set()
+    assert faults(verify(path, skip=["batch", "nan"])) == set()
 
 
 def test_nan_that_leaks(path: Path) -> None:
     pt2ts.export(modules.Leak(), torch.rand(4, 4), path, inputs=INPUT)
-    found = examine(path)
+    found = verify(path)
     assert faults(found) == {"nan"}
     assert "reaches the others" in next(item.fault for item in found if item.fault)
 
@@ -233,12 +235,12 @@ def test_nan_outside_the_range_is_a_remark(path: Path) -> None:
     # Zeros are fine here; one end of the range is not, and outside of it anything may happen.
     for declared, expected in (("x[batch,4] float32 1..2", set()), ("x[batch,4] float32 -1..2", {"edges"})):
         pt2ts.export(modules.Root(), torch.rand(4, 4) + 1, path, inputs=[declared])
-        assert faults(examine(path)) == expected
+        assert faults(verify(path)) == expected
 
 
 def test_several_inputs_without_a_batch(path: Path) -> None:
     pt2ts.export(modules.Pairs(), (torch.randn(3), torch.randn(3)), path, dynamic_batch=False)
-    found = examine(path)
+    found = verify(path)
     assert faults(found) == set()
     assert "no batch dimension" in next(item.remark for item in found if item.check == "batch")
     assert "one order" in next(item.remark for item in found if item.check == "layout")

@@ -15,11 +15,14 @@ import torch
 from torch import nn
 
 import pt2ts
-from pt2ts.capture.draft import Draft, prepare
+from pt2ts.capture.draft import Draft, make_draft
+from pt2ts.capture.examples import make_examples
+from pt2ts.capture.module_copy import model_copy
+from pt2ts.capture.request import Request
 from pt2ts.capture.rounding import Yardstick
-from pt2ts.capture.trials import Trial
-from pt2ts.compile.assemble import Package
-from pt2ts.container import reading, writing
+from pt2ts.capture.trials import Trial, trials
+from pt2ts.compile.assemble import Assembled
+from pt2ts.container import reading
 from pt2ts.container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from pt2ts.contract.golden import to_bytes
 from pt2ts.contract.spec import GOLDEN_FILE, SPEC_FILE
@@ -28,12 +31,13 @@ from pt2ts.contract.tolerance import worst
 from pt2ts.contract.variants import Variant
 from pt2ts.exporting import export as exporter
 from pt2ts.pytorch import torchscript
-from pt2ts.report import Check
+from pt2ts.report import Check, listening
 from pt2ts.runtime import fresh
 from pt2ts.runtime.fresh import FreshModel
 from pt2ts.verification import package as package_check
 from pt2ts.verification.compare import Call, compare
 
+from ...support import write_script
 from .. import faulty_modules as modules
 from ..cli.test_cli import pt2ts_command
 
@@ -114,7 +118,8 @@ def test_nan_on_one_side_is_a_fault_and_on_both_sides_no_comparison() -> None:
             compare(gives(have), [Trial({}, inputs, [("y", want)])], "script")
     notes: list[Check] = []
     nothing = torch.full((1, 2), torch.nan)
-    compare(gives(nothing), [Trial({}, inputs, [("y", nothing)])], "script", note=notes.append)
+    with listening(lambda _: None, notes.append):
+        compare(gives(nothing), [Trial({}, inputs, [("y", nothing)])], "script")
     assert [note.remark for note in notes] == ["not compared: NaN on both sides"]
 
 
@@ -141,7 +146,7 @@ def test_a_custom_operator_that_only_python_has(path: Path, monkeypatch: pytest.
         pt2ts.export(modules.Foreign(), torch.randn(8, 4), path)
     assert "operator that only this Python process has" in e.value.hint
     assert not path.exists()
-    writing.write_script(torchscript.script(modules.Foreign()), path, {SPEC_FILE: plain_spec(path)}, lambda _: None)
+    write_script(torchscript.script(modules.Foreign()), path, {SPEC_FILE: plain_spec(path)})
     done = pt2ts_command("verify", path)
     assert done.code == 1
     assert "Unknown builtin op: pt2ts_planted::twice" in done.err
@@ -161,17 +166,17 @@ def test_swapped_outputs(path: Path, monkeypatch: pytest.MonkeyPatch, command: b
         spec, golden = pt2ts.read_spec(path), pt2ts.read_golden(path)
         assert golden is not None
         extra: dict[str, str | bytes] = {SPEC_FILE: swapped(spec).to_json(), GOLDEN_FILE: to_bytes(golden)}
-        writing.write_script(reading.load_script(path), path, extra, lambda _: None)
+        write_script(reading.load_script(path), path, extra)
         done = pt2ts_command("verify", path, "--against", "faulty_modules:TwoNamed")
         assert done.code == 1
         assert "the outputs are in another order" in done.err
         return
 
-    def prepare_swapped(*arguments: Any, **options: Any) -> Draft:
-        draft = prepare(*arguments, **options)
+    def swapped_draft(*arguments: Any) -> Draft:
+        draft = make_draft(*arguments)
         return replace(draft, spec=swapped(draft.spec))
 
-    monkeypatch.setattr(exporter, "prepare", prepare_swapped)
+    monkeypatch.setattr(exporter, "make_draft", swapped_draft)
     with pytest.raises(pt2ts.CheckError, match="output 'drag' differs"):
         pt2ts.export(modules.TwoNamed(), x, path)
 
@@ -182,12 +187,11 @@ def swapped(spec: pt2ts.Spec) -> pt2ts.Spec:
     return replace(spec, outputs=(replace(first, name=second.name), replace(second, name=first.name)))
 
 
-def fallback_package(path: Path, script: torch.nn.Module, module: torch.nn.Module, *, torch_version: str = "") -> Package:
+def fallback_package(path: Path, script: torch.nn.Module, module: torch.nn.Module, *, torch_version: str = "") -> Assembled:
     """Write a package that holds TorchScript alone, and a program that nobody can read."""
-    draft = prepare(
-        module, torch.randn(8, 4), None, None, {}, dynamic_batch=True, dtype=None, golden=True, name="m", description="",
-        normalization="inside",
-    )  # fmt: skip
+    request = Request("m")
+    examples = make_examples(model_copy(module, None), torch.randn(8, 4), request)
+    draft = make_draft(examples, trials(examples), request)
     parameters = frozenset(name for name, _ in module.named_parameters())
     blob, weights = pack_weights(list(module.state_dict().items()), parameters)
     variant = Variant("fallback", "torchscript", weights="shared")
@@ -202,7 +206,7 @@ def fallback_package(path: Path, script: torch.nn.Module, module: torch.nn.Modul
     }  # fmt: skip
     with path.open("wb") as out:
         spec = save(out, members, spec)
-    return Package(members, spec, draft.found, draft.module)
+    return Assembled(members, spec, draft.found, draft.module)
 
 
 def test_a_stale_buffer_is_found_when_weights_are_replaced(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.container import reading, writing
+from pt2ts.container import reading
 from pt2ts.contract.dtypes import DTYPES
 from pt2ts.contract.golden import to_bytes
 from pt2ts.contract.spec import GOLDEN_FILE, SPEC_FILE
 from pt2ts.pytorch import torchscript
 from pt2ts.runtime.bridge import FortranModel, live_handles
-from pt2ts.verification.golden import verify
 
+from ...support import replay, write_script
 from .. import user_modules as modules
 from ..cli.test_cli import in_process_of_its_own, pt2ts_command
 
@@ -37,15 +37,14 @@ def rewrite(path: Path, script: torchscript.ScriptModule, golden: bytes | None =
     """Write another module into a file that keeps its contract and golden sample."""
     kept, sample = pt2ts.read_spec(path), pt2ts.read_golden(path)
     assert sample is not None
-    writing.write_script(script, path, {SPEC_FILE: kept.to_json(), GOLDEN_FILE: golden or to_bytes(sample)}, lambda _: None)
+    write_script(script, path, {SPEC_FILE: kept.to_json(), GOLDEN_FILE: golden or to_bytes(sample)})
 
 
 def test_good_file_passes(path: Path) -> None:
     pt2ts.export(modules.Column(), torch.randn(4, 5), path)
-    (found,) = verify(path)
+    (found,) = replay(path)
     assert found.passed
-    assert found.name == "output"
-    assert found.shape == (4, 3)
+    assert found.case == "output"
     done = pt2ts_command("verify", path)
     assert (done.code, done.err) == (0, "")
     assert "reproduces the golden sample" in done.out
@@ -57,15 +56,16 @@ def test_changed_weight_is_found(path: Path) -> None:
     with torch.no_grad():
         next(script.parameters())[0, 0] += 0.01
     rewrite(path, script)
-    (found,) = verify(path)
+    (found,) = replay(path)
     assert not found.passed
+    assert found.difference is not None
     assert 1e-6 < found.difference < 0.1
     done = in_process_of_its_own("verify", path)
     assert done.code == 1
     assert "DIFFERS" in done.out
     assert done.err.startswith("pt2ts: ")
     assert "does not reproduce its golden sample" in done.err
-    assert verify(path, tolerance=0.1)[0].passed
+    assert replay(path, tolerance=0.1)[0].passed
     assert pt2ts_command("verify", path, "--tolerance", "0.1").code == 0
 
 
@@ -75,18 +75,18 @@ def test_changed_golden_sample_is_found(path: Path) -> None:
     assert golden is not None
     golden.outputs[1][0, 0] += 1
     rewrite(path, reading.load_script(path), to_bytes(golden))
-    assert [item.passed for item in verify(path)] == [True, False]
+    assert [item.passed for item in replay(path)] == [True, False]
 
 
 def test_several_inputs_and_outputs(path: Path) -> None:
     pt2ts.export(modules.Gather(), (torch.randn(6, 4), torch.arange(6), torch.tensor(2.0)), path)
-    assert [(item.name, item.passed) for item in verify(path)] == [("output1", True), ("output2", True)]
+    assert [(item.case, item.passed) for item in replay(path)] == [("output1", True), ("output2", True)]
 
 
 @pytest.mark.parametrize("module", [modules.Named(), modules.Nested(), modules.Fields(), modules.Numbers()])
 def test_flattening_is_the_librarys(path: Path, module: torch.nn.Module) -> None:
     pt2ts.export(module, torch.randn(3, 4), path)
-    assert all(item.passed for item in verify(path))
+    assert all(item.passed for item in replay(path))
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -115,7 +115,7 @@ def test_the_librarys_own_self_test_agrees(path: Path) -> None:
     with torch.no_grad():
         next(script.parameters())[0, 0] += 0.01
     rewrite(path, script)
-    (found,) = verify(path)
+    (found,) = replay(path)
     with FortranModel(path) as model:
         assert model.self_test() == pytest.approx(found.difference, rel=1e-3)
 
@@ -141,11 +141,10 @@ def test_the_librarys_messages_arrive(path: Path) -> None:
 
 def test_file_without_golden_sample_or_contract(path: Path) -> None:
     pt2ts.export(modules.Alias(), torch.ones(2, 3), path, golden=False)
-    with pytest.raises(pt2ts.VerifyError, match="has no golden sample"):
-        verify(path)
-    writing.write_script(torchscript.script(modules.Alias()), path, {}, lambda _: None)
+    assert [(str(item.status), item.remark) for item in replay(path)] == [("not compared", "no golden sample in the file")]
+    write_script(torchscript.script(modules.Alias()), path, {})
     with pytest.raises(pt2ts.SpecError, match="carries no spec"):
-        verify(path)
+        replay(path)
     done = pt2ts_command("verify", path)
     assert done.code == 1
     assert "carries no spec" in done.err

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pt2ts.compile.aoti import Recipe, compile_program
+from pt2ts.compile.aoti import Recipe, start_program
+from pt2ts.compile.scratch import scratch
 from pt2ts.toolchain.isa import default_isa, find_isa
-from pt2ts.toolchain.scratch import scratch
 
 
 def write_and_read(key: str, results: multiprocessing.Queue[bool]) -> None:
@@ -55,6 +55,6 @@ def test_the_same_name_again_and_nothing_left() -> None:
 def test_compiling_twice_gives_the_same_bytes() -> None:
     """The compiler writes into the folder, and the folder's name into the code."""
     program = torch.export.export(torch.nn.Tanh(), (torch.zeros(3),), strict=False)
-    one, other = (compile_program(program, find_isa(default_isa()), 1, Recipe()).files for _ in range(2))
+    one, other = (start_program(program, find_isa(default_isa()), 1, Recipe())().files for _ in range(2))
     assert any(name.endswith(".so") for name in one)
     assert one == other

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from torch._inductor.runtime.cache_dir_utils import cache_dir
+from ..pytorch.inductor import cache_folder
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def scratch(key: str) -> Iterator[Path]:
     before the files are read: a process that compiles the same network would write over them. A folder with a random name would
     not do, because the compiler writes the path into the code: equal networks would give files that differ.
     """
-    base = Path(cache_dir()) / "pt2ts"
+    base = cache_folder() / "pt2ts"
     base.mkdir(parents=True, exist_ok=True)
     folder = base / hashlib.sha256(key.encode()).hexdigest()[:16]
     with folder.with_suffix(".lock").open("w") as lock:

@@ -1,0 +1,157 @@
+"""The formats of model files: an object for each with what may be chosen, and which of them a file name asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..errors import DeclarationError, option
+from ..toolchain.isa import Isa, default_isa, find_isa
+from .batch import batch_tuple, is_size
+from .words import Format, Layout, Method
+
+METHODS: tuple[Method, ...] = get_args(Method)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+
+@dataclass(frozen=True)
+class TorchScript:
+    """A TorchScript file: it can be trained, and runs on every processor.
+
+    Parameters
+    ----------
+    method
+        ``script`` compiles the source of forward, ``trace`` records what it does with the examples; ``auto`` scripts, and
+        traces where scripting fails and nothing in forward depends on values.
+    """
+
+    method: Method = "auto"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise DeclarationError(f"method is '{self.method}'", "one of 'auto', 'script', 'trace'")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A compiled package: the fastest way to call a small network.
+
+    Parameters
+    ----------
+    layout
+        The memory order in which the caller has its inputs. ``fortran`` (first index fastest) is for a Fortran array ``x(n, nlev)``
+        of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with ``permute_dims=[2, 1]``.
+    isa
+        What the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512) or ``native``
+        (all that this one can do).
+    threads
+        0 as many as the host program allows, otherwise that many.
+    batch
+        Batch sizes that get a variant of their own, kept where it is faster than the one for any size. 1, 32 and 1024 by default,
+        as far as the bounds admit them; ``()`` for none.
+    fallback
+        Put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for: made as True or a `TorchScript`
+        says.
+    """
+
+    layout: Layout = "torch"
+    isa: str | None = None
+    threads: int = 0
+    batch: Sequence[int] | None = None
+    fallback: bool | TorchScript = False
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise DeclarationError(f"layout is '{self.layout}'", f"one of {', '.join(LAYOUTS)}")
+        if not is_size(self.threads) or self.threads < 0:
+            hint = "0 (as many as the host program allows) or a positive number"
+            raise DeclarationError(f"threads is {self.threads!r}", hint)
+        if self.batch is not None:
+            object.__setattr__(self, "batch", batch_tuple(self.batch))
+        if self.isa is not None:
+            find_isa(self.isa)
+
+    def instruction_set(self) -> Isa:
+        """Return what ``isa`` means on this machine."""
+        return find_isa(self.isa or default_isa())
+
+    def script(self) -> TorchScript | None:
+        """Return how the fallback is made, or None where there is none."""
+        return TorchScript() if self.fallback is True else self.fallback or None
+
+
+#: What `export` takes for a format: a word, an object, or both objects.
+AnyFormat = Format | Literal["torchscript", "pt2", "both"] | TorchScript | Package | tuple[TorchScript, Package]
+
+_SUFFIXES = {".pt": Format.TORCHSCRIPT, ".pt2": Format.PT2}
+
+#: Options of a format that `export` once took itself, with their defaults.
+_OF_SCRIPTS: Mapping[str, object] = {"method": "auto"}
+_OF_PACKAGES: Mapping[str, object] = {"layout": "torch", "isa": None, "threads": 0, "batch": None, "fallback": False}
+OPTIONS = (*_OF_SCRIPTS, *_OF_PACKAGES)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One file to write, and its format."""
+
+    path: Path
+    format: TorchScript | Package
+
+
+def choose_files(path: Path, wanted: AnyFormat | None) -> list[Target]:
+    """Return the files to write: one, or a TorchScript file and a package side by side."""
+    script, package = TorchScript(), Package()
+    word: str | None
+    if isinstance(wanted, tuple):
+        (script, package), word = wanted, Format.BOTH
+    elif isinstance(wanted, TorchScript):
+        script, word = wanted, Format.TORCHSCRIPT
+    elif isinstance(wanted, Package):
+        package, word = wanted, Format.PT2
+    else:
+        word = wanted
+    if word is not None and word not in list(Format):
+        raise DeclarationError(f"format is '{word}'", f"one of {', '.join(Format)}")
+    by_name = _SUFFIXES.get(path.suffix)
+    if word == Format.BOTH:
+        names = [path.with_suffix(suffix) if by_name else path.with_name(path.name + suffix) for suffix in _SUFFIXES]
+        return [Target(names[0], script), Target(names[1], package)]
+    if word and by_name and word != by_name:
+        raise DeclarationError(
+            f"format is '{word}', but the file {path.name} is named like one of format '{by_name}'",
+            f"a TorchScript file ends in .pt, a compiled package in .pt2; {option('format', 'both')} writes the two side by side",
+        )
+    return [Target(path, package if (word or by_name) == Format.PT2 else script)]
+
+
+def with_options(files: Sequence[Target], **given: Any) -> list[Target]:
+    """Return the files with options of their formats, which may be those of all; refuse one that means nothing for any of them."""
+    for_script = {name: value for name, value in given.items() if name in _OF_SCRIPTS}
+    for_package = {name: value for name, value in given.items() if name in _OF_PACKAGES}
+    if not any(isinstance(file.format, Package) for file in files):
+        for name, value in for_package.items():
+            if value != _OF_PACKAGES[name]:
+                raise DeclarationError(
+                    f"{name} is given, which means nothing for a TorchScript file",
+                    f"leave it out; or write a compiled package: a file name with .pt2, or {option('format', 'pt2')}",
+                )
+    made = []
+    for file in files:
+        if isinstance(file.format, TorchScript):
+            made.append(replace(file, format=replace(file.format, **for_script)))
+            continue
+        package = replace(file.format, **for_package)
+        if package.fallback is True and for_script:
+            package = replace(package, fallback=TorchScript(**for_script))
+        made.append(replace(file, format=package))
+    return made
+
+
+def format_of(files: Sequence[Target]) -> AnyFormat:
+    """Return what `export` has to be given for these files."""
+    first = files[0].format
+    other = files[-1].format
+    return (first, other) if isinstance(first, TorchScript) and isinstance(other, Package) else first

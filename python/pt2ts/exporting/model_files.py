@@ -1,0 +1,72 @@
+"""The two kinds of model files on their way to the disk: each is captured, written and verified in its own manner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ..capture.draft import Draft
+from ..capture.script import Converted, convert
+from ..contract.formats import Package, TorchScript
+from ..contract.golden import to_bytes
+from ..contract.spec import GOLDEN_FILE, SPEC_FILE, Spec
+from ..pytorch import torchscript
+from ..report import step
+from ..runtime.fresh import loaded
+from ..verification.compare import compare
+
+if TYPE_CHECKING:
+    from ..compile.assemble import Assembled
+
+
+@dataclass(frozen=True)
+class ScriptFile:
+    """A TorchScript file."""
+
+    draft: Draft
+    converted: Converted
+
+    def write(self, file: IO[bytes]) -> Spec:
+        """Write it with its contract and its golden sample; return the contract."""
+        extra: dict[str, str | bytes] = {SPEC_FILE: self.draft.spec.to_json()}
+        if self.draft.golden is not None:
+            extra[GOLDEN_FILE] = to_bytes(self.draft.golden)
+        torchscript.save(self.converted.script, file, extra)
+        return self.draft.spec
+
+    def verify(self, path: Path, tolerance: float | None) -> None:
+        """Compare the file with the module."""
+        why = self.converted.why_traced
+        reason = "" if why is None else f"{why.reason}{f' at {why.where}' if why.where else ''}"
+        with loaded(path) as model:
+            compare(model.named, self.draft.found, self.converted.method, reason, tolerance=tolerance)
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """A compiled package."""
+
+    assembled: Assembled
+
+    def write(self, file: IO[bytes]) -> Spec:
+        """Write it; return the contract."""
+        from ..container.package import save
+
+        return save(file, self.assembled.members, self.assembled.spec)
+
+    def verify(self, path: Path, tolerance: float | None) -> None:
+        """Compare every variant in the file with the module."""
+        from ..verification.package import check_package
+
+        step("checking the package")
+        check_package(path, self.assembled, tolerance)
+
+
+def capture(draft: Draft, wanted: TorchScript | Package, dtype: str | None) -> ScriptFile | PackageFile:
+    """Return the model in a format: as TorchScript, or compiled."""
+    if isinstance(wanted, TorchScript):
+        return ScriptFile(draft, convert(draft.module, draft.examples, wanted.method))
+    from ..compile.assemble import assemble  # the compiler takes seconds to import, which TorchScript files need not wait for
+
+    return PackageFile(assemble(draft, wanted, dtype))
