@@ -75,7 +75,6 @@ def check_training_object(path: Path) -> None:
         "model",
         *(f"step {n}" for n in (1, 2, 3)),
         *(f"state after step {n}" for n in (1, 2, 3)),
-        "model",
     }
     assert {check["output"] for check in data["checks"]} >= {"the loss", "the loss of evaluate", "output 1"}
     assert len({check["case"] for check in data["checks"] if check["form"] != "model"}) == 3
