@@ -17,6 +17,9 @@
 
 namespace ctorch {
 
+// How many handles of each kind are alive; null as long as there was none.
+inline std::array<std::atomic<const std::atomic<int64_t>*>, 16> live_counts{};
+
 template <class Object, int32_t Kind, int GenerationBits = 36>
 class HandleTable {
  public:
@@ -103,6 +106,7 @@ class HandleTable {
   HandleTable() {
     resting_.fill(nullptr);
     keep_over_fork(lock_);
+    live_counts[Kind] = &live_;
   }
 
   struct Slot : Retired {

@@ -21,14 +21,14 @@ Span span(const at::Tensor& tensor) {
 
 }  // namespace
 
-bool overlap(const at::Tensor& a, const at::Tensor& b) {
+bool overlaps(const at::Tensor& a, const at::Tensor& b) {
   if (a.device() != b.device()) return false;
   const Span x = span(a), y = span(b);
   return x.first < y.last && y.first < x.last;
 }
 
-at::Tensor apart(const at::Tensor& source, const at::Tensor& target) {
-  if (!overlap(source, target)) [[likely]]
+at::Tensor copy_if_overlapping(const at::Tensor& source, const at::Tensor& target) {
+  if (!overlaps(source, target)) [[likely]]
     return source;
   const bool in_step = source.const_data_ptr() == target.const_data_ptr() && source.scalar_type() == target.scalar_type() &&
                        source.sizes() == target.sizes() && source.strides() == target.strides();

@@ -18,11 +18,23 @@ inline void make_plain(at::Tensor& tensor) {
     tensor = tensor.resolve_conj().resolve_neg();
 }
 
+// Whether elements lie one after another, the first index or the last one fastest. A step of one stride is `unit` bytes or
+// elements; strides of dimensions of one element may be anything.
+inline bool fills_memory(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit, bool first_fastest) {
+  int64_t expected = unit;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const size_t d = first_fastest ? i : sizes.size() - 1 - i;
+    if (sizes[d] != 1 && strides[d] != expected) return false;
+    expected *= sizes[d];
+  }
+  return true;
+}
+
 // Whether the bytes from the first to the last element of one tensor meet those of another.
-bool overlap(const at::Tensor& a, const at::Tensor& b);
+bool overlaps(const at::Tensor& a, const at::Tensor& b);
 
 // The source itself, or a copy if writing the target element by element would change elements not yet read.
-at::Tensor apart(const at::Tensor& source, const at::Tensor& target);
+at::Tensor copy_if_overlapping(const at::Tensor& source, const at::Tensor& target);
 
 // Refuses a shape whose elements cannot be counted or lie further apart than addresses reach: PyTorch would end the process
 // over it. A step of one stride is `unit` bytes, an element is `element_bytes`.

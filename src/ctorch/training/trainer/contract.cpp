@@ -61,10 +61,10 @@ TrainerFile TrainerFile::read(const Package& package) {
   TrainerFile file;
   file.contract = package.info().contract;
   try {
-    auto json = nlohmann::json::parse(file.contract);
-    file.inputs = Spec::parse(file.contract);
+    auto json = parse_contract(file.contract);
+    file.inputs = Spec::read(json, file.contract);
     json.at("inputs") = json.at("targets");  // the symbols are listed, so they have the same numbers in both
-    file.targets = Spec::parse(json.dump());
+    file.targets = Spec::read(json, {});
     std::set<std::string> names;
     std::map<uint64_t, uint64_t> places;
     const auto values = std::make_shared<WeightMemory>(package.archive().content(), package.bytes_of(package_weights_member));
