@@ -55,4 +55,13 @@ void require(const Pointer* argument, const char* name) {
   if (!argument) fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "' is a null pointer");
 }
 
+// An entry that gives one value, in the argument of that name.
+template <class Value, class Question>
+int32_t answer_with(Value* out, const char* name, Question&& question) noexcept {
+  return guard([&] {
+    require(out, name);
+    *out = static_cast<Value>(question());
+  });
+}
+
 }  // namespace ctorch

@@ -88,10 +88,7 @@ int32_t ctorch_model_names(const ctorch_model* model, int32_t kind, const char**
 }
 
 int32_t ctorch_model_count(const ctorch_model* model, int32_t kind, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = static_cast<int32_t>(tensors_of(object_of(model), kind).size());
-  });
+  return answer_with(count, "count", [&] { return tensors_of(object_of(model), kind).size(); });
 }
 
 int32_t ctorch_model_get_tensor(const ctorch_model* model, int32_t kind, const char* name, int64_t name_length,
@@ -124,10 +121,7 @@ int32_t ctorch_model_set_tensor(const ctorch_model* model, int32_t kind, const c
 }
 
 int32_t ctorch_model_flat_size(const ctorch_model* model, int64_t* size) {
-  return guard([&] {
-    require(size, "size");
-    *size = flat_size(object_of(model).backend().parameters());
-  });
+  return answer_with(size, "size", [&] { return flat_size(object_of(model).backend().parameters()); });
 }
 
 int32_t ctorch_model_flatten(const ctorch_model* model, int32_t gradients, void* values, int64_t size, int32_t dtype,

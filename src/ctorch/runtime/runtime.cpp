@@ -43,10 +43,7 @@ int32_t ctorch_runtime_set_threads(int32_t count) {
 }
 
 int32_t ctorch_runtime_get_threads(int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = get_threads();
-  });
+  return answer_with(count, "count", [&] { return get_threads(); });
 }
 
 int32_t ctorch_runtime_set_flush_denormals(int32_t mode) {
@@ -63,10 +60,7 @@ int32_t ctorch_runtime_seed(int64_t seed) {
 }
 
 int32_t ctorch_device_count(int32_t device_type, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = device_count(device_type);
-  });
+  return answer_with(count, "count", [&] { return device_count(device_type); });
 }
 
 int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index) {

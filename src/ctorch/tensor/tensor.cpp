@@ -93,10 +93,7 @@ void check_strides(c10::IntArrayRef strides) {
 
 template <class Answer, class Question>
 int32_t query(const ctorch_tensor* tensor, Answer* answer, Question&& question) noexcept {
-  return guard([&] {
-    require(answer, "the answer");
-    *answer = static_cast<Answer>(question(*Input(tensor, "tensor")));
-  });
+  return answer_with(answer, "the answer", [&] { return question(*Input(tensor, "tensor")); });
 }
 
 // Extents and strides lie in the tensor's own memory, so there must be somebody who keeps it.
@@ -217,7 +214,7 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
       if (old) tensors().release(old);
     } else if (temporary && !from.shares) {
       const bool wraps = from.wraps;
-      const uint64_t consumed = right->id;  // released last, so that its slot still tells what became of it
+      const uint64_t consumed = right->id;  // released last, so that a second use is recognized as one
       store(left, std::move(from.value), wraps);
       tensors().release(consumed, true);
     } else {

@@ -111,10 +111,7 @@ int32_t ctorch_optim_lbfgs(const ctorch_tensor parameters[], int32_t n_parameter
 int32_t ctorch_optim_share(const ctorch_optim* source, ctorch_optim* target) { return share_handle(source, target); }
 
 int32_t ctorch_optim_same(const ctorch_optim* a, const ctorch_optim* b, int32_t* answer) {
-  return guard([&] {
-    require(answer, "answer");
-    *answer = &object_of(a) == &object_of(b);
-  });
+  return answer_with(answer, "answer", [&] { return &object_of(a) == &object_of(b); });
 }
 
 int32_t ctorch_optim_delete(ctorch_optim* optim) { return delete_handle(table_of<ctorch_optim>(), optim); }
@@ -191,17 +188,11 @@ int32_t ctorch_optim_defaults(const ctorch_optim* optim, double* learning_rate, 
 }
 
 int32_t ctorch_optim_group_count(const ctorch_optim* optim, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = static_cast<int32_t>(object_of(optim).group_count());
-  });
+  return answer_with(count, "count", [&] { return object_of(optim).group_count(); });
 }
 
 int32_t ctorch_optim_learning_rate(const ctorch_optim* optim, int32_t group, double* learning_rate) {
-  return guard([&] {
-    require(learning_rate, "learning_rate");
-    *learning_rate = object_of(optim).group(group).learning_rate;
-  });
+  return answer_with(learning_rate, "learning_rate", [&] { return object_of(optim).group(group).learning_rate; });
 }
 
 int32_t ctorch_optim_set_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {

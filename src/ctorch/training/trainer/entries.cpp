@@ -68,10 +68,7 @@ int32_t ctorch_trainer_run_arrays(const ctorch_trainer* trainer, int32_t update,
 }
 
 int32_t ctorch_trainer_learning_rate(const ctorch_trainer* trainer, int32_t last, double* learning_rate) {
-  return guard([&] {
-    require(learning_rate, "learning_rate");
-    *learning_rate = object_of(trainer).learning_rate(last != 0);
-  });
+  return answer_with(learning_rate, "learning_rate", [&] { return object_of(trainer).learning_rate(last != 0); });
 }
 
 int32_t ctorch_trainer_set_learning_rate(const ctorch_trainer* trainer, double learning_rate) {
@@ -83,10 +80,7 @@ int32_t ctorch_trainer_set_seed(const ctorch_trainer* trainer, int64_t seed) {
 }
 
 int32_t ctorch_trainer_count(const ctorch_trainer* trainer, int64_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = object_of(trainer).count();
-  });
+  return answer_with(count, "count", [&] { return object_of(trainer).count(); });
 }
 
 int32_t ctorch_trainer_save(const ctorch_trainer* trainer, const char* path, int64_t path_length) {
