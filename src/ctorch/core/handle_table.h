@@ -152,7 +152,8 @@ class HandleTable {
     instance().return_slot(slot);
   }
 
-  // Slots are reused at once, while they are in the cache; those of expressions later, so that a second use of one is still recognized.
+  // Slots are reused at once, while they are in the cache; those of expressions later, so that a second use of one is still
+  // recognized.
   void return_slot(Slot& slot) noexcept {
     std::lock_guard lock(lock_);
     if (!std::exchange(slot.waits, false)) count(-1);
