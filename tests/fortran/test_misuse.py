@@ -60,7 +60,7 @@ def expected(fc: str, topic: str, row: Row) -> Row:
 
 
 def program(build: Build, topic: str) -> Path:
-    return build("forks.f90", "misuse_kit.f90", f"misuse_{topic}.f90")
+    return build("forks.f90", "misuse_kit.f90", f"misuse_{topic}.fypp")
 
 
 @pytest.fixture(scope="session")
