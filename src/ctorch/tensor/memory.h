@@ -2,7 +2,9 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 
 namespace ctorch {
 
@@ -43,8 +45,15 @@ void check_extent(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64_t unit
 // Refuses a tensor whose values do not lie at its address.
 void check_plain(const at::Tensor& tensor);
 
-// Called wherever the address of a tensor goes out of the library: compiled code that keeps a copy of its weights must know
-// that they may change without a sign.
+// Memory that compiled code may have a copy of. Who was told an address in it may write there without anybody noticing.
+struct WatchedMemory {
+  std::atomic<bool> address_given{false};
+};
+
+// A tensor over a part of it, which keeps it.
+at::Tensor tensor_in(std::shared_ptr<WatchedMemory> memory, void* address, c10::IntArrayRef shape, c10::ScalarType dtype);
+
+// Called wherever the address of a tensor goes out of the library.
 void note_address_given(const at::Tensor& tensor);
 
 }  // namespace ctorch
