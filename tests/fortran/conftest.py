@@ -26,12 +26,14 @@ def source_file(name: str) -> Path:
     """Return a source of this folder, a template expanded."""
     if not name.endswith(".fypp"):
         return HERE / name
+    template = HERE / name
     expanded = BUILD / "templates" / name.replace(".fypp", ".f90")
     expanded.parent.mkdir(parents=True, exist_ok=True)
-    fypp = Path(sys.executable).parent / "fypp"
+    fypp = (Path(sys.executable).parent / "fypp", "-I", template.parent, "--line-length=132", "--folding-mode=simple")
     with FileLock(expanded.with_suffix(".lock")):
-        run_tool(fypp, "-I", HERE, "--line-length=132", "--folding-mode=simple", HERE / name, expanded.with_suffix(".new"))
-        expanded.with_suffix(".new").replace(expanded)
+        new = expanded.with_suffix(".new")
+        run_tool(*fypp, template, new)
+        new.replace(expanded)
     return expanded
 
 

@@ -11,7 +11,7 @@ import torch
 
 from pt2ts import archive, torchscript
 
-from ..fortran.misuse_table import FILE
+from ..fortran.misuse.table import FILE
 from ..support import BuildFortran
 
 HERE = Path(__file__).resolve().parent
