@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import pt2ts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.python.kernel_networks import Column, GravityWaves
+from tests.python.kernels.networks import Column, GravityWaves
 
 from bench_networks import COLUMNS, NETWORKS, ROWS, perceptron, write_weights
 

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.python.kernel_host import Host, eager, host_of
-from tests.python.kernel_networks import Column, GravityWaves
+from tests.python.kernels.host import Host, eager, host_of
+from tests.python.kernels.networks import Column, GravityWaves
 
 from bench_networks import NETWORKS, write_weights
 

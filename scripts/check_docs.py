@@ -22,6 +22,7 @@ from typing import NamedTuple
 import pt2ts
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "examples"))  # for `course`
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 #: Options of other programs that the pages name by themselves.
@@ -158,7 +159,7 @@ def wrong_names(code: Code) -> Iterator[str]:
 @cache
 def counts() -> list[tuple[str, str, int]]:
     """Return what is counted on the pages: page, words around the number, the count."""
-    from pt2ts.course import LESSONS
+    from course import LESSONS
 
     backend = len(re.findall(r"virtual [^;]* = 0;", (ROOT / "src" / "ctorch" / "contract" / "backend.h").read_text()))
     libraries = len(re.findall(r"^lib\w+\.so  ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE))
@@ -186,7 +187,7 @@ def nothing_compared() -> list[str]:
     """Return the words of a `verify` that is left nothing to compare; its file stays until the process ends."""
     import torch
 
-    from pt2ts.examination import CHECKS
+    from pt2ts.verification.checks import CHECKS
 
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
@@ -199,7 +200,7 @@ def wrong_exit_codes() -> Iterator[str]:
     """Compare the table of exit codes with what the commands do."""
     from typer.testing import CliRunner
 
-    from pt2ts.cli import app
+    from pt2ts.cli.app import app
 
     tried = {0: ["--version"], 1: ["inspect", str(ROOT / "Makefile")], 2: ["inspect", "--no-such-option"], 3: nothing_compared()}
     page = (ROOT / "docs" / "command-line.md").read_text()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from pt2ts.cli import app
+from pt2ts.cli.app import app
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "command-line.md"
 _PART = re.compile(r"(<!-- options of (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -21,6 +21,15 @@ os.environ.setdefault("AOT_INDUCTOR_COMPILE_WRAPPER_OPT_LEVEL", "O0")
 # Tools of the environment that runs the tests come first, as under make, even if it was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
+#: All tests that were found, before an option such as -m chooses among them.
+FOUND = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note what was found for `test_collected`."""
+    config.stash[FOUND] = [item.nodeid for item in items]
+
 
 @pytest.fixture(scope="session", params=both_compilers())
 def fc(request: pytest.FixtureRequest) -> str:

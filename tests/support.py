@@ -72,10 +72,10 @@ def shared_folder(name: str, decisive: Iterable[bytes], make: Callable[[Path], N
 
 
 def sources_of_pt2ts() -> list[bytes]:
-    """Return name and content of everything that exports models: code, headers of kernels, templates, data."""
-    folder = ROOT / "python" / "pt2ts"
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    return [part for file in files for part in (str(file.relative_to(folder)).encode(), file.read_bytes())]
+    """Return name and content of everything that exports models: code, headers of kernels, templates; the course and its data."""
+    folders = (ROOT / "python" / "pt2ts", ROOT / "examples" / "course")
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return [part for file in files for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())]
 
 
 def digest_of(*decisive: bytes) -> str:

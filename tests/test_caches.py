@@ -9,15 +9,21 @@ import pytest
 from . import support, training_files
 from .python import conftest as packages
 
-FOLDER = support.ROOT / "python" / "pt2ts"
+FOLDERS = [support.ROOT / "python" / "pt2ts", support.ROOT / "examples" / "course"]
 
 
 def test_everything_that_exports_is_looked_at() -> None:
     """Not Python alone: kernels are built from headers, modules from templates."""
     seen = support.sources_of_pt2ts()
-    for name in ("check.py", "kernels/vector.h", "kernels/emit.py", "fortran/templates/module.f90.jinja", "golden.py"):
-        assert (FOLDER / name).read_bytes() in seen, name
-    assert len(seen) == 2 * sum(1 for file in FOLDER.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    for name in (
+        "capture/trials.py",
+        "kernels/vector.h",
+        "kernels/emit.py",
+        "fortran/templates/module.f90.jinja",
+        "contract/golden.py",
+    ):
+        assert (FOLDERS[0] / name).read_bytes() in seen, name
+    assert len(seen) == 2 * sum(1 for folder in FOLDERS for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
 
 
 @pytest.mark.parametrize("state", [training_files.state, packages.state], ids=["training", "inference"])

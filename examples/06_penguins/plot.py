@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from pt2ts.course.datasets import SPECIES
-from pt2ts.course.figures import count
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from course.datasets import SPECIES
+from course.figures import count
 
 COLOURS = dict(zip(SPECIES, ("#c7522a", "#e5a23d", "#0b6e99"), strict=True))
 

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pt2ts.course.figures import count
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from course.figures import count
 
 #: What was done to the images of each column of the results, and how it is called.
 WAYS = {

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pt2ts.course.ellipse_images import SIZE, draw
-from pt2ts.course.figures import ellipses
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from course.ellipse_images import SIZE, draw
+from course.figures import ellipses
 
 
 def main(images_file: str, results_file: str, picture: str) -> int:

@@ -1,4 +1,4 @@
-!> Images of one filled ellipse, each a function of (seed, index) alone: the same bits as pt2ts.course.ellipse_images draws.
+!> Images of one filled ellipse, each a function of (seed, index) alone: the same bits as examples/course/ellipse_images.py draws.
 !>
 !> Random numbers without a state: every word is a hash of seed, index and the number of the word. Fortran has no unsigned
 !> integers, and a product that overflows is undefined. So 32-bit words live in 64-bit integers, and the multipliers are below

@@ -8,27 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .errors import (
-    CheckError,
-    DeclarationError,
-    ExportError,
-    LoadError,
-    Pt2tsError,
-    SpecError,
-    UnexportableError,
-    VerifyError,
-)
+from .errors import CheckError, DeclarationError, ExportError, LoadError, Pt2tsError, SpecError, UnexportableError, VerifyError
 
 if TYPE_CHECKING:
-    from .archive import read_golden, read_spec
-    from .declare import Declaration
-    from .exporter import export
+    from .container.reading import read_golden, read_spec
+    from .contract.declare import Declaration
+    from .contract.spec import Spec, Symbol, TensorSpec
+    from .exporting.export import export
     from .fortran.render import fortran_module
-    from .inspector import inspect
-    from .spec import Spec, Symbol, TensorSpec
-    from .training import export_training
-    from .tuner import tune
-    from .verifier import verify
+    from .training.export import export_training
+    from .tuning.tune import tune
+    from .verification.golden import verify
+    from .verification.inspect import inspect
 
 __all__ = [
     "CheckError",
@@ -56,18 +47,18 @@ __all__ = [
 
 #: Where the names live that need torch. Importing torch takes seconds, which `pt2ts --help` must not wait for.
 _HOMES = {
-    "Declaration": "declare",
-    "Spec": "spec",
-    "Symbol": "spec",
-    "TensorSpec": "spec",
-    "export": "exporter",
-    "export_training": "training",
+    "Declaration": "contract.declare",
+    "Spec": "contract.spec",
+    "Symbol": "contract.spec",
+    "TensorSpec": "contract.spec",
+    "export": "exporting.export",
+    "export_training": "training.export",
     "fortran_module": "fortran.render",
-    "inspect": "inspector",
-    "read_golden": "archive",
-    "read_spec": "archive",
-    "tune": "tuner",
-    "verify": "verifier",
+    "inspect": "verification.inspect",
+    "read_golden": "container.reading",
+    "read_spec": "container.reading",
+    "tune": "tuning.tune",
+    "verify": "verification.golden",
 }
 
 

@@ -18,18 +18,19 @@ from pathlib import Path
 PROTOTYPE = re.compile(r"^int32_t (ctorch_\w+)\(([^;{]*)\);", re.MULTILINE | re.DOTALL)
 ARGUMENT = re.compile(r"^(?P<type>.*?[\s*])(?P<name>\w+)(?P<array>\[\])?$")
 
-# C type (with [] for arrays) -> Fortran declaration of the dummy argument.
+# C type (with [] for arrays) -> Fortran declaration of the dummy argument. Nothing is intent(out): an entry that fails leaves its
+# results as they were, and what the caller put there first must be there still; with intent(out) compilers drop it.
 FORTRAN = {
     "int32_t": "integer(c_int32_t), value",
     "int64_t": "integer(c_int64_t), value",
     "double": "real(c_double), value",
     "void *": "type(c_ptr), value",
-    "void **": "type(c_ptr), intent(out)",
-    "int32_t *": "integer(c_int32_t), intent(out)",
-    "int64_t *": "integer(c_int64_t), intent(out)",
-    "double *": "real(c_double), intent(out)",
-    "const int64_t **": "type(c_ptr), intent(out)",
-    "const char **": "type(c_ptr), intent(out)",
+    "void **": "type(c_ptr), intent(inout)",
+    "int32_t *": "integer(c_int32_t), intent(inout)",
+    "int64_t *": "integer(c_int64_t), intent(inout)",
+    "double *": "real(c_double), intent(inout)",
+    "const int64_t **": "type(c_ptr), intent(inout)",
+    "const char **": "type(c_ptr), intent(inout)",
     "const char *": "character(kind=c_char), intent(in) :: {}(*)",
     "const double []": "real(c_double), intent(in) :: {}(*)",
     "double []": "real(c_double), intent(inout) :: {}(*)",

@@ -13,16 +13,15 @@ from filelock import FileLock
 from ftorch import Installation, find_compiler
 from ftorch.compilers import present_compilers
 
-from ..support import BUILD, ROOT, BuildFortran, both_compilers, run
+from ..support import BUILD, ROOT, BuildFortran, run
 
 PROJECTS = Path(__file__).resolve().parent / "projects"
 SOURCES = {"ftorch": PROJECTS / "main.f90", "ftorch1": PROJECTS / "main1.f90"}
 EXPECTED = "sum 3.0 3.0 3.0 3.0 3.0 3.0\n"
 
 apis = pytest.mark.parametrize("api", ["ftorch", "ftorch1"])
-# Whatever compiles a whole library takes minutes: every day with one compiler, with the other in the long run.
-gfortran, flang = both_compilers()
-compilers_in_turn = pytest.mark.parametrize("fc", [gfortran, pytest.param(flang, marks=pytest.mark.long)], scope="session")
+# Compiling the whole library takes minutes, and its installation has just done so.
+whole_library = pytest.mark.long
 
 
 def configure(project: str, build: Path, fc: str, *options: str) -> str:
@@ -78,7 +77,7 @@ def with_everything(fc: str) -> Path:
     return build
 
 
-@compilers_in_turn
+@whole_library
 def test_add_subdirectory(with_everything: Path) -> None:
     assert run(with_everything / "downstream") == EXPECTED
     assert run(with_everything / "downstream1") == EXPECTED
@@ -99,7 +98,7 @@ def files(root: Path, tag: str) -> set[str]:
     return {str(path) for path in found if not others & set(path.parts)}
 
 
-@compilers_in_turn
+@whole_library
 def test_cmake_installs_what_the_wheel_has(fc: str, installed: Path) -> None:
     tag = find_compiler(fc).tag
     assert files(installed, tag) == files(Installation().prefix, tag)
@@ -112,7 +111,7 @@ def test_cmake_installs_what_the_wheel_has(fc: str, installed: Path) -> None:
     assert not [library for library, said in run_paths.items() if str(BUILD) in said]
 
 
-@compilers_in_turn
+@whole_library
 @apis
 def test_the_installed_cmake_package(fc: str, api: str, installed: Path, tmp_path: Path) -> None:
     component = "" if api == "ftorch" else api
@@ -125,7 +124,7 @@ def test_the_installed_cmake_package(fc: str, api: str, installed: Path, tmp_pat
     assert str(installed) in run("ldd", tmp_path / "downstream")
 
 
-@compilers_in_turn
+@whole_library
 @apis
 def test_the_installed_pkg_config_file(fc: str, api: str, installed: Path, tmp_path: Path) -> None:
     words = (f"FC={fc}", f"OUT={tmp_path}", f"SOURCE={SOURCES[api]}", f"PACKAGE={api}")  # it is made for this compiler

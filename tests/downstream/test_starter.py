@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from pt2ts.errors import ExportError
-from pt2ts.starter.new import TEMPLATE, Format, make_project
+from pt2ts.starter.project import TEMPLATE, Format, make_project
 
-from ..python.test_cli import pt2ts_command
+from ..python.cli.test_cli import pt2ts_command
 from ..support import BuildFortran
 from ..support import run as run_command
 
@@ -119,7 +119,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pt2ts.archive.os.fsync", full)
+    monkeypatch.setattr("pt2ts.container.writing.os.fsync", full)
     with pytest.raises(ExportError, match="No space left on device"):
         make_project(tmp_path / "project")
     assert list(tmp_path.iterdir()) == []

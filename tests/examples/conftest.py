@@ -13,7 +13,7 @@ import torch
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SST = EXAMPLES / "02_sst_emulator"
-sys.path.insert(0, str(SST))
+sys.path[:0] = [str(SST), str(EXAMPLES)]  # for `course`, and for the modules of the example
 
 CMake = Callable[..., "subprocess.CompletedProcess[str]"]
 

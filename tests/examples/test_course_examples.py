@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from course import datasets, ellipse_images
 from ftorch import Installation, find_compiler
-from pt2ts.course import datasets, ellipse_images
 
 from ..support import shared_folder, sources_of_pt2ts
 

@@ -8,7 +8,7 @@ module forks
 
   public :: in_child, await_child
 
-  integer(c_int), parameter :: patience = 60  !! Seconds, after which a child that hangs gets a signal
+  integer(c_int), parameter :: patience = 900  !! Seconds, after which a child that hangs gets a signal, also on a busy machine
 
   ! pid_t is int in glibc and musl.
   interface

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts import archive, torchscript
+from pt2ts.container import writing
+from pt2ts.contract.spec import SPEC_FILE, Spec, Symbol, TensorSpec
 from pt2ts.fortran.write import write_fortran
-from pt2ts.spec import SPEC_FILE, Spec, Symbol, TensorSpec
+from pt2ts.pytorch import torchscript
 
 from ..support import BuildFortran, printed_flags, run
 
@@ -33,7 +34,7 @@ def family(compiler: str) -> str:
 def write_contract(path: Path, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:
     """Write a file that has this contract; what is in it beside is never run."""
     spec = Spec(torch.__version__, "a test", path.stem, tuple(inputs), tuple(outputs), {"batch": Symbol()})
-    archive.write(torchscript.script(torch.nn.Identity()), path, {SPEC_FILE: spec.to_json()}, lambda _: None)
+    writing.write_script(torchscript.script(torch.nn.Identity()), path, {SPEC_FILE: spec.to_json()}, lambda _: None)
 
 
 def tensors(names: list[str], **more: object) -> list[TensorSpec]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.golden import Golden
+from pt2ts.contract.golden import Golden
 
 from . import networks
 from .conftest import Build, Run

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 import pt2ts
-from pt2ts.training_run import Trainer
+from pt2ts.training.run import Trainer
 
 from .. import training_files as files
 from .conftest import Build, Run

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import operations
-from pt2ts.dtypes import DTYPES
+from pt2ts.contract.dtypes import DTYPES
 
 from ..support import BUILD, ROOT, BuildFortran
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pt2ts import archive, torchscript
+from pt2ts.container import writing
+from pt2ts.pytorch import torchscript
 
 from ..fortran.misuse.table import FILE
 from ..support import BuildFortran
@@ -24,7 +25,7 @@ def loads(fc: str, build_fortran: BuildFortran) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    archive.write(torchscript.script(torch.nn.Linear(5, 3)), tmp_path / "model.pt", {}, lambda _: None)
+    writing.write_script(torchscript.script(torch.nn.Linear(5, 3)), tmp_path / "model.pt", {}, lambda _: None)
     (tmp_path / "out").mkdir()
     return tmp_path
 

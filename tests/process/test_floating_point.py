@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts.package import SPEC, read_members, save
+from pt2ts.container.package import SPEC, read_members, save
 
 from ..support import ROOT, BuildFortran, run, shared_folder, sources_of_pt2ts
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import pt2ts
-from pt2ts import package
-from pt2ts.spec import Spec
-from pt2ts.variants import Variant
+from pt2ts.container import package
+from pt2ts.contract.spec import Spec
+from pt2ts.contract.variants import Variant
 
 from ..fortran import package_files
 from ..support import BuildFortran

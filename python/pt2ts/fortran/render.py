@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..archive import StrPath
+from ..container.filetype import StrPath
 from .fold import fold
 from .kinds import check_kind
 from .names import check_module_name, module_name

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..contract.spec import Spec
 from ..errors import SpecError
-from ..spec import Spec
 from .kinds import Elements
 from .view import ModuleView, Port, real_literal
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..archive import StrPath, read_golden, read_spec
-from ..check import TOLERANCE
+from ..container.filetype import StrPath
+from ..container.reading import read_golden, read_spec
+from ..contract.batch import batch_symbol
+from ..contract.golden import Golden
+from ..contract.spec import Shape, Spec, TensorSpec
+from ..contract.tolerance import SLACK, TOLERANCE
 from ..errors import SpecError
-from ..golden import Golden
-from ..options import batch_symbol
-from ..spec import Shape, Spec, TensorSpec
-from ..verifier import SLACK
 from .kinds import Elements, HostKind, elements, is_converted
 from .names import Namer
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..archive import Job, StrPath, replace_files
+from ..container.filetype import StrPath
+from ..container.writing import Job, replace_files
 from ..errors import ExportError
 from .kinds import check_kind
 from .names import check_module_name, module_name

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ..isa import Isa
-from ..toolchain import ToolchainError, cxx
+from ..toolchain.compiler import ToolchainError, cxx
+from ..toolchain.isa import Isa
 from .graph import Reader, prepared
 from .ir import EntangledError, Network, UnsupportedError
 from .machine import Machine, compile_source, machine_of

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 
-from ..program import quiet
+from ..pytorch.quiet import quiet
 from .elementwise import ELEMENTWISE
 from .ir import EntangledError, Expr, Network, Place, Shape, UnsupportedError, View, contiguous, load
 from .layers import LAYERS

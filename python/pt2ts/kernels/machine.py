@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..isa import Isa
-from ..toolchain import run
+from ..toolchain.compiler import run
+from ..toolchain.isa import Isa
 
 HERE = Path(__file__).resolve().parent
 

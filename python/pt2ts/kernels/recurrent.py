@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import views
-from .ir import (
-    GATES,
-    EntangledError,
-    Expr,
-    PackRecurrentOp,
-    Place,
-    RecurrentOp,
-    UnsupportedError,
-    View,
-    constant,
-    load,
-)
+from .ir import GATES, EntangledError, Expr, PackRecurrentOp, Place, RecurrentOp, UnsupportedError, View, constant, load
 from .lowering import Lowering, stack
 
 

@@ -1,10 +1,12 @@
 // What stands behind a tensor: which object it is, how often its values have changed, how it lies in memory.
 #pragma once
+#include <ATen/EmptyTensor.h>
 #include <ATen/MemoryOverlap.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace ctorch::compat {
 
@@ -28,6 +30,18 @@ inline at::Tensor inference_alias(const at::Tensor& tensor) {
   auto alias = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(tensor.storage()), tensor.key_set(), tensor.dtype());
   alias.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
   return alias;
+}
+
+// A CPU tensor that looks at memory of the program's; shape and strides (in elements) have been checked. These are the last
+// steps of at::for_blob, which a host may take thousands of times in each step of its own: what comes before them there finds
+// the device and switches the dispatcher off and on, which a tensor on the CPU does not need.
+inline at::Tensor wrap(void* data, c10::IntArrayRef shape, c10::IntArrayRef strides, at::ScalarType type) {
+  const caffe2::TypeMeta meta = c10::scalarTypeToTypeMeta(type);
+  c10::Storage memory(c10::Storage::use_byte_size_t(), at::detail::computeStorageNbytes(shape, strides, meta.itemsize()),
+                      c10::DataPtr(data, c10::kCPU), nullptr, false);
+  auto tensor = at::detail::make_tensor<c10::TensorImpl>(std::move(memory), c10::DispatchKeySet(c10::DispatchKey::CPU), meta);
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(shape, strides);
+  return tensor;
 }
 
 // Whether several elements are one place in memory, as those of expanded dimensions are.

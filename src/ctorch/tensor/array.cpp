@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "compat/tensor_impl.h"
 #include "tensor/memory.h"
 
 using namespace ctorch;
@@ -173,11 +174,7 @@ ArrayView array_view(const ctorch_array& array, const char* noun) {
 }
 
 at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype) {
-  return at::for_blob(array.data, view.shape)
-      .strides(view.strides)
-      .options(at::TensorOptions(scalar_type(dtype)))
-      .target_device(c10::kCPU)
-      .make_tensor();
+  return compat::wrap(array.data, view.shape, view.strides, scalar_type(dtype));
 }
 
 }  // namespace ctorch

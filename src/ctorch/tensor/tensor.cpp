@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "compat/tensor_impl.h"
 #include "core/shared_handle.h"
 #include "core/text.h"
 #include "tensor/handle.h"
@@ -124,12 +125,12 @@ int32_t ctorch_tensor_from_blob(void* data, int32_t rank, const int64_t shape[],
                  "argument 'tensor_shape'");  // first: strides made of it wrap around
     check_strides(steps);
     const bool wraps = where.is_cpu() || on_device;
-    const c10::Device memory = wraps ? where : c10::Device(c10::kCPU);
-    at::Tensor made = at::for_blob(data, sizes)
-                          .strides(steps)
-                          .options(at::TensorOptions(scalar_type(dtype)).device(memory))
-                          .target_device(memory)
-                          .make_tensor();
+    at::Tensor made = wraps && !where.is_cpu() ? at::for_blob(data, sizes)
+                                                     .strides(steps)
+                                                     .options(at::TensorOptions(scalar_type(dtype)).device(where))
+                                                     .target_device(where)
+                                                     .make_tensor()
+                                               : compat::wrap(data, sizes, steps, scalar_type(dtype));
     if (!wraps) {
       HostEnvironment host;
       made = made.to(where);

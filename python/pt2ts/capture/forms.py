@@ -1,0 +1,113 @@
+"""The programs of one model: the general one with free sizes, and others for one batch size each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.export import ExportedProgram
+
+from ..contract.batch import batch_symbol
+from ..contract.layout import with_layout
+from ..contract.samples import Sizes, resize
+from ..contract.spec import Symbol, TensorSpec
+from ..contract.variants import UNBOUNDED
+from ..errors import UnexportableError
+from .program import export_program
+
+#: torch.export takes a size of 1 in an example for a fixed one.
+_SMALLEST_EXAMPLE = 2
+#: The compiler guesses from the example how long loops are, so its batch is no tiny one.
+_TYPICAL_BATCH = 32
+
+Limits = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Forms:
+    """What the programs of a model are made from.
+
+    Attributes
+    ----------
+    module
+        A module with flat results: made by `flat_module`, or the module of a program.
+    flat
+        Whether its forward names the inputs one by one (the module of a program does) or takes them as ``*inputs``.
+    inputs
+        Specs of the inputs, with their memory order.
+    examples
+        Inputs to cut or repeat.
+    sizes
+        What size each symbol has in the examples.
+    symbols
+        Bounds of the symbols of the inputs.
+    outputs
+        Specs of the outputs.
+    """
+
+    module: torch.nn.Module
+    flat: bool
+    inputs: Sequence[TensorSpec]
+    examples: Sequence[torch.Tensor]
+    sizes: Sizes
+    symbols: Mapping[str, Symbol]
+    outputs: Sequence[TensorSpec] = ()
+
+    @property
+    def sizes_are_of_inputs(self) -> bool:
+        """Whether every size of a result is fixed or that of an input; a kernel writes into memory that is made before it runs."""
+        return all(isinstance(size, int) or size in self.symbols for spec in self.outputs for size in spec.shape)
+
+    @property
+    def batch(self) -> str | None:
+        """The symbol that is the batch, or None."""
+        return batch_symbol(self.inputs, self.symbols)
+
+    def arguments(self, fixed: Sizes) -> list[torch.Tensor]:
+        """Return inputs in their memory order, of the sizes of `argument_sizes`."""
+        resized = resize(self.inputs, self.examples, self.argument_sizes(fixed))
+        return [with_layout(tensor, spec.layout) for spec, tensor in zip(self.inputs, resized, strict=True)]
+
+    def argument_sizes(self, fixed: Sizes) -> Sizes:
+        """Return a size for every symbol; those that are not fixed are all different, and at least 2."""
+        taken = {size for spec in self.inputs for size in spec.shape if isinstance(size, int)}
+        chosen: Sizes = {}
+        for name, size in self.sizes.items():
+            bounds = self.symbols[name]
+            wanted = max(size, bounds.min, _TYPICAL_BATCH if name == self.batch else _SMALLEST_EXAMPLE)
+            start = wanted if bounds.max is None else min(wanted, bounds.max)
+            free = next(number for number in itertools.count(start) if number not in taken)
+            chosen[name] = fixed.get(name, free if bounds.admits(free) else start)
+            taken.add(chosen[name])
+        return chosen
+
+    def general(self) -> tuple[ExportedProgram, Limits]:
+        """Return the program with free sizes, and to which sizes it is limited."""
+        try:
+            return self._program(self.symbols, {}), {}
+        except UnexportableError as error:
+            # Code that treats a batch of one as something else (squeeze, broadcasting) is often right from two on.
+            narrowed = self._from_two_on()
+            if narrowed is None:
+                raise
+            try:
+                program = self._program({**self.symbols, **narrowed}, {})
+            except UnexportableError:
+                raise error from error.__cause__
+            return program, {name: (bounds.min, bounds.max or UNBOUNDED) for name, bounds in narrowed.items()}
+
+    def _from_two_on(self) -> dict[str, Symbol] | None:
+        if self.batch is None:
+            return None
+        bounds = self.symbols[self.batch]
+        return {self.batch: Symbol(2, bounds.max)} if bounds.min == 1 and bounds.max != 1 else None
+
+    def fixed(self, size: int) -> ExportedProgram:
+        """Return the program for one batch size; other symbols stay free."""
+        batch = str(self.batch)
+        return self._program({name: bounds for name, bounds in self.symbols.items() if name != batch}, {batch: size})
+
+    def _program(self, free: Mapping[str, Symbol], fixed: Sizes) -> ExportedProgram:
+        return export_program(self.module, self.inputs, self.arguments(fixed), free, flat=self.flat)

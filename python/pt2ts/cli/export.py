@@ -1,0 +1,154 @@
+"""The command ``pt2ts export``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import DeclarationError
+from . import console
+from .inspect import tables
+
+
+class Method(StrEnum):
+    """How to make TorchScript."""
+
+    AUTO = "auto"
+    SCRIPT = "script"
+    TRACE = "trace"
+
+
+class Normalization(StrEnum):
+    """Where physical units become the network's numbers."""
+
+    INSIDE = "inside"
+    HOST = "host"
+
+
+class Format(StrEnum):
+    """What kind of file to write."""
+
+    TORCHSCRIPT = "torchscript"
+    PT2 = "pt2"
+    BOTH = "both"
+
+
+class Layout(StrEnum):
+    """In which memory order the caller has its inputs."""
+
+    TORCH = "torch"
+    FORTRAN = "fortran"
+
+
+class Dtype(StrEnum):
+    """What the network computes in."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+def export(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="package.module:factory, or a saved file (TorchScript, Keras, ONNX, pickled module)."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
+    arg: Annotated[
+        list[str] | None, typer.Option("--arg", metavar="KEY=VALUE", help="Argument of the factory; repeat for more.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(metavar="FILE", help="state_dict to load into the module.")] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="DECL", help="An input, in order: 'name[batch,124] float32 K 180..320 -- description'."),
+    ] = None,
+    output_: Annotated[
+        list[str] | None,
+        typer.Option("--result", metavar="DECL", help="An output: 'name K/s'; by its key in forward's dictionary, or in order."),
+    ] = None,
+    symbol: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=LOW..HIGH", help="Bounds of a symbolic size: batch=1..1024.")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Example inputs: .npz, .npy or torch.save; made up otherwise.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; the file's name otherwise.")] = None,
+    description: Annotated[str, typer.Option(help="One line for people.")] = "",
+    method: Annotated[Method, typer.Option(help="How to make TorchScript.")] = Method.AUTO,
+    normalization: Annotated[Normalization, typer.Option(help="Who scales the values.")] = Normalization.INSIDE,
+    fixed_batch: Annotated[bool, typer.Option("--fixed-batch", help="Undeclared inputs keep the batch of the example.")] = False,
+    no_golden: Annotated[bool, typer.Option("--no-golden", help="Store no golden sample.")] = False,
+    flush_denormals: Annotated[
+        bool, typer.Option("--flush-denormals", help="Calls count numbers below 1.2e-38 as zero; otherwise as the host does.")
+    ] = False,
+    trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Compiled package (pt2) or TorchScript; by the file's name otherwise.")
+    ] = None,
+    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = Layout.TORCH,
+    isa: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
+    dtype: Annotated[Dtype | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
+    ] = None,
+    with_fallback: Annotated[bool, typer.Option("--with-fallback", help="Package: TorchScript inside, for older CPUs.")] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Largest absolute difference from the module allowed; by dtype otherwise.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
+) -> None:
+    """Write a module as a checked model file with its contract and a golden sample."""
+    from ..contract.batch import parse_batch
+    from ..contract.declare import parse_symbol
+    from ..exporting import export as exporter
+    from ..exporting.formats import choose_files
+    from ..sources.load import load_complete, load_examples
+    from ..sources.onnx import contract_of
+    from ..verification import inspect as inspector
+    from .journal import journal
+
+    with journal(as_json) as notes:
+        module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
+        if example is None and not input_ and contract_of(module) is None:
+            hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
+            raise DeclarationError("nothing says what the inputs are", hint)
+        exporter.export(
+            module,
+            None if example is None else load_examples(example),
+            output,
+            inputs=input_ or None,
+            outputs=output_ or None,
+            symbols=dict(parse_symbol(text) for text in symbol or []),
+            dynamic_batch=not fixed_batch,
+            name=name,
+            description=description,
+            normalization=normalization.value,
+            method=method.value,
+            golden=not no_golden,
+            flush_denormals=True if flush_denormals else None,
+            format=None if format_ is None else format_.value,
+            layout=layout.value,
+            isa=isa,
+            threads=threads,
+            dtype=None if dtype is None else dtype.value,
+            batch=None if batch is None else parse_batch(batch),
+            fallback=with_fallback,
+            tolerance=tolerance,
+            progress=notes.step,
+            note=notes.check,
+        )
+    written = [path for path in choose_files(output, None if format_ is None else format_.value) if path is not None]
+    if as_json:
+        console.as_json(notes.to_dict(written) | {"spec": inspector.inspect(written[-1]).to_dict()["spec"]})
+        return
+    for path in written:
+        console.success(f"wrote {path}: agrees with the module")
+    tables(inspector.inspect(written[-1]))

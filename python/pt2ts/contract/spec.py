@@ -1,0 +1,224 @@
+"""The spec: the contract that travels inside the model file.
+
+It is the JSON text of the TorchScript extra file ``ftorch_spec.json``; the Fortran side reads it when it loads the model and
+checks every call against it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import SpecError
+from .dtypes import DTYPES
+from .network import Network
+from .variants import Variant, Weight
+
+#: Version of the format. A reader refuses what it does not know.
+FORMAT = 1
+
+#: Names of the extra files in the model file.
+SPEC_FILE = "ftorch_spec.json"
+GOLDEN_FILE = "ftorch_golden.pt"
+
+#: How many symbolic sizes the library keeps track of in a call.
+MAX_SYMBOLS = 16
+
+#: One number per dimension: a fixed size, or the name of a symbol. The same symbol means the same size.
+Shape = tuple[int | str, ...]
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """What one input or output looks like.
+
+    Attributes
+    ----------
+    name
+        How messages call it.
+    dtype
+        Element type, such as ``float32``.
+    shape
+        Torch shape (last index fastest); a number is a fixed size, a string a symbol.
+    units
+        Physical units, free text, or None.
+    range
+        Smallest and largest value seen in training, or None.
+    description
+        One line for people.
+    layout
+        Memory order the model wants; ``torch`` is row-major.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    units: str | None = None
+    range: Range | None = None
+    description: str = ""
+    layout: str = "torch"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of this tensor."""
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "shape": list(self.shape),
+            "units": self.units,
+            "layout": self.layout,
+            "range": None if self.range is None else list(self.range),
+            "description": self.description,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> TensorSpec:
+        """Read the JSON object of one tensor."""
+        dtype = str(data["dtype"])
+        if dtype not in DTYPES:
+            raise SpecError(f"the spec names the unknown dtype '{dtype}'")
+        low_high = data.get("range")
+        return TensorSpec(
+            name=str(data["name"]),
+            dtype=dtype,
+            shape=tuple(size if isinstance(size, str) else int(size) for size in data["shape"]),
+            units=data.get("units"),
+            range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
+            description=str(data.get("description", "")),
+            layout=str(data.get("layout", "torch")),
+        )
+
+    def shape_text(self) -> str:
+        """Return the shape as people write it, ``[batch, 124]``."""
+        return "[" + ", ".join(str(size) for size in self.shape) + "]"
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """Bounds of a symbolic dimension; ``max`` None means unbounded."""
+
+    min: int = 1
+    max: int | None = None
+
+    def to_dict(self) -> dict[str, int | None]:
+        """Return the JSON object of these bounds."""
+        return {"min": self.min, "max": self.max}
+
+    def admits(self, size: int) -> bool:
+        """Return whether ``size`` lies within the bounds."""
+        return size >= self.min and (self.max is None or size <= self.max)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The whole contract of one model file; see `TensorSpec` for its parts.
+
+    Only packages have the attributes from ``kind`` on.
+
+    Attributes
+    ----------
+    flush_denormals
+        Whether calls flush subnormal numbers to zero; None as the host program does.
+    network
+        Layers, weights and work per sample, for people; None in files of earlier versions.
+    kind
+        ``inference`` or ``training``; empty for TorchScript files.
+    digest
+        SHA-256 over all other members of the package.
+    precision
+        Element type that the network computes in, where it is another one than that of inputs and outputs.
+    weights, variants
+        What the package holds.
+    tuning
+        What ``pt2ts tune`` measured, one object per candidate and size.
+    """
+
+    torch: str
+    producer: str
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    symbols: Mapping[str, Symbol] = field(default_factory=dict)
+    description: str = ""
+    normalization: str = "inside"
+    isa: str | None = None
+    golden: bool = False
+    flush_denormals: bool | None = None
+    # What is long is left out where a notebook shows the result of `export`.
+    network: Network | None = field(default=None, repr=False)
+    kind: str = ""
+    digest: str = field(default="", repr=False)
+    precision: str | None = None
+    weights: tuple[Weight, ...] = field(default=(), repr=False)
+    variants: tuple[Variant, ...] = field(default=(), repr=False)
+    tuning: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of the spec."""
+        common: dict[str, Any] = {
+            "format": FORMAT,
+            "torch": self.torch,
+            "producer": self.producer,
+            "name": self.name,
+            "description": self.description,
+            "inputs": [tensor.to_dict() for tensor in self.inputs],
+            "outputs": [tensor.to_dict() for tensor in self.outputs],
+            "symbols": {name: symbol.to_dict() for name, symbol in self.symbols.items()},
+            "normalization": self.normalization,
+            "isa": self.isa,
+            "golden": self.golden,
+        }
+        if self.flush_denormals is not None:
+            common["flush_denormals"] = self.flush_denormals
+        if self.network is not None:
+            common["network"] = self.network.to_dict()
+        if not self.kind:
+            return common
+        return common | {
+            "digest": self.digest,
+            "kind": self.kind,
+            "precision": self.precision,
+            "weights": [weight.to_dict() for weight in self.weights],
+            "variants": [variant.to_dict() for variant in self.variants],
+            "tuning": [dict(row) for row in self.tuning],
+        }
+
+    def to_json(self) -> str:
+        """Return the text that goes into the model file."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Spec:
+        """Read a spec; raise `SpecError` when it is not one of ours."""
+        try:
+            data = json.loads(text)
+            if data["format"] != FORMAT:
+                raise SpecError(f"the spec has format {data['format']}; this version of pt2ts reads format {FORMAT}")
+            return Spec(
+                torch=str(data["torch"]),
+                producer=str(data["producer"]),
+                name=str(data["name"]),
+                inputs=_tensors(data["inputs"]),
+                outputs=_tensors(data["outputs"]),
+                symbols={name: Symbol(int(s["min"]), s["max"]) for name, s in data["symbols"].items()},
+                description=str(data.get("description", "")),
+                normalization=str(data.get("normalization", "inside")),
+                isa=data.get("isa"),
+                golden=bool(data.get("golden", False)),
+                flush_denormals=None if data.get("flush_denormals") is None else bool(data["flush_denormals"]),
+                network=None if data.get("network") is None else Network.from_dict(data["network"]),
+                kind=str(data.get("kind", "")),
+                digest=str(data.get("digest", "")),
+                precision=data.get("precision"),
+                weights=tuple(Weight.from_dict(item) for item in data.get("weights", [])),
+                variants=tuple(Variant.from_dict(item) for item in data.get("variants", [])),
+                tuning=tuple(data.get("tuning", [])),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise SpecError(f"the spec cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _tensors(items: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec.from_dict(item) for item in items)

@@ -1,0 +1,213 @@
+"""``pt2ts bench``: what a call of a model file costs over batch sizes, in the library and in eager PyTorch."""
+
+from __future__ import annotations
+
+import ctypes
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..container.filetype import StrPath
+from ..container.reading import read_golden, read_spec
+from ..contract.batch import check_batch
+from ..contract.layout import with_layout
+from ..contract.spec import Spec
+from ..contract.tolerance import SLACK, worst
+from ..errors import DeclarationError, VerifyError
+from ..report import Progress
+from ..runtime.bridge import FortranModel
+from ..runtime.library import LibraryModel, Prepared, threads
+from ..runtime.measure import Call, samples
+from ..verification import reference as references
+from ..verification.cases import Cases, Tensors
+from ..verification.reference import Reference
+
+LIBRARY = "library"
+EAGER = "eager PyTorch"
+
+#: Headings of `Row.cells`.
+COLUMNS = ("batch", "", "per call", "middle half of the rounds", "per sample", "against eager")
+
+_ROUNDS = 25
+#: No call is said to take less than this.
+_CLOCK = 1e-9
+_MICRO = 1e6
+_MILLI = 1e3
+
+
+@dataclass(frozen=True)
+class Row:
+    """Times of one contestant at one batch size.
+
+    Attributes
+    ----------
+    batch
+        The batch size; None for a model of fixed sizes.
+    contestant
+        `LIBRARY` or `EAGER`.
+    seconds, low, high
+        Seconds per call: the median of the rounds and their quartiles.
+    speedup
+        How many times as fast as eager PyTorch; None without it.
+    """
+
+    batch: int | None
+    contestant: str
+    seconds: float
+    low: float
+    high: float
+    speedup: float | None = None
+
+    @property
+    def per_sample(self) -> float:
+        """Seconds for each sample of the batch."""
+        return self.seconds / (self.batch or 1)
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of the table."""
+        spread = f"{time_text(self.low)} to {time_text(self.high)}"
+        ratio = "" if self.speedup is None or self.contestant == EAGER else f"{self.speedup:.3g} times as fast"
+        batch = "" if self.batch is None else str(self.batch)
+        return batch, self.contestant, time_text(self.seconds), spread, time_text(self.per_sample), ratio
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {**self.__dict__, "per_sample": self.per_sample}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The result of `bench`.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    threads
+        How many threads the library may use, and eager PyTorch.
+    rows
+        The times.
+    """
+
+    name: str
+    threads: tuple[int, int]
+    rows: Sequence[Row]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "model": self.name,
+            "threads": {"library": self.threads[0], "torch": self.threads[1]},
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+
+def time_text(seconds: float) -> str:
+    """Return a time as people write it."""
+    micro = seconds * _MICRO
+    return f"{micro:.3g} us" if micro < _MILLI else f"{micro / _MILLI:.3g} ms"
+
+
+def bench(
+    path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.Module | None = None, progress: Progress | None = None
+) -> Bench:
+    """Measure a model file.
+
+    The library is called through its C interface with everything prepared, as a Fortran program calls it; what the loop in Python
+    costs is measured too, in turns with it, and taken off. Eager PyTorch is measured with the Python around it, which it needs.
+
+    Parameters
+    ----------
+    path
+        A model file with a contract.
+    batch
+        Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
+    against
+        The module that the file was made from.
+    progress
+        Called with a line of text before each step that takes long.
+
+    Raises
+    ------
+    VerifyError
+        The library refuses the file, or file and module give different numbers: then times would mean nothing.
+    DeclarationError
+        The sizes are not possible.
+    """
+    spec = read_spec(path)
+    if spec.kind == "training":
+        raise VerifyError(
+            f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/train_run.py measures steps"
+        )
+    cases = Cases(spec, read_golden(path))
+    sizes: Sequence[int | None] = [None]
+    if cases.batch is not None:
+        sizes = check_batch(batch, cases.batch, cases.bounds)
+    elif batch:
+        raise DeclarationError("batch sizes are given, but no input has a symbolic batch dimension", "leave them out")
+    eager = None if against is None else references.of_module(against, spec)
+    rows: list[Row] = []
+    for size in sizes:
+        if progress is not None:
+            progress("measuring" if size is None else f"measuring {cases.batch}={size}")
+        rows += _measured(Path(path), spec, cases.random(size), size, eager)
+    return Bench(spec.name, (threads(), torch.get_num_threads()), rows)
+
+
+def _measured(path: Path, spec: Spec, inputs: Tensors, size: int | None, eager: Reference | None) -> list[Row]:
+    laid = [with_layout(x, item.layout) for x, item in zip(inputs, spec.inputs, strict=True)]
+    with FortranModel(path) as fortran:
+        outputs = fortran.forward(inputs, len(spec.outputs))
+    if eager is not None:
+        _require_agreement(spec, eager, inputs, outputs)
+    with LibraryModel(path) as model, torch.inference_mode():
+        single = len(laid) == len(outputs) == 1
+        prepared = model.prepare_infer(laid[0], outputs[0]) if single else model.prepare(laid, outputs)
+        model.run(prepared)
+        calls = [*_loops(prepared)]
+        if eager is not None and eager.module is not None:
+            calls.append(_eager_call(eager.module, inputs))
+        whole, empty, *others = samples(calls, _ROUNDS)
+    # The smallest time of the empty loop: what disturbed it would otherwise make the library look faster.
+    own = [max(_CLOCK, seconds - min(empty)) for seconds in whole]
+    ratio = None if not others else statistics.median(b / a for a, b in zip(own, others[0], strict=True))
+    rows = [_row(size, LIBRARY, own, ratio)]
+    return rows + [_row(size, EAGER, times, 1.0) for times in others]
+
+
+def _loops(prepared: Prepared) -> tuple[Call, Call]:
+    """Return the call, and one of a function that does nothing with the same arguments: what ctypes costs."""
+    entry, arguments = prepared
+    nothing: Any = ctypes.CDLL(None).labs
+    return (lambda: entry(*arguments)), (lambda: nothing(*arguments))
+
+
+def _eager_call(module: Callable[..., object], inputs: Tensors) -> Call:
+    return lambda: module(*inputs)
+
+
+def _row(size: int | None, contestant: str, times: Sequence[float], speedup: float | None) -> Row:
+    low, middle, high = statistics.quantiles(times, n=4)
+    return Row(size, contestant, middle, low, high, speedup)
+
+
+def _require_agreement(spec: Spec, eager: Reference, inputs: Tensors, have: Tensors) -> None:
+    try:
+        want = eager.run(inputs)
+    except Exception as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise VerifyError(
+            f"the module fails on inputs of the contract: {why}", "is it the one that the file was made from?"
+        ) from error
+    same = len(want) == len(have) and all(a.shape == b.shape for a, b in zip(want, have, strict=True))
+    for item, a, b in zip(spec.outputs, want, have, strict=False):
+        gap, limit = worst(a, b, spec.precision) if same else (float("inf"), 0.0)
+        if gap > SLACK * limit:
+            raise VerifyError(
+                f"the file and the module give different numbers (output '{item.name}'): times would mean nothing",
+                "pt2ts verify --against says what differs; are weights missing (--weights)?",
+            )

@@ -1,0 +1,1 @@
+"""The C++ compiler, the processors it makes code for, folders to compile in; nothing here knows programs or model files."""

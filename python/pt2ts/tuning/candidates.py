@@ -1,0 +1,99 @@
+"""What may run a model fastest at one size: the forms that ``pt2ts tune`` compiles and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch.export import ExportedProgram
+
+from ..capture.forms import Forms, Limits
+from ..compile.aoti import Recipe
+from ..compile.fuse import can_fuse
+from ..compile.variants import Built, build_aoti, build_kernel_variant
+from ..compile.work import SERIAL, largest_loop
+from ..container.package import CODE, kernel_member
+from ..errors import ExportError
+from ..report import Progress
+from ..toolchain.isa import Isa
+
+#: Ways to compile, each with whether it is tried on one thread and on all where there is enough to do for all.
+_RECIPES = (
+    (Recipe("default"), True),
+    (Recipe("freezing", freeze=True), False),
+    (Recipe("max-autotune", autotune=True), False),
+)
+#: Name of the variant that is tuned for a model without a batch.
+TUNED = "tuned"
+
+_FUSED = Recipe("fused", fuse=True)
+_KEPT = Recipe("layout kept", keep_layout=True)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One form of the model for one size.
+
+    Attributes
+    ----------
+    label
+        How tables call it.
+    built
+        What was compiled; its variant is called as it will be in the file.
+    """
+
+    label: str
+    built: Built
+
+
+def candidates(
+    forms: Forms,
+    size: int | None,
+    program: ExportedProgram,
+    general: ExportedProgram,
+    weights: Mapping[str, torch.Tensor],
+    isa: Isa,
+    progress: Progress,
+) -> Iterator[Candidate]:
+    """Yield what can be compiled for one batch size, or for fixed sizes where there is no batch.
+
+    A form that PyTorch's compiler fails on is left out: the others remain. A kernel is made from the ``general`` program, the
+    one with free sizes, which can take a large batch block by block.
+    """
+    batch = forms.batch
+    name = f"b{size}" if size is not None else TUNED
+    where = f"{batch}={size}" if size is not None else "its sizes"
+    limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
+    if set(limits) == set(forms.symbols) and forms.sizes_are_of_inputs:
+        progress(f"{where}: kernel")
+        sizes, layouts = {key: low for key, (low, _) in limits.items()}, [spec.layout for spec in forms.inputs]
+        made = (build_kernel_variant(name, source, list(weights.items()), sizes, isa, layouts) for source in (general, program))
+        kernel = next((item for item in made if item is not None), None)
+        if kernel is not None:
+            yield Candidate("kernel", kernel)
+    all_threads = largest_loop(program) > SERIAL
+    fused = ((_FUSED, False),) if can_fuse(program.graph_module) else ()
+    kept = ((_KEPT, False),) if _has_convolution(program) else ()
+    for recipe, both in (*fused, *kept, *_RECIPES):
+        for count in (0, 1) if all_threads and both else (0,) if all_threads else (1,):
+            label = f"{recipe.name}, {'1 thread' if count == 1 else 'all threads'}"
+            progress(f"{where}: {label}")
+            try:
+                yield Candidate(label, build_aoti(name, program, isa, count, recipe, limits))
+            except ExportError:
+                continue
+
+
+def _has_convolution(program: ExportedProgram) -> bool:
+    return any(str(node.target).startswith("aten.conv") for node in program.graph.nodes if node.op == "call_function")
+
+
+def renamed(built: Built, name: str) -> Built:
+    """Return a variant under another name."""
+    old = built.variant.name
+    moved = {
+        member.replace(f"{CODE}{old}/", f"{CODE}{name}/").replace(kernel_member(old), kernel_member(name)): content
+        for member, content in built.members.items()
+    }
+    return Built(replace(built.variant, name=name), moved)

@@ -1,0 +1,293 @@
+"""``tune``: measure on this machine what runs a package fastest at each size, and keep that."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from ..capture.forms import Forms
+from ..capture.program import from_bytes
+from ..capture.retrace import script_of
+from ..capture.trials import Trial, run
+from ..compile.variants import Built
+from ..container.filetype import Kind, StrPath, kind_of
+from ..container.package import FALLBACK, PROGRAM, SPEC, WEIGHTS, members_of, read_members, read_spec_of, save, unpack_weights
+from ..container.writing import Job, replace_files
+from ..contract import golden as golden_sample
+from ..contract.batch import check_batch
+from ..contract.samples import Sizes, make_from_specs, symbol_sizes
+from ..contract.spec import GOLDEN_FILE, Spec, Symbol
+from ..contract.variants import Variant, choose
+from ..errors import CheckError, DeclarationError, LoadError
+from ..report import Note, Progress, ignore
+from ..runtime.measure import measure
+from ..runtime.runner import PackageRunner
+from ..toolchain.isa import Isa, find_isa
+from ..verification.compare import compare
+from ..verification.package import check_variants
+from .candidates import TUNED, Candidate, candidates, renamed
+
+_ROUNDS = 25
+
+#: A variant whose weights cannot be replaced must be faster than one whose can by more than this.
+_MARGIN = 1.03
+
+_CANDIDATE = "candidate"
+_ANY_SIZE = "any size"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one candidate at one size.
+
+    Attributes
+    ----------
+    sizes
+        ``batch=32``.
+    candidate
+        Which form of the model.
+    seconds
+        Of one call; None where its numbers were wrong.
+    chosen
+        Whether the file takes it for this size now.
+    """
+
+    sizes: str
+    candidate: str
+    seconds: float | None
+    chosen: bool
+
+    def to_dict(self, cpu: str, threads: int) -> dict[str, Any]:
+        """Return the JSON object of the contract."""
+        return {
+            "sizes": self.sizes, "candidate": self.candidate, "seconds": self.seconds, "chosen": self.chosen, "cpu": cpu,
+            "threads": threads,
+        }  # fmt: skip
+
+
+#: Headings of `table`.
+COLUMNS = ("sizes", "candidate", "microseconds", "ratio", "")
+
+
+def table(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return the rows as text; the ratio is to the fastest of the same size."""
+    lines: list[tuple[str, ...]] = []
+    for row in rows:
+        best = min(other.seconds for other in rows if other.sizes == row.sizes and other.seconds is not None)
+        time = ("wrong numbers", "") if row.seconds is None else (f"{row.seconds * 1e6:.2f}", f"{row.seconds / best:.2f}")
+        lines.append((row.sizes, row.candidate, *time, "chosen" if row.chosen else ""))
+    return lines
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A package with all that is needed to compile more variants of it."""
+
+    members: Mapping[str, bytes]
+    spec: Spec
+    weights: Mapping[str, torch.Tensor]
+    forms: Forms
+    program: ExportedProgram
+
+    def trial(self, sizes: Sizes, arguments: Sequence[torch.Tensor]) -> Trial:
+        """Return what the program itself does, in Python."""
+        with torch.no_grad():
+            results = self.forms.module(*(tensor.clone() for tensor in arguments))
+        names = [spec.name for spec in self.spec.outputs]
+        return Trial(sizes, list(arguments), [(name, tensor.clone()) for name, tensor in zip(names, results, strict=True)])
+
+
+def tune(
+    path: StrPath,
+    batch: Sequence[int] | None = None,
+    *,
+    isa: str | None = None,
+    progress: Progress | None = None,
+    note: Note = ignore,
+) -> list[Row]:
+    """Find out what runs a package fastest at each batch size on this machine, and rewrite it with that.
+
+    Parameters
+    ----------
+    path
+        A package that `pt2ts.export` wrote. It is replaced in one step, at the end.
+    batch
+        Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
+    isa
+        Instruction set of what is compiled; that of the file by default.
+    progress
+        Called with a line of text before each step that takes long.
+    note
+        Called with every comparison of the new file with the program that it was compiled from, as a `Check`.
+
+    Returns
+    -------
+    list of Row
+        What was measured, size by size. TorchScript is among the candidates, so the file is at none of these sizes slower than
+        that.
+
+    Raises
+    ------
+    LoadError
+        When the file is no package, or holds no program to compile.
+    DeclarationError
+        When the sizes or the instruction set are not possible.
+    """
+    tell = progress or (lambda _: None)
+    opened = _open(Path(path))
+    found_isa = find_isa(isa or opened.spec.isa or "")
+    symbol = opened.forms.batch
+    sizes: Sequence[int | None] = [None]
+    if symbol is not None:
+        sizes = check_batch(batch, symbol, opened.spec.symbols[symbol])
+    elif batch:
+        raise DeclarationError("batch sizes are given, but no input has a symbolic batch dimension", "leave them out")
+
+    script = opened.members.get(FALLBACK) or script_of(opened.forms)
+    rows: list[Row] = []
+    winners: list[Built] = []
+    for size in sizes:
+        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa, tell), tell)
+        rows += measured
+        if winner is not None:
+            winners.append(winner)
+    tell("writing the file")
+    members, spec = _rewritten(opened, sizes, winners, rows)
+    replace_files([Job(path, lambda file: save(file, members, spec), lambda file: _check(file, opened, sizes, note))])
+    return rows
+
+
+def _open(path: Path) -> _Opened:
+    if not path.is_file():
+        raise LoadError(f"there is no file {path}")
+    if kind_of(path) is not Kind.PACKAGE:
+        raise LoadError(f"{path} is no compiled package", "only those can be tuned: pt2ts export --format pt2")
+    members = read_members(path)
+    spec = Spec.from_json(members[SPEC])
+    if spec.kind != "inference" or PROGRAM not in members:
+        what = f"is of the kind '{spec.kind}'" if spec.kind != "inference" else "holds no program to compile"
+        raise LoadError(f"{path} {what}", "export the module again by this version of pt2ts")
+    weights = unpack_weights(members[WEIGHTS], spec.weights)
+    program = from_bytes(members[PROGRAM], weights)
+    bounds = {size: spec.symbols[size] for item in spec.inputs for size in item.shape if isinstance(size, str)}
+    for variant in spec.variants:
+        # The program has the limits of the variant for any size.
+        if variant.kind == "aoti" and all(low != high for low, high in variant.sizes.values()):
+            bounds |= {name: Symbol(low, bounds[name].max) for name, (low, _) in variant.sizes.items()}
+    sample = members.get(f"extra/{GOLDEN_FILE}")
+    examples = make_from_specs(spec.inputs, bounds) if sample is None else golden_sample.from_bytes(sample).inputs
+    sizes = symbol_sizes(spec.inputs, examples)
+    module = program.module(check_guards=False)
+    return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs), program)
+
+
+def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, tell: Progress) -> list[Candidate]:
+    """Return everything that may run one size: what the file has, what can be compiled, TorchScript."""
+    forms, symbol = opened.forms, str(opened.forms.batch)
+    at = {**forms.sizes} if size is None else {**forms.sizes, symbol: size}
+    compiled = [item for item in opened.spec.variants if item.kind != "torchscript"]
+    fixed = [item for item in compiled if size is None or item.sizes.get(symbol) == (size, size)]
+    found = []
+    for label, group in ((_ANY_SIZE, [item for item in compiled if item not in fixed]), ("as in the file", fixed)):
+        chosen = choose(group, at)
+        # A fixed size that was not asked for is no variant for any size, but it does not admit this one either.
+        if chosen is not None:
+            found.append(Candidate(label, Built(chosen, members_of(chosen, opened.members))))
+    if size is None or forms.symbols[symbol].admits(size):
+        program = forms.general()[0] if size is None else forms.fixed(size)
+        found += candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa, tell)
+    if script is not None:
+        limits = {} if size is None else {symbol: (size, size)}
+        name = "torchscript" if size is None else f"torchscript_b{size}"
+        found.append(Candidate("TorchScript", Built(Variant(name, "torchscript", limits, weights="own"), {FALLBACK: script})))
+    return found
+
+
+def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate], tell: Progress) -> tuple[list[Row], Built | None]:
+    """Measure the candidates of one size; return the rows, and the winner unless that is the variant for any size."""
+    forms = opened.forms
+    fixed: Sizes = {} if size is None else {str(forms.batch): size}
+    label = ", ".join(f"{name}={value}" for name, value in fixed.items()) or "fixed sizes"
+    tell(f"{label}: measuring {len(entrants)} candidates")
+    arguments = forms.arguments(fixed)
+    trial = opened.trial(fixed, arguments)
+    # Each candidate gets a name of its own, so that all of them fit into one file.
+    numbered = [renamed(item.built, f"{_CANDIDATE}{number}") for number, item in enumerate(entrants)]
+    members = {WEIGHTS: opened.members[WEIGHTS]}
+    for item in numbered:
+        members |= item.members
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.pt2"
+        with file.open("wb") as content:
+            save(content, members, replace(opened.spec, variants=tuple(item.variant for item in numbered)))
+        runner = PackageRunner(file)
+        good = [number for number, item in enumerate(numbered) if _agrees(runner, item.variant, trial, opened.spec.precision)]
+        with torch.inference_mode():
+            calls = [runner.prepared(numbered[number].variant, arguments) for number in good]
+            seconds = dict(zip(good, measure(calls, _ROUNDS), strict=True)) if good else {}
+    if not seconds:
+        raise CheckError(f"no candidate gives the right numbers for {label}")
+    best = _best(entrants, seconds)
+    rows = [Row(label, item.label, seconds.get(number), number == best) for number, item in enumerate(entrants)]
+    winner = entrants[best]
+    return rows, None if winner.label == _ANY_SIZE else winner.built
+
+
+def _best(entrants: Sequence[Candidate], seconds: Mapping[int, float]) -> int:
+    """Return the fastest; or one almost as fast whose weights can be replaced, when it is not slower than TorchScript."""
+    fastest = min(seconds, key=lambda number: seconds[number])
+    script = min((s for n, s in seconds.items() if entrants[n].built.variant.kind == "torchscript"), default=float("inf"))
+    limit = min(_MARGIN * seconds[fastest], script)
+    shared = [n for n, s in seconds.items() if entrants[n].built.variant.weights == "shared" and s <= limit]
+    return min(shared, key=lambda number: seconds[number]) if shared else fastest
+
+
+def _agrees(runner: PackageRunner, variant: Variant, trial: Trial, precision: str | None) -> bool:
+    try:
+        compare(partial(run, runner.call(variant)), [trial], "candidate", precision=precision)
+    except (CheckError, LoadError):
+        return False
+    return True
+
+
+def _rewritten(
+    opened: _Opened, sizes: Sequence[int | None], winners: Sequence[Built], rows: Sequence[Row]
+) -> tuple[dict[str, bytes], Spec]:
+    """Return the members and the contract of the tuned file."""
+    symbol = str(opened.forms.batch)
+    measured = [(size, size) for size in sizes]
+    taken = {item.variant.name for item in winners} | ({TUNED} if None in sizes else set())
+    kept = [item for item in opened.spec.variants if item.sizes.get(symbol) not in measured and item.name not in taken]
+    members = {name: content for name, content in opened.members.items() if name in (WEIGHTS, PROGRAM, f"extra/{GOLDEN_FILE}")}
+    variants = [item.variant for item in winners] + kept
+    for item in winners:
+        members |= item.members
+    for variant in kept:
+        members |= members_of(variant, opened.members)
+    cpu, threads = _cpu_name(), torch.get_num_threads()
+    tuning = tuple(row.to_dict(cpu, threads) for row in rows)
+    return members, replace(opened.spec, variants=tuple(variants), tuning=tuning)
+
+
+def _check(file: Path, opened: _Opened, sizes: Sequence[int | None], note: Note) -> None:
+    """Compare the written file on every measured size with the program that it was compiled from."""
+    forms, trials = opened.forms, []
+    for size in sizes:
+        arguments = forms.arguments({} if size is None else {str(forms.batch): size})
+        trials.append(opened.trial(symbol_sizes(opened.spec.inputs, arguments), arguments))
+    check_variants(file, read_spec_of(file), trials, note)
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

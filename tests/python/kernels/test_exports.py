@@ -1,0 +1,52 @@
+"""What the page about kernels says of packages is what an export makes: which batch sizes of which network are kernels."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import pt2ts
+
+from ...support import ROOT, shared_folder, sources_of_pt2ts
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from compiled_networks import COMPILED
+
+#: Rows of the page: name of the network, and a mark for each batch size that is a kernel.
+_TABLE = re.compile(r"<!-- packages: begin -->\n(.*?)<!-- packages: end -->", re.DOTALL)
+
+
+def claims() -> dict[str, set[str]]:
+    """Return for each network of the page the variants that it says are kernels."""
+    match = _TABLE.search((ROOT / "docs" / "kernels.md").read_text())
+    assert match is not None
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in match[1].strip().splitlines()]
+    names = {network.label: name for name, network in COMPILED.items()}
+    sizes = [f"b{text}" for text in head[1:]]
+    return {names[label]: {size for size, cell in zip(sizes, cells, strict=True) if cell == "kernel"} for label, *cells in rows}
+
+
+CLAIMS = claims()
+
+
+def test_the_page_has_the_networks() -> None:
+    assert {"mlp_small", "mlp_large", "waves32", "column"} <= set(CLAIMS)
+    assert all(CLAIMS.values())
+
+
+@pytest.mark.parametrize("name", [n if n == "mlp_small" else pytest.param(n, marks=pytest.mark.long) for n in CLAIMS])
+def test_an_export_has_the_kernels_of_the_page(name: str) -> None:
+    network = COMPILED[name]
+
+    def make(folder: Path) -> None:
+        dtype = str(network.dtype).removeprefix("torch.")
+        ports = [f"x{n}[batch,{','.join(map(str, shape))}] {dtype}" for n, shape in enumerate(network.inputs, 1)]
+        pt2ts.export(network.module(), network.samples(8), folder / "model.pt2", inputs=ports, threads=1)
+
+    folder = shared_folder(f"kernels-{name}", [*sources_of_pt2ts(), name.encode()], make)
+    found = {row[0]: row[1] for row in pt2ts.inspect(folder / "model.pt2").variants()}
+    kernels = {variant for variant, kind in found.items() if kind == "compiled kernel"}
+    assert CLAIMS[name] <= kernels, found
