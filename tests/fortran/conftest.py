@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from ..support import BuildFortran
+from ..support import BUILD, BuildFortran
+from ..support import run as run_tool
 from . import model_files, package_files
 
 HERE = Path(__file__).resolve().parent
@@ -19,12 +22,27 @@ Build = Callable[..., Path]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def source_file(name: str) -> Path:
+    """Return a source of this folder, a template expanded."""
+    if not name.endswith(".fypp"):
+        return HERE / name
+    template = HERE / name
+    expanded = BUILD / "templates" / name.replace(".fypp", ".f90")
+    expanded.parent.mkdir(parents=True, exist_ok=True)
+    fypp = (Path(sys.executable).parent / "fypp", "-I", template.parent, "--line-length=132", "--folding-mode=simple")
+    with FileLock(expanded.with_suffix(".lock")):
+        new = expanded.with_suffix(".new")
+        run_tool(*fypp, template, new)
+        new.replace(expanded)
+    return expanded
+
+
 @pytest.fixture(scope="session")
 def build(fc: str, build_fortran: BuildFortran) -> Build:
-    """Build a program from sources of this folder."""
+    """Build a program from sources and templates of this folder."""
 
     def build_here(*sources: str, flags: tuple[str, ...] = (), api: str = "ftorch") -> Path:
-        return build_fortran(*(HERE / source for source in sources), compiler=fc, api=api, flags=("-g", *flags))
+        return build_fortran(*map(source_file, sources), compiler=fc, api=api, flags=("-g", *flags))
 
     return build_here
 

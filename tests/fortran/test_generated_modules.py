@@ -20,7 +20,7 @@ from pt2ts.fortran.write import write_fortran
 from ..support import BuildFortran
 from . import generated_driver, model_files, package_files
 from .generated_models import CASES
-from .misuse_table import ARGUMENT, FILE, HANDLE
+from .misuse.table import ARGUMENT, FILE, HANDLE
 
 HERE = Path(__file__).resolve().parent
 

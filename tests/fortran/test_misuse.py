@@ -16,11 +16,11 @@ import pytest
 from ..support import printed_flags
 from .conftest import HERE, Build, Run
 from .endings import SETTINGS, Ending, assert_stopped, endings
-from .misuse_file_table import FILES, GOOD_FILES
-from .misuse_state_table import STATES
-from .misuse_stop_table import STOPS
-from .misuse_table import ARGUMENT, FILE, SUCCESS, Row
-from .misuse_table import TABLE as CALLS
+from .misuse.file_table import FILES, GOOD_FILES
+from .misuse.state_table import STATES
+from .misuse.stop_table import STOPS
+from .misuse.table import ARGUMENT, FILE, SUCCESS, Row
+from .misuse.table import TABLE as CALLS
 
 TABLE = CALLS | STATES
 ROWS = [pytest.param(topic, row, id=f"{topic}-{row.name}") for topic, rows in TABLE.items() for row in rows]
@@ -60,7 +60,7 @@ def expected(fc: str, topic: str, row: Row) -> Row:
 
 
 def program(build: Build, topic: str) -> Path:
-    return build("forks.f90", "misuse_kit.f90", f"misuse_{topic}.f90")
+    return build("forks.f90", "misuse/kit.f90", f"misuse/{topic}.fypp")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Build
-from .misuse_table import FILE
+from .misuse.table import FILE
 
 FILES = 5000
 

@@ -13,16 +13,16 @@ import pytest
 from . import package_files
 from .conftest import Build
 from .endings import SETTINGS, assert_stopped, endings
-from .misuse_table import ARGUMENT, DEVICE, FILE, HANDLE, MEMORY, MODEL, SUCCESS, Row
+from .misuse.table import ARGUMENT, DEVICE, FILE, HANDLE, MEMORY, MODEL, SUCCESS, Row
 from .package_runs import run_package, start
 from .test_manners import NOISE_KB
 from .test_mutations import damaged
 
 KIT = ("package_kit.f90",)
-MISUSE = ("forks.f90", "misuse_kit.f90", "misuse_packages.f90")
+MISUSE = ("forks.f90", "misuse/kit.f90", "misuse/packages.fypp")
 INFERENCE_ONLY = "is a compiled package, which computes results only"
 
-#: Scenarios of misuse_packages.f90.
+#: Scenarios of misuse/packages.fypp.
 SCENARIOS = (
     Row("wrong_dtype", ARGUMENT, "input 1 'state' (K): expected float32 [batch, 5], got float64 [1, 5]; pass convert=.true."),
     Row("transposed", ARGUMENT, "got float32 [5, 4]; if the dimensions are only in another order, permute_dims gives the view"),
@@ -101,7 +101,7 @@ def test_numbers(build: Build, packages: Path, cache_folder: Path, program: str)
 
 @pytest.fixture(scope="session")
 def outcomes(build: Build, packages: Path, cache_folder: Path) -> dict[str, list[str]]:
-    """What each scenario of misuse_packages.f90 printed."""
+    """What each scenario of misuse/packages.fypp printed."""
     done = start(build(*MISUSE), "all", folder=packages, cache=cache_folder)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split("|", 4) for line in done.stdout.splitlines()]

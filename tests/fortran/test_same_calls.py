@@ -13,7 +13,7 @@ import pt2ts
 
 from ..support import shared_folder, sources_of_pt2ts
 from .conftest import Build
-from .misuse_table import TABLE
+from .misuse.table import TABLE
 from .model_files import Pair
 from .package_runs import start
 from .test_misuse import expected, printed_outcomes, program

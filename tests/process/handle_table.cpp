@@ -1,12 +1,12 @@
 // The table of handles by itself: generations that are used up, and threads that look up what others release. An object knows
 // whether it lives; the sanitizers know the rest.
+#include "core/handle_table.h"
+
 #include <cstdio>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "core/handle_table.h"
 
 namespace {
 

@@ -11,7 +11,7 @@ import torch
 
 from pt2ts.pytorch import torchscript
 
-from ..fortran.misuse_table import FILE
+from ..fortran.misuse.table import FILE
 from ..support import BuildFortran, write_script
 
 HERE = Path(__file__).resolve().parent

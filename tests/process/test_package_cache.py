@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ..fortran import model_files, package_files
-from ..fortran.misuse_table import FILE
+from ..fortran.misuse.table import FILE
 from ..support import BuildFortran
 
 HERE = Path(__file__).resolve().parent

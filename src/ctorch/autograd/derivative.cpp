@@ -52,12 +52,17 @@ at::Tensor rows(const at::Tensor& y, const at::Tensor& x, Graph graph, bool* rel
     *related |= row.defined();
     parts.push_back(row.defined() ? row : at::zeros_like(x));
   }
-  std::vector<int64_t> shape(y.sizes().begin(), y.sizes().end());
-  shape.insert(shape.end(), x.sizes().begin(), x.sizes().end());
+  const std::vector<int64_t> shape = joined_shapes(y.sizes(), x.sizes());
   return parts.empty() ? at::zeros(shape, x.options()) : at::stack(parts).reshape(shape);
 }
 
 }  // namespace
+
+std::vector<int64_t> joined_shapes(c10::IntArrayRef first, c10::IntArrayRef second) {
+  std::vector<int64_t> shape(first.begin(), first.end());
+  shape.insert(shape.end(), second.begin(), second.end());
+  return shape;
+}
 
 void check_recorded(const at::Tensor& tensor, const char* noun) {
   if (!tensor.requires_grad())
@@ -132,9 +137,7 @@ at::Tensor hessian(const at::Tensor& y, const at::Tensor& x, Graph graph) {
     at::Tensor result = rows(first, x, graph, &curved);
     if (curved || graph.create) return result;
   }
-  std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end());
-  shape.insert(shape.end(), x.sizes().begin(), x.sizes().end());
-  return at::zeros(shape, x.options());
+  return at::zeros(joined_shapes(x.sizes(), x.sizes()), x.options());
 }
 
 }  // namespace ctorch

@@ -23,6 +23,9 @@ at::Tensor jacobian_vector(const at::Tensor& y, const at::Tensor& x, const at::T
 at::Tensor jacobian(const at::Tensor& y, const at::Tensor& x, Graph graph);  // shape of y, then of x
 at::Tensor hessian(const at::Tensor& y, const at::Tensor& x, Graph graph);   // of a single number y: shape of x twice
 
+// The shape of a derivative: that of what is differentiated, then that of what it is differentiated by.
+std::vector<int64_t> joined_shapes(c10::IntArrayRef first, c10::IntArrayRef second);
+
 // Refuses a tensor that depends on nothing that requires gradients.
 void check_recorded(const at::Tensor& tensor, const char* noun);
 

@@ -63,8 +63,7 @@ extern "C" {
 
 int32_t ctorch_tensor_backward(const ctorch_tensor* tensor, const ctorch_tensor* external_gradient, int32_t retain_graph,
                                int32_t create_graph) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input output(tensor, "tensor");
     OptionalInput given(external_gradient, "external_gradient");
     check_recorded(*output, "the tensor");
@@ -82,17 +81,11 @@ int32_t ctorch_tensor_backward(const ctorch_tensor* tensor, const ctorch_tensor*
 }
 
 int32_t ctorch_tensor_gradient(const ctorch_tensor* tensor, ctorch_tensor* gradient) {
-  return guard([&] {
-    HostEnvironment host;
-    deliver(gradient, accumulated(*Input(tensor, "tensor")));
-  });
+  return compute([&] { store_result(gradient, accumulated(*Input(tensor, "tensor"))); });
 }
 
 int32_t ctorch_autograd_gradient(const ctorch_tensor* tensor, int32_t lifetime, ctorch_tensor* result) {
-  return guard([&] {
-    HostEnvironment host;
-    give_result(result, lifetime, accumulated(*Input(tensor, "tensor")));
-  });
+  return compute([&] { return_result(result, lifetime, accumulated(*Input(tensor, "tensor"))); });
 }
 
 int32_t ctorch_tensor_zero_grad(const ctorch_tensor* tensor) {
@@ -118,8 +111,7 @@ int32_t ctorch_tensor_set_requires_grad(const ctorch_tensor* tensor, int32_t req
 int32_t ctorch_autograd_grad(const ctorch_tensor outputs[], int32_t n_outputs, const ctorch_tensor inputs[], int32_t n_inputs,
                              const ctorch_tensor grad_outputs[], int32_t n_grad_outputs, int32_t retain_graph,
                              int32_t create_graph, int32_t allow_unused, ctorch_tensor results[], int32_t n_gradients) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     InputList from(outputs, n_outputs, "outputs"), to(inputs, n_inputs, "inputs");
     check_count(n_gradients, n_inputs, "gradients", "inputs");
     const auto given = checked_grad_outputs(grad_outputs, n_grad_outputs, from.values());
@@ -135,58 +127,48 @@ int32_t ctorch_autograd_grad(const ctorch_tensor outputs[], int32_t n_outputs, c
              "; pass allow_unused=.true. if its gradient is meant to be zero");
       list[i] = at::zeros_like(to.values()[i]);
     }
-    deliver_list(results, n_gradients, std::move(list), "gradients");
+    store_results(results, n_gradients, std::move(list), "gradients");
   });
 }
 
 int32_t ctorch_autograd_vjp(const ctorch_tensor* y, const ctorch_tensor* x, const ctorch_tensor* v, int32_t retain_graph,
                             int32_t create_graph, int32_t lifetime, ctorch_tensor* result) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input of(y, "y"), by(x, "x"), with(v, "v");
-    give_result(result, lifetime, vector_jacobian(*of, *by, *with, graph_of(retain_graph, create_graph)));
+    return_result(result, lifetime, vector_jacobian(*of, *by, *with, graph_of(retain_graph, create_graph)));
   });
 }
 
 int32_t ctorch_autograd_jvp(const ctorch_tensor* y, const ctorch_tensor* x, const ctorch_tensor* v, int32_t create_graph,
                             int32_t lifetime, ctorch_tensor* result) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input of(y, "y"), by(x, "x"), with(v, "v");
-    give_result(result, lifetime, jacobian_vector(*of, *by, *with, graph_of(1, create_graph)));
+    return_result(result, lifetime, jacobian_vector(*of, *by, *with, graph_of(1, create_graph)));
   });
 }
 
 int32_t ctorch_autograd_jacobian(const ctorch_tensor* y, const ctorch_tensor* x, int32_t retain_graph, int32_t create_graph,
                                  int32_t lifetime, ctorch_tensor* result) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input of(y, "y"), by(x, "x");
-    give_result(result, lifetime, jacobian(*of, *by, graph_of(retain_graph, create_graph)));
+    return_result(result, lifetime, jacobian(*of, *by, graph_of(retain_graph, create_graph)));
   });
 }
 
 int32_t ctorch_autograd_hessian(const ctorch_tensor* y, const ctorch_tensor* x, int32_t retain_graph, int32_t create_graph,
                                 int32_t lifetime, ctorch_tensor* result) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input of(y, "y"), by(x, "x");
-    give_result(result, lifetime, hessian(*of, *by, graph_of(retain_graph, create_graph)));
+    return_result(result, lifetime, hessian(*of, *by, graph_of(retain_graph, create_graph)));
   });
 }
 
 int32_t ctorch_tensor_sum(const ctorch_tensor* tensor, ctorch_tensor* output) {
-  return guard([&] {
-    HostEnvironment host;
-    deliver(output, Input(tensor, "tensor")->sum(), /*scalar=*/true);
-  });
+  return compute([&] { store_result(output, Input(tensor, "tensor")->sum(), /*scalar=*/true); });
 }
 
 int32_t ctorch_tensor_mean(const ctorch_tensor* tensor, ctorch_tensor* output) {
-  return guard([&] {
-    HostEnvironment host;
-    deliver(output, Input(tensor, "tensor")->mean(), /*scalar=*/true);
-  });
+  return compute([&] { store_result(output, Input(tensor, "tensor")->mean(), /*scalar=*/true); });
 }
 
 }  // extern "C"

@@ -102,10 +102,7 @@ int32_t ctorch_grad_mode_set(int32_t enabled) {
 }
 
 int32_t ctorch_grad_mode_is_enabled(int32_t* answer) {
-  return guard([&] {
-    require(answer, "the answer");
-    *answer = at::GradMode::is_enabled();
-  });
+  return answer_with(answer, "the answer", [&] { return at::GradMode::is_enabled(); });
 }
 
 int32_t ctorch_grad_mode_detect_anomaly(int32_t enabled, int32_t check_nan) {

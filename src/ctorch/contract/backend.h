@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "contract/spec.h"
 #include "ctorch_core.h"
 #include "io/atomic_file.h"
 #include "io/state.h"
@@ -26,7 +27,7 @@ struct Results {
 
 // What a file of this format contained besides the model itself.
 struct Extras {
-  std::string spec;    // JSON text of the contract, empty if there is none
+  std::optional<Spec> spec;
   std::string golden;  // serialized sample of inputs and outputs, empty if there is none
 };
 

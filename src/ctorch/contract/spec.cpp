@@ -61,17 +61,30 @@ bool fits_permuted(const TensorSpec& expected, c10::IntArrayRef sizes) {
   return true;
 }
 
+[[noreturn]] void damaged(const nlohmann::json::exception& error) {
+  fail(CTORCH_ERROR_FILE, "the model's contract is damaged (", error.what(), "); export the model again");
+}
+
 }  // namespace
 
-Spec Spec::parse(const std::string& text) {
+nlohmann::json parse_contract(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    damaged(error);
+  }
+}
+
+Spec Spec::parse(const std::string& text) { return read(parse_contract(text), text); }
+
+Spec Spec::read(const nlohmann::json& json, std::string text) {
+  try {
     const int format = json.at("format").get<int>();
     if (format > known_format)
       fail(CTORCH_ERROR_FILE, "the model's contract has format ", format, ", this library knows up to ", known_format,
            "; install a newer version of it");
     Spec spec;
-    spec.json = text;
+    spec.json = std::move(text);
     if (auto symbols = json.find("symbols"); symbols != json.end()) {
       for (const auto& [name, range] : symbols->items()) {
         auto& symbol = spec.symbols[static_cast<size_t>(symbol_index(spec, name))];
@@ -88,7 +101,7 @@ Spec Spec::parse(const std::string& text) {
     for (const auto& entry : json.at("outputs")) spec.outputs.push_back(parse_tensor(spec, entry));
     return spec;
   } catch (const nlohmann::json::exception& error) {
-    fail(CTORCH_ERROR_FILE, "the model's contract is damaged (", error.what(), "); export the model again");
+    damaged(error);
   }
 }
 
@@ -121,13 +134,13 @@ Spec Spec::with_dtype(c10::ScalarType from, c10::ScalarType to) const {
   for (const char* side : {"inputs", "outputs"})
     for (auto& entry : changed.at(side))
       if (entry.at("dtype") == label(from)) entry["dtype"] = label(to);
-  return parse(changed.dump());
+  return read(changed, changed.dump());
 }
 
 Spec Spec::with_output_dtypes(c10::ArrayRef<at::Tensor> results) const {
   auto changed = nlohmann::json::parse(json);
   for (size_t i = 0; i < outputs.size(); ++i) changed.at("outputs").at(i)["dtype"] = label(results[i].scalar_type());
-  return parse(changed.dump());
+  return read(changed, changed.dump());
 }
 
 void Spec::check_outputs(c10::ArrayRef<at::Tensor> results) const {

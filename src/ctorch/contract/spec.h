@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,7 +46,8 @@ struct Spec {
   std::string json;
 
   // Reads the JSON text; throws with the reason for text that is no contract of a known format.
-  static Spec parse(const std::string& json);
+  static Spec parse(const std::string& text);
+  static Spec read(const nlohmann::json& json, std::string text);
 
   // The contract after the weights went from one dtype to another: inputs and outputs of the old dtype are of the new one.
   Spec with_dtype(c10::ScalarType from, c10::ScalarType to) const;
@@ -64,6 +66,9 @@ struct Spec {
 
   std::string shape_words(const TensorSpec& tensor) const;  // "[batch, 18, 432]"
 };
+
+// The JSON text of a contract as a value; throws for text that is none.
+nlohmann::json parse_contract(const std::string& text);
 
 // "input 1 'sst' (K)" with what is known about it.
 std::string port_words(const char* direction, size_t index, const TensorSpec* tensor);

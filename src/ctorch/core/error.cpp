@@ -9,7 +9,6 @@ namespace ctorch {
 namespace {
 
 thread_local std::string message;
-thread_local std::string text_given;
 
 // The part of a PyTorch message that speaks to a user: TorchScript puts its own trace first, with lines of source code, and the
 // cause last; when it cannot read a file it is the other way round.
@@ -32,7 +31,7 @@ void set_message(const char* prefix, std::string text) {
 
 }  // namespace
 
-int32_t status_of(const std::string& what) {
+int32_t to_status(const std::string& what) {
   if (what.find("not enough memory") != std::string::npos || what.find("out of memory") != std::string::npos ||
       what.find("can't allocate memory") != std::string::npos ||
       what.find("Storage size calculation overflowed") != std::string::npos)
@@ -54,14 +53,14 @@ int32_t record_exception() noexcept {
     } catch (const c10::Error& error) {
       const std::string what = error.what_without_backtrace();
       set_message("PyTorch: ", first_cause(what));
-      return status_of(what);
+      return to_status(what);
     } catch (const std::bad_alloc&) {
       message = "out of memory";
       return CTORCH_ERROR_MEMORY;
     } catch (const std::exception& error) {
       const std::string what = error.what();
       set_message("PyTorch: ", first_cause(what));
-      return status_of(what);
+      return to_status(what);
     } catch (...) {
       message = "unknown C++ exception";
       return CTORCH_ERROR_INTERNAL;
@@ -72,14 +71,6 @@ int32_t record_exception() noexcept {
 }
 
 const std::string& last_error() noexcept { return message; }
-
-void give_text(std::string text, const char** out, int64_t* length) {
-  require(out, "text");
-  require(length, "length");
-  text_given = std::move(text);
-  *out = text_given.data();
-  *length = static_cast<int64_t>(text_given.size());
-}
 
 }  // namespace ctorch
 

@@ -30,7 +30,7 @@ template <class... Parts>
 }
 
 // The status that a message of PyTorch's stands for.
-int32_t status_of(const std::string& what);
+int32_t to_status(const std::string& what);
 
 // Turns the exception in flight into a status and the thread's message. Never throws.
 int32_t record_exception() noexcept;
@@ -55,7 +55,13 @@ void require(const Pointer* argument, const char* name) {
   if (!argument) fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "' is a null pointer");
 }
 
-// Hands a string to the caller; it lives until the next string on this thread.
-void give_text(std::string text, const char** out, int64_t* length);
+// An entry that gives one value, in the argument of that name.
+template <class Value, class Question>
+int32_t answer_with(Value* out, const char* name, Question&& question) noexcept {
+  return guard([&] {
+    require(out, name);
+    *out = static_cast<Value>(question());
+  });
+}
 
 }  // namespace ctorch

@@ -17,6 +17,9 @@
 
 namespace ctorch {
 
+// How many handles of each kind are alive; null as long as there was none.
+inline std::array<std::atomic<const std::atomic<int64_t>*>, 16> live_counts{};
+
 template <class Object, int32_t Kind, int GenerationBits = 36>
 class HandleTable {
  public:
@@ -103,6 +106,7 @@ class HandleTable {
   HandleTable() {
     resting_.fill(nullptr);
     keep_over_fork(lock_);
+    live_counts[Kind] = &live_;
   }
 
   struct Slot : Retired {
@@ -148,7 +152,8 @@ class HandleTable {
     instance().return_slot(slot);
   }
 
-  // Slots are reused at once, while they are in the cache; those of expressions later, so that they can still tell their fate.
+  // Slots are reused at once, while they are in the cache; those of expressions later, so that a second use of one is still
+  // recognized.
   void return_slot(Slot& slot) noexcept {
     std::lock_guard lock(lock_);
     if (!std::exchange(slot.waits, false)) count(-1);

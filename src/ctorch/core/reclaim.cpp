@@ -108,6 +108,8 @@ Caller* register_caller() noexcept {
   }
   auto* made = new (std::nothrow) Caller;
   if (!made) return this_caller = unknown_caller();
+  static std::atomic<uint32_t> count{0};
+  made->number = count.fetch_add(1);
   made->next = callers.load();
   while (!callers.compare_exchange_weak(made->next, made)) {
   }

@@ -19,6 +19,7 @@ struct alignas(64) Caller {
   std::atomic<uint64_t> since{0};  // the time of its outermost entry; 0: it is outside
   int32_t depth = 0;               // entries within entries: a closure calls the library again
   std::atomic<bool> taken{true};
+  uint32_t number = UINT32_MAX;  // no two threads that live have the same, but for this one
   Caller* next = nullptr;
 
   // What is looked up from here on stays: nobody may see the entry later than that.

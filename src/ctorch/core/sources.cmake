@@ -1,1 +1,1 @@
-ctorch_sources(error.cpp reclaim.cpp)
+ctorch_sources(error.cpp reclaim.cpp text.cpp)

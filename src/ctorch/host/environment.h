@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "core/error.h"
 #include "host/float_call.h"
 
 namespace ctorch {
@@ -19,6 +20,15 @@ class HostEnvironment {
   FloatCall arithmetic_;
   int threads_;  // the host's OpenMP thread count on this thread
 };
+
+// `guard` for an entry that computes.
+template <class Body>
+int32_t compute(Body&& body) noexcept {
+  return guard([&] {
+    const HostEnvironment host;
+    body();
+  });
+}
 
 void set_threads(int32_t count);  // 0: as many as the host's OpenMP would use
 int32_t get_threads();

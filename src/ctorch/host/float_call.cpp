@@ -115,8 +115,6 @@ bool lead_teams(void* library, const char* name, std::index_sequence<I...>) {
 
 }  // namespace
 
-FloatCall* FloatCall::of_this_thread() noexcept { return innermost; }
-
 FloatCall::FloatCall(Flush model) noexcept
     : before_(FloatState::current()),
       outer_(innermost),

@@ -23,8 +23,6 @@ class FloatCall {
   FloatCall(const FloatCall&) = delete;
   FloatCall& operator=(const FloatCall&) = delete;
 
-  static FloatCall* of_this_thread() noexcept;  // null outside of calls
-
   // Whether arithmetic has met subnormal numbers that were not flushed, on any of the threads.
   bool met_subnormals() const noexcept {
     return FloatState::current().met_subnormals() || subnormals_.load(std::memory_order_relaxed);

@@ -140,20 +140,16 @@ void make_like(int file, int folder, const std::string& replaced) {
   }
 }
 
-int write_all(int file, const char* next, size_t left) {
-  while (left > 0) {
-    const ssize_t written = ::write(file, next, left);
-    if (written >= 0) {
-      next += written;
-      left -= static_cast<size_t>(written);
-    } else if (errno != EINTR) {
-      return errno;
-    }
+}  // namespace
+
+int write_all(int file, std::span<const char> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) return errno;
+    if (written > 0) bytes = bytes.subspan(static_cast<size_t>(written));
   }
   return 0;
 }
-
-}  // namespace
 
 Descriptor::~Descriptor() {
   if (number_ >= 0) ::close(number_);
@@ -184,7 +180,7 @@ void write_file(const std::string& path, const std::function<void(const Writer&)
   Temporary temporary(folder, path);
   int error = 0;
   fill([&](const void* bytes, size_t size) {
-    if (error == 0) error = write_all(temporary.file(), static_cast<const char*>(bytes), size);
+    if (error == 0) error = write_all(temporary.file(), {static_cast<const char*>(bytes), size});
     return size;
   });
   if (error != 0) refuse(path, error);

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,9 @@ namespace ctorch {
 // Takes the next bytes of a file. It always says that it has taken all: PyTorch's writer ends the program when it is told of a
 // failure twice, so a failure is kept for the end.
 using Writer = std::function<size_t(const void*, size_t)>;
+
+// Writes all bytes to an open file; 0 or the number of the error, as in errno.
+int write_all(int file, std::span<const char> bytes);
 
 // Writes `path` through a file beside it that has no name yet: everything goes to the disk, then it gets its name in one step,
 // then the folder goes to the disk. When anything fails the old file is as it was. A replaced file keeps its mode, owner and

@@ -118,13 +118,13 @@ Content::Content(int file, const std::string& path) {
   if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path, "' is no regular file");
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) fail(CTORCH_ERROR_FILE, "'", path, "' is empty");
-  mapped_ = size_ >= mapped_from && nobody_writes(file, status);
+  const bool mapped = size_ >= mapped_from && nobody_writes(file, status);
   constexpr int rights = PROT_READ | PROT_WRITE;
-  void* where = mapped_ ? ::mmap(nullptr, size_, rights, MAP_PRIVATE | MAP_NORESERVE, file, 0)
-                        : ::mmap(nullptr, size_, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* where = mapped ? ::mmap(nullptr, size_, rights, MAP_PRIVATE | MAP_NORESERVE, file, 0)
+                       : ::mmap(nullptr, size_, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (where == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<char*>(where);
-  if (mapped_) return;
+  if (mapped) return;
   try {
     read_part(file, path, 0, data_, size_);
   } catch (...) {

@@ -22,7 +22,6 @@ class Content {
   Content& operator=(const Content&) = delete;
 
   std::span<char> bytes() const { return {data_, size_}; }
-  bool mapped() const { return mapped_; }
 
   // Gives the memory of a part back, except for pages that it shares with other parts. It must not be read again.
   void release(std::span<const char> part) const;
@@ -32,7 +31,6 @@ class Content {
 
   char* data_ = nullptr;
   size_t size_ = 0;
-  bool mapped_ = false;
 };
 
 // Copies a part and gives its memory back on the way: never both are there as a whole.

@@ -25,7 +25,7 @@ std::vector<std::pair<const void*, uint32_t>> kept_by(const Model& network) {
 // One recorded run of a model of one input and one output.
 class Run {
  public:
-  Run(const ctorch_model* handle, const ctorch_array& x, bool convert) : network_(*models().get(handle->id, "model").model) {
+  Run(const ctorch_model* handle, const ctorch_array& x, bool convert) : network_(object_of(handle)) {
     const int32_t type = array_dtype(x, CTORCH_DTYPE_DEFAULT, "x");
     if (!at::isFloatingType(scalar_type(type)))
       fail(CTORCH_ERROR_ARGUMENT, "x: expected a real array, got ", label(type), ", which has no derivatives");
@@ -108,9 +108,7 @@ class Run {
     }
     at::Tensor all = at::cat(parts).reshape({count, -1});
     if (!consistent(all)) return {};
-    std::vector<int64_t> shape(y_.sizes().begin(), y_.sizes().end());
-    shape.insert(shape.end(), x_.sizes().begin(), x_.sizes().end());
-    return all.reshape(shape);
+    return all.reshape(joined_shapes(y_.sizes(), x_.sizes()));
   }
 
   // A weighted sum of the rows is the gradient of the same sum of the one sample's own outputs.
@@ -130,25 +128,18 @@ class Run {
   at::Tensor x_, y_;
 };
 
-std::vector<int64_t> joined(c10::IntArrayRef first, c10::IntArrayRef second) {
-  std::vector<int64_t> shape(first.begin(), first.end());
-  shape.insert(shape.end(), second.begin(), second.end());
-  return shape;
-}
-
 // All shapes are checked before the passes backwards, which are the expensive part, and before anything is written.
 template <class Derivative>
 int32_t derive(const ctorch_model* model, const ctorch_array* x, const ctorch_array* y, const ctorch_array* into,
                const char* noun, const char* what, bool square, bool convert, Derivative&& derivative) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(model, "model");
     require(x, "x");
     require(into, noun);
     c10::InferenceMode ordinary(false);  // whatever scope the program is in
     at::AutoGradMode record(true);
     const Run run(model, *x, convert);
-    const auto shape = joined((square ? run.x() : run.y()).sizes(), run.x().sizes());
+    const auto shape = joined_shapes((square ? run.x() : run.y()).sizes(), run.x().sizes());
     if (square && run.y().numel() != 1)
       fail(CTORCH_ERROR_ARGUMENT, "only a model whose output is a single number has a Hessian matrix, this one returns ",
            describe(run.y()));

@@ -1,110 +1,15 @@
-// Entries of models.
+// Entries that load, save, share and ask about models.
 #include <ATen/core/Formatting.h>
-#include <ATen/core/grad_mode.h>
-#include <c10/core/InferenceMode.h>
 
-#include <array>
-#include <cstring>
-#include <optional>
-
+#include "core/text.h"
 #include "model/handle.h"
-#include "tensor/memory.h"
 
 using namespace ctorch;
 
 namespace {
 
-// Gradient mode of one call. Results that are handed over must not be inference tensors: autograd could never use them.
-class GradientMode {
- public:
-  GradientMode(bool requires_grad, bool hands_over) {
-    if (requires_grad)
-      grad_.emplace(true);
-    else if (hands_over)
-      grad_.emplace(false);
-    else
-      inference_.emplace(true);
-  }
-
- private:
-  std::optional<at::AutoGradMode> grad_;
-  std::optional<c10::InferenceMode> inference_;
-};
-
-// Whether somebody else holds this tensor or its memory: an input or a weight that the network returns as it is, or a view.
-bool shared(const at::Tensor& result) { return result.use_count() > 1 || result.storage().use_count() > 1; }
-
-// A result may be a view of an input, of a weight or of another result. Written while its memory is being overwritten it would
-// change underneath, so such results are copied first. A result nobody else holds cannot be one.
-void detach_aliases(Results& results, c10::ArrayRef<const at::Tensor*> targets) {
-  for (at::Tensor& result : results.values) {
-    if (!shared(result)) continue;
-    for (const at::Tensor* target : targets)
-      if (target && overlap(result, *target)) {
-        result = result.clone();
-        break;
-      }
-  }
-}
-
-// Whether what is written into one is written into the other.
-bool same_place(const at::Tensor& a, const at::Tensor& b) {
-  return a.numel() > 0 && b.numel() > 0 && a.device() == b.device() && a.const_data_ptr() == b.const_data_ptr();
-}
-
 std::string names_of(const std::vector<TensorSpec>& tensors) {
-  std::string names;
-  for (const TensorSpec& tensor : tensors) names += (names.empty() ? "" : "\n") + tensor.name;
-  return names;
-}
-
-// Puts results in the order of the wanted names and tells where each stood.
-void select(const Model& model, Results& results, const char* names, int64_t width, c10::SmallVectorImpl<size_t>& places) {
-  c10::SmallVector<at::Tensor, 4> chosen;
-  for (size_t i = 0; i < places.size(); ++i) {
-    std::string name(names + static_cast<int64_t>(i) * width, static_cast<size_t>(width));
-    name.erase(name.find_last_not_of(' ') + 1);
-    places[i] = model.output_named(name, results);
-    chosen.push_back(results.values[places[i]]);
-  }
-  results.values = std::move(chosen);
-}
-
-bool contiguous(const ArrayView& view) {
-  int64_t expected = 1;
-  for (size_t d = view.shape.size(); d-- > 0;) {
-    if (view.shape[d] != 1 && view.strides[d] != expected) return false;
-    expected *= view.shape[d];
-  }
-  return true;
-}
-
-// Adds the batch dimension that one sample lacks.
-void as_batch_of_one(ArrayView& view) {
-  view.shape.insert(view.shape.begin(), 1);
-  view.strides.insert(view.strides.begin(), 1);
-}
-
-// Tensors that exist and fit exactly go straight into compiled code.
-bool forward_directly(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs, const ctorch_tensor outputs[],
-                      int32_t n_outputs) {
-  constexpr int32_t room = 8;
-  if (!model || !inputs || !outputs || n_inputs < 1 || n_outputs < 1 || n_inputs > room || n_outputs > room) return false;
-  const ModelObject* object = models().find(model->id);
-  if (!object) return false;
-  std::array<const at::Tensor*, room> in, out;
-  for (int32_t i = 0; i < n_inputs; ++i) {
-    const TensorObject* tensor = tensors().find(inputs[i].id);
-    if (!tensor || tensor->one_shot) return false;
-    in[static_cast<size_t>(i)] = &tensor->value;
-  }
-  for (int32_t i = 0; i < n_outputs; ++i) {
-    const TensorObject* tensor = tensors().find(outputs[i].id);
-    if (!tensor || tensor->one_shot) return false;
-    out[static_cast<size_t>(i)] = &tensor->value;
-  }
-  return object->model->run_directly(std::span<const at::Tensor* const>(in.data(), static_cast<size_t>(n_inputs)),
-                                     std::span<const at::Tensor* const>(out.data(), static_cast<size_t>(n_outputs)));
+  return joined(tensors, "\n", [](const TensorSpec& tensor) { return tensor.name; });
 }
 
 }  // namespace
@@ -114,211 +19,83 @@ extern "C" {
 int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
                           int32_t requires_grad, int32_t is_training, int32_t trust, const char* sha256, int64_t sha256_length,
                           int32_t allow_random, ctorch_model* model) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(model, "model");
-    if (sha256_length > 0) require(sha256, "sha256");
     LoadOptions options;
     options.device = device(device_type, device_index);
     options.requires_grad = requires_grad != 0;
     options.is_training = is_training != 0;
     options.trust = trust != 0;
     options.allow_random = allow_random != 0;
-    if (sha256_length > 0) options.sha256.assign(sha256, static_cast<size_t>(sha256_length));
-    give_model(model, std::make_shared<Model>(path_text(path, path_length), options));
+    options.sha256 = read_text(sha256, sha256_length, "sha256");
+    store(model, std::make_shared<Model>(read_path(path, path_length), options));
   });
 }
 
-int32_t ctorch_model_share(const ctorch_model* source, ctorch_model* target) {
-  return guard([&] {
-    if (!target) fail(CTORCH_ERROR_ARGUMENT, "the left side of the assignment is not allocated; allocate it first");
-    require(source, "source");
-    if (source->id == target->id) return;
-    if (source->id == 0) {
-      ctorch_model_delete(target);
-      return;
-    }
-    const ModelObject& object = models().get(source->id, "model");
-    std::shared_ptr<Model> shared = object.model;
-    if (object.temporary) models().release(source->id, true);
-    give_model(target, std::move(shared));
-  });
-}
+int32_t ctorch_model_share(const ctorch_model* source, ctorch_model* target) { return share_handle(source, target); }
 
 int32_t ctorch_model_yield(const ctorch_model* model) {
-  return guard([&] {
-    require(model, "model");
-    models().get(model->id, "model").temporary = true;
-  });
+  return guard([&] { shared_of(model).temporary = true; });
 }
 
-int32_t ctorch_model_delete(ctorch_model* model) {
-  if (!model || model->id == 0) return CTORCH_SUCCESS;
-  models().release(model->id);
-  model->id = 0;
-  return CTORCH_SUCCESS;
-}
-
-int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs, ctorch_tensor outputs[],
-                             int32_t n_outputs, int32_t requires_grad, int32_t convert, const char* output_names,
-                             int64_t names_width) {
-  return guard([&] {
-    if (names_width == 0 && !requires_grad && forward_directly(model, inputs, n_inputs, outputs, n_outputs)) return;
-    HostEnvironment host;
-    const Model& network = model_of(model);
-    if (n_inputs < 0 || n_outputs < 0) fail(CTORCH_ERROR_ARGUMENT, "negative number of inputs or outputs");
-    if (n_inputs) require(inputs, "inputs");
-    if (n_outputs) require(outputs, "outputs");
-
-    c10::SmallVector<at::Tensor, 8> in;
-    for (int32_t i = 0; i < n_inputs; ++i) in.push_back(*Input(&inputs[i], "input", i + 1));
-    c10::SmallVector<const at::Tensor*, 4> targets;
-    bool hands_over = false;
-    for (int32_t i = 0; i < n_outputs; ++i) {
-      const bool given = outputs[i].id != 0 && !requires_grad;
-      targets.push_back(given ? &tensors().get(outputs[i].id, "output", i + 1).value : nullptr);
-      for (int32_t j = 0; given && j < i; ++j)
-        if (targets[static_cast<size_t>(j)] && same_place(*targets.back(), *targets[static_cast<size_t>(j)]))
-          fail(CTORCH_ERROR_ARGUMENT, "outputs ", j + 1, " and ", i + 1, " are the same tensor or lie at the same address");
-      hands_over |= !given;
-    }
-
-    GradientMode mode(requires_grad != 0, hands_over);
-    Results results;
-    results.want_names = names_width > 0;
-    network.run(in, convert != 0, results);
-    c10::SmallVector<size_t, 4> places;  // of the results in the contract, when names have reordered them
-    if (names_width > 0) {
-      require(output_names, "output_names");
-      places.resize(static_cast<size_t>(n_outputs));
-      select(network, results, output_names, names_width, places);
-    }
-    const size_t count = results.values.size();
-    network.check_output_count(count, static_cast<size_t>(n_outputs));
-    in.clear();
-    // All are checked before the first is written: a refused call leaves every output as it was.
-    for (size_t i = 0; i < count; ++i)
-      if (targets[i]) network.check_output(i, places.empty() ? i : places[i], results.values[i], *targets[i], convert != 0);
-    detach_aliases(results, targets);
-    for (size_t i = 0; i < count; ++i) {
-      at::Tensor& result = results.values[i];
-      if (targets[i])
-        write_output(result, *targets[i]);
-      else
-        give(&outputs[i], !requires_grad && shared(result) ? result.clone() : std::move(result));
-    }
-  });
-}
-
-int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, const ctorch_array* y, int32_t convert) {
-  return guard([&] {
-    if (model && x && y)
-      if (const ModelObject* object = models().find(model->id); object && object->model->run_directly(*x, *y)) [[likely]]
-        return;
-    HostEnvironment host;
-    const Model& network = model_of(model);
-    require(x, "x");
-    require(y, "y");
-    const int32_t x_type = array_dtype(*x, CTORCH_DTYPE_DEFAULT, "x");
-    const int32_t y_type = array_dtype(*y, CTORCH_DTYPE_DEFAULT, "y");
-    ArrayView x_view = array_view(*x, "x");
-    ArrayView y_view = array_view(*y, "y");
-    if (const auto& spec = network.spec(); spec && spec->inputs.size() == 1 && spec->outputs.size() == 1 &&
-                                           Spec::is_single_sample(spec->inputs[0], x->rank, spec->symbols) &&
-                                           Spec::is_single_sample(spec->outputs[0], y->rank, spec->symbols)) {
-      as_batch_of_one(x_view);
-      as_batch_of_one(y_view);
-    }
-
-    GradientMode mode(false, false);
-    const at::Tensor source = array_tensor(*x, x_view, x_type);  // kept: a result that is the input itself is recognized by it
-    c10::SmallVector<at::Tensor, 1> in{source};
-    const c10::Device where = network.device();
-    if (!where.is_cpu()) in[0] = in[0].to(where);
-    Results results;
-    network.run(in, convert != 0, results);
-    network.check_output_count(results.values.size(), 1);
-    at::Tensor& result = results.values[0];
-    if (!where.is_cpu()) result = result.to(c10::kCPU);
-    if (plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(y_type) && contiguous(y_view) &&
-        result.sizes() == c10::IntArrayRef(y_view.shape)) [[likely]] {
-      std::memmove(y->data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too
-      return;
-    }
-    const at::Tensor target = array_tensor(*y, y_view, y_type);
-    detach_aliases(results, &target);
-    network.check_output(0, 0, result, target, convert != 0);
-    write_output(result, target);
-  });
-}
+int32_t ctorch_model_delete(ctorch_model* model) { return delete_handle(table_of<ctorch_model>(), model); }
 
 int32_t ctorch_model_save(const ctorch_model* model, const char* path, int64_t path_length) {
-  return guard([&] {
-    HostEnvironment host;
-    model_of(model).save(path_text(path, path_length));
-  });
+  return compute([&] { object_of(model).save(read_path(path, path_length)); });
 }
 
 int32_t ctorch_model_count_parameters(const ctorch_model* model, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = static_cast<int32_t>(model_of(model).backend().parameters().size());
-  });
+  return answer_with(count, "count", [&] { return object_of(model).backend().parameters().size(); });
 }
 
 int32_t ctorch_model_parameters(const ctorch_model* model, ctorch_tensor parameters[], int32_t n_parameters) {
   return guard([&] {
-    const auto list = model_of(model).backend().parameters();
+    const auto list = object_of(model).backend().parameters();
     if (list.size() != static_cast<size_t>(n_parameters))
       fail(CTORCH_ERROR_ARGUMENT, "the model has ", list.size(), " parameters, got an array of ", n_parameters, " tensors");
     if (n_parameters) require(parameters, "parameters");
-    for (size_t i = 0; i < list.size(); ++i) give(&parameters[i], list[i].second);
+    for (size_t i = 0; i < list.size(); ++i) store(&parameters[i], list[i].second);
   });
 }
 
 int32_t ctorch_model_to_string(const ctorch_model* model, const char** text, int64_t* length) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     std::ostringstream stream;
-    for (const auto& [name, value] : model_of(model).backend().parameters())
+    for (const auto& [name, value] : object_of(model).backend().parameters())
       stream << name << ": " << describe(value) << '\n' << value << '\n';
-    give_text(stream.str(), text, length);
+    return_text(stream.str(), text, length);
   });
 }
 
 int32_t ctorch_model_is_training(const ctorch_model* model, int32_t* answer) {
-  return guard([&] {
-    require(answer, "answer");
-    *answer = model_of(model).backend().is_training();
-  });
+  return answer_with(answer, "answer", [&] { return object_of(model).backend().is_training(); });
 }
 
 int32_t ctorch_model_contract(const ctorch_model* model, const char** text, int64_t* length) {
   return guard([&] {
-    const auto& spec = model_of(model).spec();
-    give_text(spec ? spec->json : "", text, length);
+    const auto& spec = object_of(model).spec();
+    return_text(spec ? spec->json : "", text, length);
   });
 }
 
 int32_t ctorch_model_input_names(const ctorch_model* model, const char** text, int64_t* length) {
   return guard([&] {
-    const auto& spec = model_of(model).spec();
-    give_text(spec ? names_of(spec->inputs) : "", text, length);
+    const auto& spec = object_of(model).spec();
+    return_text(spec ? names_of(spec->inputs) : "", text, length);
   });
 }
 
 int32_t ctorch_model_output_names(const ctorch_model* model, const char** text, int64_t* length) {
   return guard([&] {
-    const auto& spec = model_of(model).spec();
-    give_text(spec ? names_of(spec->outputs) : "", text, length);
+    const auto& spec = object_of(model).spec();
+    return_text(spec ? names_of(spec->outputs) : "", text, length);
   });
 }
 
 int32_t ctorch_model_self_test(const ctorch_model* model, double* max_difference) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(max_difference, "max_difference");
-    *max_difference = model_of(model).self_test();
+    *max_difference = object_of(model).self_test();
   });
 }
 
@@ -327,18 +104,15 @@ int32_t ctorch_model_stats(const ctorch_model* model, int64_t* calls, int64_t* i
   return guard([&] {
     require(calls, "calls");
     require(input_copies, "input_copies");
-    const Model& network = model_of(model);
+    const Model& network = object_of(model);
     *calls = network.calls();
     *input_copies = network.backend().input_copies();
-    give_text(network.calls() ? network.backend().last_variant() : "", variant, length);
+    return_text(network.calls() ? network.backend().last_variant() : "", variant, length);
   });
 }
 
 int32_t ctorch_model_subnormal_calls(const ctorch_model* model, int64_t* calls) {
-  return guard([&] {
-    require(calls, "calls");
-    *calls = model_of(model).subnormal_calls();
-  });
+  return answer_with(calls, "calls", [&] { return object_of(model).subnormal_calls(); });
 }
 
 }  // extern "C"

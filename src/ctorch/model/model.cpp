@@ -36,15 +36,14 @@ Model::Model(const std::string& path, const LoadOptions& options)
       break;
   }
   if (!options.is_training) refuse_random();
-  if (!extras_.spec.empty()) spec_ = Spec::parse(extras_.spec);
   std::tie(fewest_inputs_, most_inputs_) = backend_->input_counts();
-  if (spec_ && (spec_->inputs.size() < fewest_inputs_ || spec_->inputs.size() > most_inputs_))
-    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: it has ", spec_->inputs.size(), " inputs, forward takes ",
+  if (extras_.spec && (extras_.spec->inputs.size() < fewest_inputs_ || extras_.spec->inputs.size() > most_inputs_))
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: it has ", extras_.spec->inputs.size(), " inputs, forward takes ",
          most_inputs_, "; export the model again");
   find_float_type();
   if (!extras_.golden.empty()) sampled_ = fingerprint();
-  if (!spec_ || options.is_training || !backend_->random_operator().empty()) return;
-  spec_->check_outputs(warm_up().values);
+  if (!extras_.spec || options.is_training || !backend_->random_operator().empty()) return;
+  extras_.spec->check_outputs(warm_up().values);
 }
 
 // In evaluation mode a network gives one answer, unless the program has said that it expects others.
@@ -64,7 +63,6 @@ void Model::set_training(bool on) {
 Model::Model(const Model& other)
     : backend_(other.backend_->clone()),
       extras_(other.extras_),
-      spec_(other.spec_),
       sampled_(other.sampled_),
       fewest_inputs_(other.fewest_inputs_),
       most_inputs_(other.most_inputs_),
@@ -88,41 +86,43 @@ void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
     fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': weights can be float16, bfloat16, float32 or float64, got ", label(*dtype));
   backend_->to(device, dtype);
   device_ = device;
-  if (dtype && spec_) {
-    spec_ = spec_->with_dtype(float_type_, *dtype);
-    extras_.spec = spec_->json;
+  if (dtype && extras_.spec) {
+    extras_.spec = extras_.spec->with_dtype(float_type_, *dtype);
   }
   find_float_type();
-  if (!spec_ || backend_->is_training() || !backend_->random_operator().empty()) return;
+  if (!extras_.spec || backend_->is_training() || !backend_->random_operator().empty()) return;
   const Results results = warm_up();
-  if (!dtype || results.values.size() != spec_->outputs.size()) return;
-  spec_ = spec_->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
-  extras_.spec = spec_->json;
+  if (!dtype || results.values.size() != extras_.spec->outputs.size()) return;
+  extras_.spec =
+      extras_.spec->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
 }
 
 const TensorSpec* Model::output_spec(size_t index) const {
-  return spec_ && index < spec_->outputs.size() ? &spec_->outputs[index] : nullptr;
+  return extras_.spec && index < extras_.spec->outputs.size() ? &extras_.spec->outputs[index] : nullptr;
 }
 
 void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const {
-  const size_t fewest = spec_ ? spec_->inputs.size() : fewest_inputs_;
-  const size_t most = spec_ ? spec_->inputs.size() : most_inputs_;
+  const size_t fewest = extras_.spec ? extras_.spec->inputs.size() : fewest_inputs_;
+  const size_t most = extras_.spec ? extras_.spec->inputs.size() : most_inputs_;
   if (inputs.size() < fewest || inputs.size() > most) [[unlikely]]
     fail(CTORCH_ERROR_ARGUMENT, "the model takes ", fewest, fewest == most ? "" : " to " + std::to_string(most),
          most == 1 ? " input" : " inputs", ", got ", inputs.size());
   Bindings bindings;
-  if (spec_) bindings.fill(-1);
+  if (extras_.spec) bindings.fill(-1);
   for (size_t i = 0; i < inputs.size(); ++i) {
     at::Tensor& input = inputs[i];
     if (input.device() != device_) [[unlikely]]
-      fail(CTORCH_ERROR_DEVICE, port_words("input", i, spec_ ? &spec_->inputs[i] : nullptr), " is on ", input.device().str(),
-           ", the model is on ", device_.str(), "; make the tensor with the model's device_type and device_index");
-    if (spec_) spec_->check_input(i, input, convert, bindings);
+      fail(CTORCH_ERROR_DEVICE, port_words("input", i, extras_.spec ? &extras_.spec->inputs[i] : nullptr), " is on ",
+           input.device().str(), ", the model is on ", device_.str(),
+           "; make the tensor with the model's device_type and device_index");
+    if (extras_.spec) extras_.spec->check_input(i, input, convert, bindings);
     if (convert) {
-      const auto wanted = spec_ ? spec_->inputs[i].dtype : input.is_floating_point() ? float_type_ : input.scalar_type();
+      const auto wanted = extras_.spec                ? extras_.spec->inputs[i].dtype
+                          : input.is_floating_point() ? float_type_
+                                                      : input.scalar_type();
       if (input.scalar_type() != wanted) {
         if (!at::canCast(input.scalar_type(), wanted))
-          fail(CTORCH_ERROR_ARGUMENT, port_words("input", i, spec_ ? &spec_->inputs[i] : nullptr), ": ",
+          fail(CTORCH_ERROR_ARGUMENT, port_words("input", i, extras_.spec ? &extras_.spec->inputs[i] : nullptr), ": ",
                label(input.scalar_type()), " cannot be converted to ", label(wanted), " without losing what it means");
         input = input.to(wanted);
       }
@@ -133,7 +133,7 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
   const FloatCall arithmetic(flush());
-  if (spec_) [[likely]] {
+  if (extras_.spec) [[likely]] {
     backend_->run(inputs, results);
     return count_call(arithmetic.met_subnormals());
   }
@@ -218,10 +218,11 @@ Model::Sample Model::golden_sample() const {
     return tensors;
   };
   Sample golden{list("inputs"), list("outputs")};
-  if (spec_ && golden.first.size() != spec_->inputs.size())
+  if (extras_.spec && golden.first.size() != extras_.spec->inputs.size())
     fail(CTORCH_ERROR_FILE, "the model's sample is damaged: it has ", golden.first.size(), " inputs, the contract ",
-         spec_->inputs.size(), "; export the model again");
-  for (size_t i = 0; spec_ && i < golden.first.size(); ++i) golden.first[i] = golden.first[i].to(spec_->inputs.at(i).dtype);
+         extras_.spec->inputs.size(), "; export the model again");
+  for (size_t i = 0; extras_.spec && i < golden.first.size(); ++i)
+    golden.first[i] = golden.first[i].to(extras_.spec->inputs.at(i).dtype);
   return golden;
 }
 
@@ -283,10 +284,10 @@ Results Model::warm_up() const {
   if (!extras_.golden.empty()) {
     inputs = golden_sample().first;
   } else {
-    for (const auto& input : spec_->inputs) {
+    for (const auto& input : extras_.spec->inputs) {
       c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
       for (const auto& dim : input.dims) {
-        const Symbol* symbol = dim.symbol < 0 ? nullptr : &spec_->symbols[static_cast<size_t>(dim.symbol)];
+        const Symbol* symbol = dim.symbol < 0 ? nullptr : &extras_.spec->symbols[static_cast<size_t>(dim.symbol)];
         shape.push_back(symbol ? std::clamp<int64_t>(1, symbol->min, symbol->max) : dim.size);
       }
       inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));

@@ -70,12 +70,12 @@ class Model {
   int64_t calls() const { return calls_.total(); }
   int64_t subnormal_calls() const { return subnormal_calls_.load(std::memory_order_relaxed); }
   const Backend& backend() const { return *backend_; }
-  const std::optional<Spec>& spec() const { return spec_; }
+  const std::optional<Spec>& spec() const { return extras_.spec; }
   c10::Device device() const { return device_; }
 
  private:
   const TensorSpec* output_spec(size_t index) const;
-  Flush flush() const { return spec_ ? spec_->flush : Flush::as_host; }
+  Flush flush() const { return extras_.spec ? extras_.spec->flush : Flush::as_host; }
   void count_call(bool met_subnormals) const {
     calls_.add();
     if (met_subnormals) [[unlikely]]
@@ -95,7 +95,6 @@ class Model {
   mutable std::atomic<int64_t> subnormal_calls_{0};
   std::unique_ptr<Backend> backend_;
   Extras extras_;
-  std::optional<Spec> spec_;
   uint64_t sampled_ = 0;  // the fingerprint of the weights that the sample is of
   size_t fewest_inputs_ = 0;
   size_t most_inputs_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "ctorch_parameters.h"
 #include "model/handle.h"
 #include "tensor/handle.h"
@@ -23,14 +24,7 @@ State tensors_of(const Model& model, int32_t kind) {
 }
 
 std::string names_of(const State& state, const char* separator) {
-  std::string names;
-  for (const auto& [name, value] : state) names += (names.empty() ? "" : separator) + name;
-  return names;
-}
-
-std::string name_text(const char* name, int64_t length) {
-  if (length > 0) require(name, "name");
-  return {name, static_cast<size_t>(std::max<int64_t>(length, 0))};
+  return joined(state, separator, [](const auto& entry) { return entry.first; });
 }
 
 at::Tensor tensor_named(const Model& model, int32_t kind, const std::string& wanted) {
@@ -90,31 +84,27 @@ void for_each_part(const State& state, const at::Tensor& flat, Function&& f) {
 extern "C" {
 
 int32_t ctorch_model_names(const ctorch_model* model, int32_t kind, const char** text, int64_t* length) {
-  return guard([&] { give_text(names_of(tensors_of(model_of(model), kind), "\n"), text, length); });
+  return guard([&] { return_text(names_of(tensors_of(object_of(model), kind), "\n"), text, length); });
 }
 
 int32_t ctorch_model_count(const ctorch_model* model, int32_t kind, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = static_cast<int32_t>(tensors_of(model_of(model), kind).size());
-  });
+  return answer_with(count, "count", [&] { return tensors_of(object_of(model), kind).size(); });
 }
 
 int32_t ctorch_model_get_tensor(const ctorch_model* model, int32_t kind, const char* name, int64_t name_length,
                                 ctorch_tensor* tensor) {
   return guard([&] {
     require(tensor, "tensor");
-    give(tensor, tensor_named(model_of(model), kind, name_text(name, name_length)));
+    store(tensor, tensor_named(object_of(model), kind, read_text(name, name_length, "name")));
   });
 }
 
 int32_t ctorch_model_set_tensor(const ctorch_model* model, int32_t kind, const char* name, int64_t name_length,
                                 const ctorch_tensor* values, int32_t convert) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard values_only;
-    const std::string wanted = name_text(name, name_length);
-    const at::Tensor own = tensor_named(model_of(model), kind, wanted);
+    const std::string wanted = read_text(name, name_length, "name");
+    const at::Tensor own = tensor_named(object_of(model), kind, wanted);
     Input given(values, "values");
     const auto words = [&] {
       return std::string(noun_of(kind)) + " '" + wanted + "' is " + describe(own) + ", the values are " + describe(*given);
@@ -131,18 +121,14 @@ int32_t ctorch_model_set_tensor(const ctorch_model* model, int32_t kind, const c
 }
 
 int32_t ctorch_model_flat_size(const ctorch_model* model, int64_t* size) {
-  return guard([&] {
-    require(size, "size");
-    *size = flat_size(model_of(model).backend().parameters());
-  });
+  return answer_with(size, "size", [&] { return flat_size(object_of(model).backend().parameters()); });
 }
 
 int32_t ctorch_model_flatten(const ctorch_model* model, int32_t gradients, void* values, int64_t size, int32_t dtype,
                              int32_t convert) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard values_only;
-    const State state = model_of(model).backend().parameters();
+    const State state = object_of(model).backend().parameters();
     const at::Tensor flat = flat_array(state, values, size, dtype, convert != 0);
     for_each_part(state, flat, [&](const at::Tensor& parameter, const at::Tensor& part) {
       const at::Tensor source = gradients ? parameter.grad() : parameter;
@@ -156,10 +142,9 @@ int32_t ctorch_model_flatten(const ctorch_model* model, int32_t gradients, void*
 
 int32_t ctorch_model_unflatten(const ctorch_model* model, int32_t gradients, void* values, int64_t size, int32_t dtype,
                                int32_t convert) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard values_only;
-    const State state = model_of(model).backend().parameters();
+    const State state = object_of(model).backend().parameters();
     const at::Tensor flat = flat_array(state, values, size, dtype, convert != 0);
     for_each_part(state, flat, [&](const at::Tensor& parameter, const at::Tensor& part) {
       if (!gradients) {
@@ -175,8 +160,8 @@ int32_t ctorch_model_unflatten(const ctorch_model* model, int32_t gradients, voi
 int32_t ctorch_model_set_requires_grad(const ctorch_model* model, int32_t requires_grad, const char* pattern,
                                        int64_t pattern_length) {
   return guard([&] {
-    const std::string wanted = name_text(pattern, pattern_length);
-    const State state = model_of(model).backend().parameters();
+    const std::string wanted = read_text(pattern, pattern_length, "name");
+    const State state = object_of(model).backend().parameters();
     bool any = false;
     for (const auto& [name, value] : state) {
       if (!matches(name.c_str(), wanted.c_str())) continue;
@@ -190,44 +175,38 @@ int32_t ctorch_model_set_requires_grad(const ctorch_model* model, int32_t requir
 }
 
 int32_t ctorch_model_set_training(const ctorch_model* model, int32_t on) {
-  return guard([&] { model_of(model).set_training(on != 0); });
+  return guard([&] { object_of(model).set_training(on != 0); });
 }
 
 int32_t ctorch_model_zero_grad(const ctorch_model* model) {
   return guard([&] {
-    for (const auto& [name, value] : model_of(model).backend().parameters()) value.mutable_grad() = at::Tensor();
+    for (const auto& [name, value] : object_of(model).backend().parameters()) value.mutable_grad() = at::Tensor();
   });
 }
 
 int32_t ctorch_model_copy(const ctorch_model* source, ctorch_model* target) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(target, "target");
-    give_model(target, model_of(source).copy());
+    store(target, object_of(source).copy());
   });
 }
 
 int32_t ctorch_model_to(const ctorch_model* model, int32_t device_type, int32_t device_index, int32_t dtype) {
-  return guard([&] {
-    HostEnvironment host;
-    Model& network = model_of(model);
+  return compute([&] {
+    Model& network = object_of(model);
     const auto where = device_type == CTORCH_DEVICE_SAME ? network.device() : device(device_type, device_index);
     network.to(where, dtype == CTORCH_DTYPE_DEFAULT ? std::nullopt : std::optional<at::ScalarType>(scalar_type(dtype)));
   });
 }
 
 int32_t ctorch_model_save_state(const ctorch_model* model, const char* path, int64_t path_length) {
-  return guard([&] {
-    HostEnvironment host;
-    write_state(path_text(path, path_length), model_of(model).backend().state());
-  });
+  return compute([&] { write_state(read_path(path, path_length), object_of(model).backend().state()); });
 }
 
 int32_t ctorch_model_load_state(const ctorch_model* model, const char* path, int64_t path_length, int32_t strict) {
-  return guard([&] {
-    HostEnvironment host;
-    const Model& network = model_of(model);
-    const std::string file = path_text(path, path_length);
+  return compute([&] {
+    const Model& network = object_of(model);
+    const std::string file = read_path(path, path_length);
     copy_matched(network.match(read_state(file), strict != 0, "'" + file + "'"));
   });
 }

@@ -1,1 +1,1 @@
-ctorch_sources(call_counter.cpp derivatives.cpp entries.cpp file.cpp model.cpp parameters.cpp)
+ctorch_sources(derivatives.cpp entries.cpp file.cpp infer.cpp model.cpp parameters.cpp)

@@ -19,7 +19,7 @@ int64_t reduction(int32_t given, const char* name) {
   return given;
 }
 
-const at::Tensor& alike(const at::Tensor& target, const at::Tensor& input) {
+const at::Tensor& same_shape(const at::Tensor& target, const at::Tensor& input) {
   if (target.sizes() != input.sizes())
     fail(CTORCH_ERROR_ARGUMENT, "shapes differ: argument 'input_tensor' is ", describe(input), ", argument 'target_tensor' is ",
          describe(target), "; torch_reshape or torch_expand makes them equal, if that is what is meant");

@@ -10,8 +10,8 @@ namespace ctorch {
 int64_t reduction(int32_t given, const char* name);
 
 // The target, if it has the input's shape: PyTorch broadcasts a column against a row, and trains on nonsense.
-const at::Tensor& alike(const at::Tensor& target, const at::Tensor& input);
-const at::Tensor& alike(at::Tensor&& target, const at::Tensor& input) = delete;  // it would be gone
+const at::Tensor& same_shape(const at::Tensor& target, const at::Tensor& input);
+const at::Tensor& same_shape(at::Tensor&& target, const at::Tensor& input) = delete;  // it would be gone
 
 // The target, if its numbers can be classes (int64) or probabilities (real).
 const at::Tensor& classes(const at::Tensor& target);

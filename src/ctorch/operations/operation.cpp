@@ -8,6 +8,8 @@
 #include <cctype>
 #include <limits>
 
+#include "core/text.h"
+
 namespace ctorch {
 
 Operand::Operand(const ctorch_operand* given, const char* noun) {
@@ -97,8 +99,7 @@ c10::IntArrayRef integers(const int64_t given[], int32_t count, const char* name
 
 std::string text(const char* given, int64_t length, const char* name, const char* absent) {
   if (length < 0 && absent) return absent;
-  if (length > 0) require(given, name);
-  return {given, static_cast<size_t>(std::max<int64_t>(length, 0))};
+  return read_text(given, length, name);
 }
 
 std::optional<at::ScalarType> optional_dtype(int32_t dtype) {
@@ -131,7 +132,7 @@ Integers::Integers(const int64_t given[], int32_t count, const char* name, int64
   for (int32_t i = 0; i < count; ++i) list_.push_back(given[i]);
 }
 
-void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool shares) {
+void return_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool shares) {
   require(result, "result");
   const uint64_t old = result->id;
   const bool temporary = lifetime != CTORCH_LIFETIME_NAMED, one_shot = lifetime == CTORCH_LIFETIME_ONE_SHOT;
@@ -140,11 +141,11 @@ void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool
   if (old) tensors().release(old);
 }
 
-void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name) {
+void store_results(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name) {
   if (static_cast<size_t>(count) != values.size())
     fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected ", values.size(), " tensors, got ", count);
   if (count) require(results, name);
-  for (int32_t i = 0; i < count; ++i) deliver(&results[i], std::move(values[static_cast<size_t>(i)]));
+  for (int32_t i = 0; i < count; ++i) store_result(&results[i], std::move(values[static_cast<size_t>(i)]));
 }
 
 std::vector<at::Tensor> copies(std::vector<at::Tensor> views, const at::Tensor& from) {
@@ -157,7 +158,7 @@ void explain(const std::exception& error, std::initializer_list<Described> argum
   if (dynamic_cast<const Error*>(&error) || dynamic_cast<const std::bad_alloc*>(&error)) throw;
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   const std::string what = torch_error ? torch_error->what_without_backtrace() : error.what();
-  if (const int32_t status = status_of(what); status == CTORCH_ERROR_MEMORY || status == CTORCH_ERROR_DEVICE) throw;
+  if (const int32_t status = to_status(what); status == CTORCH_ERROR_MEMORY || status == CTORCH_ERROR_DEVICE) throw;
   std::ostringstream message;
   message << what;
   const auto place = what.find("dimension ");

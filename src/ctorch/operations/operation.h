@@ -120,7 +120,7 @@ class Integers {
 };
 
 // A reduction over everything, with keepdim.
-inline at::Tensor kept(const at::Tensor& result, const at::Tensor& a, bool keepdim) {
+inline at::Tensor keep_dims(const at::Tensor& result, const at::Tensor& a, bool keepdim) {
   return keepdim ? result.reshape(c10::SmallVector<int64_t, CTORCH_MAX_RANK>(static_cast<size_t>(a.dim()), 1)) : result;
 }
 
@@ -142,14 +142,14 @@ inline bool lends(const InputList& from, const at::Tensor& result) { return from
 
 // Results of functions: a new handle with the given CTORCH_LIFETIME_*. A result may be a view of an argument; inside an
 // expression that saves a copy, but a variable to which it is assigned gets memory of its own.
-void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool shares);
+void return_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, bool shares);
 template <class... Sources>
-void give_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, const Sources&... sources) {
+void return_result(ctorch_tensor* result, int32_t lifetime, at::Tensor value, const Sources&... sources) {
   const bool shares = (lends(sources, value) || ...);
-  give_result(result, lifetime, std::move(value), shares);
+  return_result(result, lifetime, std::move(value), shares);
 }
 // Results of subroutines that have several of unknown number.
-void deliver_list(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name);
+void store_results(ctorch_tensor results[], int32_t count, std::vector<at::Tensor> values, const char* name);
 // Views of a tensor as copies, for they go into variables, and a variable may wrap the tensor's own memory.
 std::vector<at::Tensor> copies(std::vector<at::Tensor> views, const at::Tensor& from);
 

@@ -3,11 +3,11 @@
 #include <ATen/core/Generator.h>
 
 #include "compat/version.h"
+#include "core/handle_table.h"
+#include "core/text.h"
+#include "ctorch_trainer.h"
+#include "device/device.h"
 #include "host/environment.h"
-#include "model/handle.h"
-#include "tensor/handle.h"
-#include "training/optimizer/handle.h"
-#include "training/trainer/handle.h"
 
 using namespace ctorch;
 
@@ -19,24 +19,22 @@ __attribute__((visibility("default"))) const char* ctorch_implementation_torch_v
 }
 
 int32_t ctorch_runtime_version(const char** text, int64_t* length) {
-  return guard([&] { give_text(FTORCH_VERSION, text, length); });
+  return guard([&] { return_text(FTORCH_VERSION, text, length); });
 }
 
 int32_t ctorch_runtime_torch_version(const char** text, int64_t* length) {
-  return guard([&] { give_text(ctorch_implementation_torch_version(), text, length); });
+  return guard([&] { return_text(ctorch_implementation_torch_version(), text, length); });
 }
 
 int32_t ctorch_live_handles(int32_t kind, int64_t* count) {
   return guard([&] {
     require(count, "count");
-    switch (kind) {
-      case CTORCH_HANDLE_ANY: *count = tensors().live() + models().live() + optims().live() + trainers().live(); break;
-      case CTORCH_HANDLE_TENSOR: *count = tensors().live(); break;
-      case CTORCH_HANDLE_MODEL: *count = models().live(); break;
-      case CTORCH_HANDLE_OPTIM: *count = optims().live(); break;
-      case CTORCH_HANDLE_TRAINER: *count = trainers().live(); break;
-      default: fail(CTORCH_ERROR_ARGUMENT, "argument 'kind': ", kind, " is no torch_handle_* constant");
-    }
+    if (kind < CTORCH_HANDLE_ANY || kind > CTORCH_HANDLE_TRAINER)
+      fail(CTORCH_ERROR_ARGUMENT, "argument 'kind': ", kind, " is no torch_handle_* constant");
+    *count = 0;
+    for (int32_t k = CTORCH_HANDLE_TENSOR; k <= CTORCH_HANDLE_TRAINER; ++k)
+      if (const auto* live = live_counts[static_cast<size_t>(k)].load(); live && (kind == CTORCH_HANDLE_ANY || kind == k))
+        *count += live->load(std::memory_order_relaxed);
   });
 }
 
@@ -45,10 +43,7 @@ int32_t ctorch_runtime_set_threads(int32_t count) {
 }
 
 int32_t ctorch_runtime_get_threads(int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = get_threads();
-  });
+  return answer_with(count, "count", [&] { return get_threads(); });
 }
 
 int32_t ctorch_runtime_set_flush_denormals(int32_t mode) {
@@ -65,10 +60,7 @@ int32_t ctorch_runtime_seed(int64_t seed) {
 }
 
 int32_t ctorch_device_count(int32_t device_type, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = device_count(device_type);
-  });
+  return answer_with(count, "count", [&] { return device_count(device_type); });
 }
 
 int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index) {

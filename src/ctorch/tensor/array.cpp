@@ -32,20 +32,12 @@ void check_order(const ctorch_array& array, const char* noun) {
   }
 }
 
-bool fortran_contiguous(const ctorch_array& array) {
-  int64_t expected = array.element_bytes;
-  for (int32_t d = 0; d < array.rank; ++d) {
-    if (array.shape[d] != 1 && array.byte_strides[d] != expected) return false;
-    expected *= array.shape[d];
-  }
-  return true;
-}
-
 // The meaning `layout` has in existing codes: the shape stays and the memory is read in another order.
 void apply_layout(const ctorch_array& array, ArrayView& view, const char* noun) {
   const bool identity = std::is_sorted(array.order_dims, array.order_dims + array.rank);
   if (identity) return;
-  if (!fortran_contiguous(array))
+  const auto rank = static_cast<size_t>(array.rank);
+  if (!fills_memory({array.shape, rank}, {array.byte_strides, rank}, array.element_bytes, /*first_fastest=*/true))
     fail(
         CTORCH_ERROR_ARGUMENT, "argument 'layout' of ", noun,
         ": only a contiguous array can be read in another memory order; permute_dims= gives the transposed view of any section");
@@ -201,19 +193,18 @@ int32_t ctorch_tensor_from_array(const ctorch_array* array, int32_t dtype, int32
     if (!copy && where.is_cpu()) [[likely]] {
       at::Tensor made = array_tensor(*array, array_view(*array, "data_in"), type);
       if (requires_grad) made.set_requires_grad(true);
-      return give(tensor, std::move(made), /*wraps=*/true);
+      return store(tensor, std::move(made), /*wraps=*/true);
     }
     HostEnvironment host;
     at::Tensor made = copy ? copied(*array, type) : array_tensor(*array, array_view(*array, "data_in"), type);
     if (!where.is_cpu()) made = made.to(where);
     if (requires_grad) made.set_requires_grad(true);
-    give(tensor, std::move(made));
+    store(tensor, std::move(made));
   });
 }
 
 int32_t ctorch_tensor_copy_to_array(const ctorch_tensor* tensor, const ctorch_array* array, int32_t dtype, int32_t convert) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(array, "data_out");
     Input from(tensor, "tensor");
     const int32_t type = array_dtype(*array, dtype, "data_out");

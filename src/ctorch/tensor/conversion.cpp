@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/text.h"
 #include "tensor/dtype_table.h"
 
 namespace ctorch {
@@ -51,18 +52,8 @@ int32_t storage_dtype(int32_t dtype) {
   return dtype_rows[dtype].storage;
 }
 
-std::string path_text(const char* path, int64_t length) {
-  if (length > 0) require(path, "filename");
-  std::string text(path, static_cast<size_t>(std::max<int64_t>(length, 0)));
-  return text.substr(0, text.find('\0'));
-}
-
 std::string shape_text(c10::IntArrayRef shape) {
-  std::ostringstream text;
-  text << '[';
-  for (size_t i = 0; i < shape.size(); ++i) text << (i ? ", " : "") << shape[i];
-  text << ']';
-  return text.str();
+  return "[" + joined(shape, ", ", [](int64_t size) { return std::to_string(size); }) + "]";
 }
 
 std::string describe(const at::Tensor& tensor) { return label(tensor.scalar_type()) + " " + shape_text(tensor.sizes()); }

@@ -16,8 +16,7 @@ const char* label(int32_t dtype);  // "float32"
 std::string label(c10::ScalarType type);
 int32_t storage_dtype(int32_t dtype);  // the dtype whose Fortran type stores it
 inline bool differentiable(c10::ScalarType type) { return c10::isFloatingType(type) || c10::isComplexType(type); }
-std::string path_text(const char* path, int64_t length);  // a null character ends it earlier
-std::string shape_text(c10::IntArrayRef shape);           // "[2, 3]"
-std::string describe(const at::Tensor& tensor);           // "float32 [2, 3]"
+std::string shape_text(c10::IntArrayRef shape);  // "[2, 3]"
+std::string describe(const at::Tensor& tensor);  // "float32 [2, 3]"
 
 }  // namespace ctorch

@@ -45,8 +45,7 @@ at::Scalar fitting(double value, const at::Tensor& tensor) {
 extern "C" {
 
 int32_t ctorch_tensor_item(const ctorch_tensor* tensor, ctorch_operand* value) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(value, "value");
     Input input(tensor, "tensor");
     if (input->numel() != 1)
@@ -72,8 +71,7 @@ int32_t ctorch_tensor_item(const ctorch_tensor* tensor, ctorch_operand* value) {
 }
 
 int32_t ctorch_tensor_get_element(const ctorch_tensor* tensor, const int64_t indices[], int32_t n_indices, double* value) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(value, "value");
     Input input(tensor, "tensor");
     const at::Scalar number = element(*input, indices, n_indices).item();
@@ -85,8 +83,7 @@ int32_t ctorch_tensor_get_element(const ctorch_tensor* tensor, const int64_t ind
 }
 
 int32_t ctorch_tensor_set_element(const ctorch_tensor* tensor, const int64_t indices[], int32_t n_indices, double value) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input input(tensor, "tensor");
     at::NoGradGuard values_only;
     at::Tensor place = element(*input, indices, n_indices);

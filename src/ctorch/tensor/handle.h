@@ -50,7 +50,7 @@ class Input {
 };
 
 // Replaces what the caller's variable held by a new handle. What is in a variable has an address where its values lie.
-inline void give(ctorch_tensor* out, at::Tensor value, bool wraps = false) {
+inline void store(ctorch_tensor* out, at::Tensor value, bool wraps = false) {
   const uint64_t old = out->id;
   make_plain(value);
   out->id = tensors().create(TensorObject{std::move(value), wraps});
@@ -59,7 +59,7 @@ inline void give(ctorch_tensor* out, at::Tensor value, bool wraps = false) {
 
 // Delivers the result of an operation: written through into a tensor that wraps a host array, otherwise given. Where one
 // element is one element, `scalar` lets shape [1] take a result without dimensions.
-void deliver(ctorch_tensor* out, at::Tensor result, bool scalar = false);
+void store_result(ctorch_tensor* out, at::Tensor result, bool scalar = false);
 
 // Copies values, converting dtype and device, with exactly equal shapes; complex never silently becomes real.
 void write_into(const at::Tensor& target, const at::Tensor& source);

@@ -1,6 +1,7 @@
 #include "tensor/memory.h"
 
 #include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
 
 #include "tensor/conversion.h"
 
@@ -19,16 +20,34 @@ Span span(const at::Tensor& tensor) {
   return {first, first + extent * tensor.element_size()};
 }
 
+using Kept = std::shared_ptr<WatchedMemory>;
+
+void let_go(void* kept) { delete static_cast<Kept*>(kept); }
+
 }  // namespace
 
-bool overlap(const at::Tensor& a, const at::Tensor& b) {
+at::Tensor tensor_in(std::shared_ptr<WatchedMemory> memory, void* address, c10::IntArrayRef shape, c10::ScalarType dtype) {
+  const c10::InferenceMode ordinary(false);  // whatever scope the program is in: what writes there is ordinary code
+  return at::for_blob(address, shape)
+      .context(new Kept(std::move(memory)), &let_go)
+      .options(at::TensorOptions(dtype))
+      .make_tensor();
+}
+
+void note_address_given(const at::Tensor& tensor) {
+  if (!tensor.has_storage()) return;
+  const at::DataPtr& data = tensor.storage().data_ptr();
+  if (data.get_deleter() == &let_go) (*static_cast<Kept*>(data.get_context()))->address_given.store(true);
+}
+
+bool overlaps(const at::Tensor& a, const at::Tensor& b) {
   if (a.device() != b.device()) return false;
   const Span x = span(a), y = span(b);
   return x.first < y.last && y.first < x.last;
 }
 
-at::Tensor apart(const at::Tensor& source, const at::Tensor& target) {
-  if (!overlap(source, target)) [[likely]]
+at::Tensor copy_if_overlapping(const at::Tensor& source, const at::Tensor& target) {
+  if (!overlaps(source, target)) [[likely]]
     return source;
   const bool in_step = source.const_data_ptr() == target.const_data_ptr() && source.scalar_type() == target.scalar_type() &&
                        source.sizes() == target.sizes() && source.strides() == target.strides();

@@ -46,7 +46,7 @@ extern "C" {
 int32_t ctorch_random_get_state(int32_t device_type, int32_t device_index, ctorch_tensor* state) {
   return guard([&] {
     require(state, "state");
-    give(state, random_state(device(device_type, device_index)));
+    store(state, random_state(device(device_type, device_index)));
   });
 }
 

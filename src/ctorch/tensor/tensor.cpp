@@ -7,6 +7,8 @@
 #include <sstream>
 
 #include "compat/tensor_impl.h"
+#include "core/shared_handle.h"
+#include "core/text.h"
 #include "tensor/handle.h"
 #include "tensor/memory.h"
 
@@ -20,7 +22,8 @@ void write_into(const at::Tensor& target, const at::Tensor& source) {
   if (!at::canCast(source.scalar_type(), target.scalar_type()))
     fail(CTORCH_ERROR_ARGUMENT, label(source.scalar_type()), " values cannot go into a ", label(target.scalar_type()),
          " tensor without losing what they mean; convert with torch_tensor_to first");
-  const at::Tensor values = apart(source, target);  // as in Fortran, the right side is read before the left one is written
+  const at::Tensor values =
+      copy_if_overlapping(source, target);  // as in Fortran, the right side is read before the left one is written
   if (target.requires_grad() && !target.is_leaf()) target.detach_();  // the history of the values that go
   if (target.requires_grad() && at::GradMode::is_enabled()) {
     if (source.requires_grad())
@@ -42,10 +45,10 @@ void write_result(const at::Tensor& target, const at::Tensor& source) {
   write_into(target, source);
 }
 
-void deliver(ctorch_tensor* out, at::Tensor result, bool scalar) {
+void store_result(ctorch_tensor* out, at::Tensor result, bool scalar) {
   require(out, "result");
   TensorObject* held = out->id ? &tensors().get(out->id, "result") : nullptr;
-  if (!held || !held->wraps) return give(out, std::move(result));
+  if (!held || !held->wraps) return store(out, std::move(result));
   if (scalar && held->value.dim() == 1 && held->value.size(0) == 1 && result.dim() == 0) result = result.reshape({1});
   write_result(held->value, result);
 }
@@ -79,7 +82,7 @@ void give_full(const at::Scalar& value, int32_t rank, const int64_t* shape, int3
   require(tensor, "tensor");
   at::Tensor made = at::full(checked_shape(rank, shape), value, options(dtype, device_type, device_index));
   set_requires_grad(made, requires_grad);
-  give(tensor, std::move(made));
+  store(tensor, std::move(made));
 }
 
 // Memory of shape and strides stays within reach of the caller: no negative strides, which libtorch cannot have.
@@ -90,15 +93,12 @@ void check_strides(c10::IntArrayRef strides) {
 }
 
 template <class Answer, class Question>
-int32_t ask(const ctorch_tensor* tensor, Answer* answer, Question&& question) noexcept {
-  return guard([&] {
-    require(answer, "the answer");
-    *answer = static_cast<Answer>(question(*Input(tensor, "tensor")));
-  });
+int32_t query(const ctorch_tensor* tensor, Answer* answer, Question&& question) noexcept {
+  return answer_with(answer, "the answer", [&] { return question(*Input(tensor, "tensor")); });
 }
 
 // Extents and strides lie in the tensor's own memory, so there must be somebody who keeps it.
-const at::Tensor& kept(const Input& tensor) {
+const at::Tensor& variable(const Input& tensor) {
   if (tensor.object().temporary)
     fail(CTORCH_ERROR_HANDLE, "the shape of an expression would vanish with it; assign it to a variable first");
   return *tensor;
@@ -136,7 +136,7 @@ int32_t ctorch_tensor_from_blob(void* data, int32_t rank, const int64_t shape[],
       made = made.to(where);
     }
     set_requires_grad(made, requires_grad);
-    give(tensor, std::move(made), wraps);
+    store(tensor, std::move(made), wraps);
   });
 }
 
@@ -146,51 +146,42 @@ int32_t ctorch_tensor_empty(int32_t rank, const int64_t shape[], int32_t dtype, 
     require(tensor, "tensor");
     at::Tensor made = at::empty(checked_shape(rank, shape), options(dtype, device_type, device_index));
     set_requires_grad(made, requires_grad);
-    give(tensor, std::move(made));
+    store(tensor, std::move(made));
   });
 }
 
 int32_t ctorch_tensor_full_real(double value, int32_t rank, const int64_t shape[], int32_t dtype, int32_t device_type,
                                 int32_t device_index, int32_t requires_grad, ctorch_tensor* tensor) {
-  return guard([&] {
-    HostEnvironment host;
-    give_full(value, rank, shape, dtype, device_type, device_index, requires_grad, tensor);
-  });
+  return compute([&] { give_full(value, rank, shape, dtype, device_type, device_index, requires_grad, tensor); });
 }
 
 int32_t ctorch_tensor_full_integer(int64_t value, int32_t rank, const int64_t shape[], int32_t dtype, int32_t device_type,
                                    int32_t device_index, int32_t requires_grad, ctorch_tensor* tensor) {
-  return guard([&] {
-    HostEnvironment host;
-    give_full(value, rank, shape, dtype, device_type, device_index, requires_grad, tensor);
-  });
+  return compute([&] { give_full(value, rank, shape, dtype, device_type, device_index, requires_grad, tensor); });
 }
 
 int32_t ctorch_tensor_clone(const ctorch_tensor* source, ctorch_tensor* target) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(target, "target");
-    give(target, Input(source, "source")->clone());
+    store(target, Input(source, "source")->clone());
   });
 }
 
 int32_t ctorch_tensor_to(const ctorch_tensor* source, int32_t dtype, int32_t device_type, int32_t device_index,
                          int32_t non_blocking, ctorch_tensor* target) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(target, "target");
     Input from(source, "source");
     const auto type = dtype == CTORCH_DTYPE_DEFAULT ? from->scalar_type() : scalar_type(dtype);
     if (!at::canCast(from->scalar_type(), type) && from->is_complex())
       fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': ", label(from->scalar_type()), " has no ", label(type), " counterpart");
     const auto where = device_type == CTORCH_DEVICE_SAME ? from->device() : device(device_type, device_index);
-    give(target, from->to(where, type, non_blocking != 0, /*copy=*/true));
+    store(target, from->to(where, type, non_blocking != 0, /*copy=*/true));
   });
 }
 
 int32_t ctorch_tensor_copy(const ctorch_tensor* source, const ctorch_tensor* target, int32_t non_blocking) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     Input from(source, "source"), into(target, "target");
     if (from->sizes() != into->sizes())
       fail(CTORCH_ERROR_ARGUMENT, "shapes differ: the target is ", describe(*into), ", the source is ", describe(*from));
@@ -198,12 +189,7 @@ int32_t ctorch_tensor_copy(const ctorch_tensor* source, const ctorch_tensor* tar
   });
 }
 
-int32_t ctorch_tensor_delete(ctorch_tensor* tensor) {
-  if (!tensor || tensor->id == 0) return CTORCH_SUCCESS;
-  tensors().release(tensor->id);
-  tensor->id = 0;
-  return CTORCH_SUCCESS;
-}
+int32_t ctorch_tensor_delete(ctorch_tensor* tensor) { return delete_handle(tensors(), tensor); }
 
 int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
   return guard([&] {
@@ -229,12 +215,12 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
       if (old) tensors().release(old);
     } else if (temporary && !from.shares) {
       const bool wraps = from.wraps;
-      const uint64_t consumed = right->id;  // released last, so that its slot still tells what became of it
-      give(left, std::move(from.value), wraps);
+      const uint64_t consumed = right->id;  // released last, so that a second use is recognized as one
+      store(left, std::move(from.value), wraps);
       tensors().release(consumed, true);
     } else {
       HostEnvironment host;
-      give(left, from.value.clone());
+      store(left, from.value.clone());
       if (temporary) tensors().release(right->id, true);
     }
   });
@@ -250,7 +236,7 @@ int32_t ctorch_tensor_yield(const ctorch_tensor* tensor, int32_t one_shot) {
 }
 
 int32_t ctorch_tensor_rank(const ctorch_tensor* tensor, int32_t* rank) {
-  return ask(tensor, rank, [](const at::Tensor& t) { return t.dim(); });
+  return query(tensor, rank, [](const at::Tensor& t) { return t.dim(); });
 }
 
 int32_t ctorch_tensor_shape(const ctorch_tensor* tensor, const int64_t** shape, int32_t* rank) {
@@ -258,7 +244,7 @@ int32_t ctorch_tensor_shape(const ctorch_tensor* tensor, const int64_t** shape, 
     require(shape, "shape");
     require(rank, "rank");
     Input input(tensor, "tensor");
-    const auto sizes = kept(input).sizes();
+    const auto sizes = variable(input).sizes();
     *shape = sizes.data();
     *rank = static_cast<int32_t>(sizes.size());
   });
@@ -269,14 +255,14 @@ int32_t ctorch_tensor_strides(const ctorch_tensor* tensor, const int64_t** strid
     require(strides, "strides");
     require(rank, "rank");
     Input input(tensor, "tensor");
-    const auto steps = kept(input).strides();
+    const auto steps = variable(input).strides();
     *strides = steps.data();
     *rank = static_cast<int32_t>(steps.size());
   });
 }
 
 int32_t ctorch_tensor_dtype(const ctorch_tensor* tensor, int32_t* dtype) {
-  return ask(tensor, dtype, [](const at::Tensor& t) { return dtype_code(t.scalar_type()); });
+  return query(tensor, dtype, [](const at::Tensor& t) { return dtype_code(t.scalar_type()); });
 }
 
 int32_t ctorch_tensor_device(const ctorch_tensor* tensor, int32_t* device_type, int32_t* device_index) {
@@ -290,15 +276,15 @@ int32_t ctorch_tensor_device(const ctorch_tensor* tensor, int32_t* device_type, 
 }
 
 int32_t ctorch_tensor_numel(const ctorch_tensor* tensor, int64_t* count) {
-  return ask(tensor, count, [](const at::Tensor& t) { return t.numel(); });
+  return query(tensor, count, [](const at::Tensor& t) { return t.numel(); });
 }
 
 int32_t ctorch_tensor_is_contiguous(const ctorch_tensor* tensor, int32_t* answer) {
-  return ask(tensor, answer, [](const at::Tensor& t) { return t.is_contiguous(); });
+  return query(tensor, answer, [](const at::Tensor& t) { return t.is_contiguous(); });
 }
 
 int32_t ctorch_tensor_data(const ctorch_tensor* tensor, void** data) {
-  return ask(tensor, data, [](const at::Tensor& t) {
+  return query(tensor, data, [](const at::Tensor& t) {
     check_plain(t);
     note_address_given(t);
     return t.data_ptr();
@@ -306,23 +292,19 @@ int32_t ctorch_tensor_data(const ctorch_tensor* tensor, void** data) {
 }
 
 int32_t ctorch_tensor_requires_grad(const ctorch_tensor* tensor, int32_t* answer) {
-  return ask(tensor, answer, [](const at::Tensor& t) { return t.requires_grad(); });
+  return query(tensor, answer, [](const at::Tensor& t) { return t.requires_grad(); });
 }
 
 int32_t ctorch_tensor_to_string(const ctorch_tensor* tensor, const char** text, int64_t* length) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     std::ostringstream stream;
     stream << *Input(tensor, "tensor");
-    give_text(stream.str(), text, length);
+    return_text(stream.str(), text, length);
   });
 }
 
 int32_t ctorch_tensor_zero(const ctorch_tensor* tensor) {
-  return guard([&] {
-    HostEnvironment host;
-    Input(tensor, "tensor")->zero_();
-  });
+  return compute([&] { Input(tensor, "tensor")->zero_(); });
 }
 
 }  // extern "C"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "ctorch_checkpoint.h"
 #include "ctorch_ops.h"
 #include "model/handle.h"
@@ -121,12 +122,11 @@ extern "C" {
 int32_t ctorch_checkpoint_save(const char* path, int64_t path_length, const ctorch_model* model, const ctorch_optim* optim,
                                int32_t has_optim, const double schedule[], int32_t n_schedule, int64_t step,
                                const ctorch_tensor more[], int32_t n_more) {
-  return guard([&] {
-    HostEnvironment host;
-    const Model& network = model_of(model);
+  return compute([&] {
+    const Model& network = object_of(model);
     State all{{head, at::tensor({format, step}, at::kLong)}};
     append(all, of_model, network.backend().state());
-    if (has_optim) append(all, of_optim, optim_of(optim).state());
+    if (has_optim) append(all, of_optim, object_of(optim).state());
     if (n_schedule >= 0) {
       if (n_schedule) require(schedule, "schedule");
       const std::vector<double> values(schedule, schedule + n_schedule);
@@ -135,18 +135,17 @@ int32_t ctorch_checkpoint_save(const char* path, int64_t path_length, const ctor
     if (n_more > 0) require(more, "more");
     for (int32_t i = 0; i < n_more; ++i) all.emplace_back(of_more + std::to_string(i + 1), *Input(&more[i], "more", i + 1));
     for (const c10::Device device : generators(network)) all.emplace_back(of_random + device.str(), random_state(device));
-    write_state(path_text(path, path_length), all);
+    write_state(read_path(path, path_length), all);
   });
 }
 
 int32_t ctorch_checkpoint_load(const char* path, int64_t path_length, const ctorch_model* model, const ctorch_optim* optim,
                                int32_t has_optim, double schedule[], int32_t n_schedule, int32_t has_step, int64_t* step,
                                ctorch_tensor more[], int32_t n_more, int32_t apply) {
-  return guard([&] {
-    HostEnvironment host;
-    const Model& network = model_of(model);
-    Optim* optimizer = has_optim ? &optim_of(optim) : nullptr;
-    const Checkpoint checkpoint(path_text(path, path_length));
+  return compute([&] {
+    const Model& network = object_of(model);
+    Optim* optimizer = has_optim ? &object_of(optim) : nullptr;
+    const Checkpoint checkpoint(read_path(path, path_length));
     const Model::Match weights = checkpoint.model(network);
     const auto load_optim = optimizer ? optimizer->prepare_load(checkpoint.optim()) : std::function<void()>();
     if (n_more > 0) require(more, "more");
@@ -162,7 +161,7 @@ int32_t ctorch_checkpoint_load(const char* path, int64_t path_length, const ctor
     if (load_optim) load_optim();
     copy_matched(weights);
     for (const auto& [name, value] : network.backend().parameters()) value.mutable_grad() = at::Tensor();
-    for (int32_t i = 0; i < n_more; ++i) deliver(&more[i], own[static_cast<size_t>(i)]);
+    for (int32_t i = 0; i < n_more; ++i) store_result(&more[i], own[static_cast<size_t>(i)]);
     for (const auto& [device, state] : random) set_random_state(device, state);
   });
 }

@@ -8,7 +8,7 @@ module ftorch_autograd
     ctorch_autograd_jvp, ctorch_autograd_vjp, ctorch_tensor_backward, ctorch_tensor_gradient, ctorch_tensor_mean, &
     ctorch_tensor_set_requires_grad, ctorch_tensor_sum
   use :: ftorch_compiler, only: result_lifetime
-  use :: ftorch_error, only: flag, settle
+  use :: ftorch_error, only: flag, check_status
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)
   private
@@ -37,7 +37,7 @@ contains
     type(torch_tensor), intent(in) :: tensor
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_tensor_sum(tensor%p, output%p), 'torch_tensor_sum', stat, errmsg)
+    call check_status(ctorch_tensor_sum(tensor%p, output%p), 'torch_tensor_sum', stat, errmsg)
   end subroutine torch_tensor_sum
 
   subroutine torch_tensor_mean(output, tensor, stat, errmsg)
@@ -46,7 +46,7 @@ contains
     type(torch_tensor), intent(in) :: tensor
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_tensor_mean(tensor%p, output%p), 'torch_tensor_mean', stat, errmsg)
+    call check_status(ctorch_tensor_mean(tensor%p, output%p), 'torch_tensor_mean', stat, errmsg)
   end subroutine torch_tensor_mean
 
   subroutine backward_scalar(tensor, retain_graph, create_graph, stat, errmsg)
@@ -54,8 +54,8 @@ contains
     logical, optional, intent(in) :: retain_graph, create_graph
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_tensor_backward(tensor%p, c_null_ptr, flag(retain_graph), flag(create_graph)), 'torch_tensor_backward', &
-      stat, errmsg)
+    call check_status(ctorch_tensor_backward(tensor%p, c_null_ptr, flag(retain_graph), flag(create_graph)), &
+      'torch_tensor_backward', stat, errmsg)
   end subroutine backward_scalar
 
   subroutine backward_gradient(tensor, external_gradient, retain_graph, create_graph, stat, errmsg)
@@ -64,7 +64,7 @@ contains
     logical, optional, intent(in) :: retain_graph, create_graph
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_tensor_backward(tensor%p, external_gradient%p, flag(retain_graph), flag(create_graph)), &
+    call check_status(ctorch_tensor_backward(tensor%p, external_gradient%p, flag(retain_graph), flag(create_graph)), &
       'torch_tensor_backward', stat, errmsg)
   end subroutine backward_gradient
 
@@ -75,14 +75,14 @@ contains
     type(torch_tensor), intent(in) :: tensor
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_tensor_gradient(tensor%p, gradient%p), 'torch_tensor_get_gradient', stat, errmsg)
+    call check_status(ctorch_tensor_gradient(tensor%p, gradient%p), 'torch_tensor_get_gradient', stat, errmsg)
   end subroutine torch_tensor_get_gradient
 
   function torch_gradient(tensor) result(r)
     !! Copy of the gradient accumulated in a tensor that was made with requires_grad.
     type(torch_tensor), intent(in) :: tensor
     type(torch_tensor) :: r
-    call settle(ctorch_autograd_gradient(tensor%p, result_lifetime, r%p), 'torch_gradient')
+    call check_status(ctorch_autograd_gradient(tensor%p, result_lifetime, r%p), 'torch_gradient')
   end function torch_gradient
 
   subroutine torch_tensor_set_requires_grad(tensor, requires_grad, stat, errmsg)
@@ -93,7 +93,7 @@ contains
       !! .true. unless given
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_tensor_set_requires_grad(tensor%p, flag(requires_grad, .true.)), 'torch_tensor_set_requires_grad', &
+    call check_status(ctorch_tensor_set_requires_grad(tensor%p, flag(requires_grad, .true.)), 'torch_tensor_set_requires_grad', &
       stat, errmsg)
   end subroutine torch_tensor_set_requires_grad
 
@@ -119,7 +119,7 @@ contains
     do i = 1, size(results)
       gradients(i)%p = results(i)
     end do
-    call settle(status, 'torch_grad', stat, errmsg)
+    call check_status(status, 'torch_grad', stat, errmsg)
 
   contains
 
@@ -150,7 +150,7 @@ contains
       merge(1_c_int32_t, 0_c_int32_t, present(grad_output)), flag(retain_graph), flag(create_graph), flag(allow_unused), &
       result, 1_c_int32_t)
     gradient%p = result(1)
-    call settle(status, 'torch_grad', stat, errmsg)
+    call check_status(status, 'torch_grad', stat, errmsg)
   end subroutine grad_single
 
   function torch_vjp(y, x, v, retain_graph, create_graph) result(r)
@@ -158,7 +158,7 @@ contains
     type(torch_tensor), intent(in) :: y, x, v
     logical, optional, intent(in) :: retain_graph, create_graph
     type(torch_tensor) :: r
-    call settle(ctorch_autograd_vjp(y%p, x%p, v%p, flag(retain_graph), flag(create_graph), result_lifetime, r%p), 'torch_vjp')
+    call check_status(ctorch_autograd_vjp(y%p, x%p, v%p, flag(retain_graph), flag(create_graph), result_lifetime, r%p), 'torch_vjp')
   end function torch_vjp
 
   function torch_jvp(y, x, v, create_graph) result(r)
@@ -166,7 +166,7 @@ contains
     type(torch_tensor), intent(in) :: y, x, v
     logical, optional, intent(in) :: create_graph
     type(torch_tensor) :: r
-    call settle(ctorch_autograd_jvp(y%p, x%p, v%p, flag(create_graph), result_lifetime, r%p), 'torch_jvp')
+    call check_status(ctorch_autograd_jvp(y%p, x%p, v%p, flag(create_graph), result_lifetime, r%p), 'torch_jvp')
   end function torch_jvp
 
   function torch_jacobian(y, x, retain_graph, create_graph) result(r)
@@ -174,7 +174,7 @@ contains
     type(torch_tensor), intent(in) :: y, x
     logical, optional, intent(in) :: retain_graph, create_graph
     type(torch_tensor) :: r
-    call settle(ctorch_autograd_jacobian(y%p, x%p, flag(retain_graph), flag(create_graph), result_lifetime, r%p), &
+    call check_status(ctorch_autograd_jacobian(y%p, x%p, flag(retain_graph), flag(create_graph), result_lifetime, r%p), &
       'torch_jacobian')
   end function torch_jacobian
 
@@ -183,7 +183,7 @@ contains
     type(torch_tensor), intent(in) :: y, x
     logical, optional, intent(in) :: retain_graph, create_graph
     type(torch_tensor) :: r
-    call settle(ctorch_autograd_hessian(y%p, x%p, flag(retain_graph), flag(create_graph), result_lifetime, r%p), &
+    call check_status(ctorch_autograd_hessian(y%p, x%p, flag(retain_graph), flag(create_graph), result_lifetime, r%p), &
       'torch_hessian')
   end function torch_hessian
 

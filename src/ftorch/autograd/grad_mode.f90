@@ -4,7 +4,7 @@ module ftorch_grad_mode
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t
   use :: ftorch_capi, only: ctorch_grad_mode_begin, ctorch_grad_mode_detect_anomaly, ctorch_grad_mode_end, &
     ctorch_grad_mode_is_enabled, ctorch_grad_mode_leave, ctorch_grad_mode_set
-  use :: ftorch_error, only: flag, settle
+  use :: ftorch_error, only: flag, check_status
   implicit none (type, external)
   private
 
@@ -33,14 +33,14 @@ contains
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     integer(c_int64_t) :: ticket
-    call settle(ctorch_grad_mode_begin(no_grad_mode, ticket), 'torch_no_grad_begin', stat, errmsg)
+    call check_status(ctorch_grad_mode_begin(no_grad_mode, ticket), 'torch_no_grad_begin', stat, errmsg)
   end subroutine torch_no_grad_begin
 
   subroutine torch_no_grad_end(stat, errmsg)
     !! Ends the innermost scope, which must be one of torch_no_grad_begin.
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_grad_mode_end(no_grad_mode), 'torch_no_grad_end', stat, errmsg)
+    call check_status(ctorch_grad_mode_end(no_grad_mode), 'torch_no_grad_end', stat, errmsg)
   end subroutine torch_no_grad_end
 
   subroutine torch_inference_begin(stat, errmsg)
@@ -48,14 +48,14 @@ contains
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     integer(c_int64_t) :: ticket
-    call settle(ctorch_grad_mode_begin(inference_mode, ticket), 'torch_inference_begin', stat, errmsg)
+    call check_status(ctorch_grad_mode_begin(inference_mode, ticket), 'torch_inference_begin', stat, errmsg)
   end subroutine torch_inference_begin
 
   subroutine torch_inference_end(stat, errmsg)
     !! Ends the innermost scope, which must be one of torch_inference_begin.
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_grad_mode_end(inference_mode), 'torch_inference_end', stat, errmsg)
+    call check_status(ctorch_grad_mode_end(inference_mode), 'torch_inference_end', stat, errmsg)
   end subroutine torch_inference_end
 
   subroutine no_grad(self, stat, errmsg)
@@ -89,7 +89,7 @@ contains
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     call self%restore()
-    call settle(ctorch_grad_mode_begin(mode, self%ticket), 'torch_grad_scope', stat, errmsg)
+    call check_status(ctorch_grad_mode_begin(mode, self%ticket), 'torch_grad_scope', stat, errmsg)
   end subroutine begin
 
   subroutine restore(self)
@@ -108,14 +108,14 @@ contains
   subroutine torch_set_grad_enabled(enabled)
     !! Switches recording on or off on this thread, until the end of the scope around it.
     logical, intent(in) :: enabled
-    call settle(ctorch_grad_mode_set(flag(enabled)), 'torch_set_grad_enabled')
+    call check_status(ctorch_grad_mode_set(flag(enabled)), 'torch_set_grad_enabled')
   end subroutine torch_set_grad_enabled
 
   logical function torch_is_grad_enabled()
     !! Whether computations are recorded on this thread.
     integer(c_int32_t) :: answer
     answer = 0
-    call settle(ctorch_grad_mode_is_enabled(answer), 'torch_is_grad_enabled')
+    call check_status(ctorch_grad_mode_is_enabled(answer), 'torch_is_grad_enabled')
     torch_is_grad_enabled = answer /= 0
   end function torch_is_grad_enabled
 
@@ -124,7 +124,7 @@ contains
     logical, intent(in) :: enabled
     logical, optional, intent(in) :: check_nan
       !! .true. unless given
-    call settle(ctorch_grad_mode_detect_anomaly(flag(enabled), flag(check_nan, .true.)), 'torch_set_detect_anomaly')
+    call check_status(ctorch_grad_mode_detect_anomaly(flag(enabled), flag(check_nan, .true.)), 'torch_set_detect_anomaly')
   end subroutine torch_set_detect_anomaly
 
 end module ftorch_grad_mode

@@ -3,7 +3,7 @@ module ftorch_teaching
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use :: ftorch_capi, only: ctorch_model_yield, ctorch_tensor_from_blob, ctorch_tensor_yield
   use :: ftorch_compiler, only: results_are_one_shot
-  use :: ftorch_error, only: int_or, settle
+  use :: ftorch_error, only: int_or, check_status
   use :: ftorch_model, only: torch_model, torch_module_delete => torch_model_delete, torch_model_forward, torch_model_load
   use :: ftorch_tensor_create, only: row_major_strides
   use :: ftorch_tensor_type, only: torch_tensor
@@ -58,9 +58,9 @@ contains
     if (present(row_major)) then
       if (row_major) strides = row_major_strides(sizes)
     end if
-    call settle(ctorch_tensor_from_blob(data, ndims, sizes, strides, dtype, device_type, &
+    call check_status(ctorch_tensor_from_blob(data, ndims, sizes, strides, dtype, device_type, &
       int_or(device_index, -1_c_int32_t), 0_c_int32_t, 0_c_int32_t, tensor%p), 'torch_tensor_from_blob')
-    call settle(ctorch_tensor_yield(tensor%p, results_are_one_shot), 'torch_tensor_from_blob')
+    call check_status(ctorch_tensor_yield(tensor%p, results_are_one_shot), 'torch_tensor_from_blob')
   end subroutine wrap
 
   function torch_module_load(filename, device_type, device_index) result(module)
@@ -69,7 +69,7 @@ contains
     integer(ftorch_int), optional, intent(in) :: device_type, device_index
     type(torch_model) :: module
     call torch_model_load(module, filename, device_type, device_index)
-    call settle(ctorch_model_yield(module%p), 'torch_module_load')
+    call check_status(ctorch_model_yield(module%p), 'torch_module_load')
   end function torch_module_load
 
   subroutine torch_module_forward(model, input_tensors, n_inputs, output_tensor, requires_grad)

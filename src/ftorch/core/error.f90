@@ -6,7 +6,7 @@ module ftorch_error
   implicit none (type, external)
   private
 
-  public :: torch_error_handler, torch_set_error_handler, settle, refuse, text_of, int_or, flag
+  public :: torch_error_handler, torch_set_error_handler, check_status, refuse, text_of, int_or, flag
 
   abstract interface
     subroutine torch_error_handler(message, status)
@@ -30,7 +30,7 @@ contains
     if (present(new_handler)) handler => new_handler
   end subroutine torch_set_error_handler
 
-  subroutine settle(status, name, stat, errmsg)
+  subroutine check_status(status, name, stat, errmsg)
     !! Ends every fallible procedure: reports the status of the C call as the procedure `name`.
     integer(c_int32_t), intent(in) :: status
     character(len=*), intent(in) :: name
@@ -42,7 +42,7 @@ contains
     else if (status < 0) then  ! a character argument where an array belongs: the length of errmsg cannot be trusted
       call report(-int(status), name, last_message(), present(stat))
     end if
-  end subroutine settle
+  end subroutine check_status
 
   subroutine refuse(status, name, message, stat, errmsg)
     !! Reports a failure that was found on the Fortran side.

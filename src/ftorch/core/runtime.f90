@@ -4,7 +4,7 @@ module ftorch_runtime
   use, intrinsic :: iso_fortran_env, only: int64
   use :: ftorch_capi, only: ctorch_live_handles, ctorch_runtime_get_threads, ctorch_runtime_seed, &
     ctorch_runtime_set_flush_denormals, ctorch_runtime_set_threads, ctorch_runtime_torch_version, ctorch_runtime_version
-  use :: ftorch_error, only: int_or, settle, text_of
+  use :: ftorch_error, only: int_or, check_status, text_of
   use :: ftorch_types, only: ftorch_int, torch_handle_any
   implicit none (type, external)
   private
@@ -26,7 +26,7 @@ contains
     integer(c_int64_t) :: length
     text = c_null_ptr
     length = 0
-    call settle(ctorch_runtime_torch_version(text, length), 'torch_version')
+    call check_status(ctorch_runtime_torch_version(text, length), 'torch_version')
     version = text_of(text, length)
   end function torch_version
 
@@ -37,7 +37,7 @@ contains
     integer(c_int64_t) :: length
     text = c_null_ptr
     length = 0
-    call settle(ctorch_runtime_version(text, length), 'torch_library_version')
+    call check_status(ctorch_runtime_version(text, length), 'torch_library_version')
     version = text_of(text, length)
   end function torch_library_version
 
@@ -46,7 +46,7 @@ contains
     !! test that needs no tools.
     integer(ftorch_int), optional, intent(in) :: kind
     torch_live_handles = 0
-    call settle(ctorch_live_handles(int_or(kind, torch_handle_any), torch_live_handles), 'torch_live_handles')
+    call check_status(ctorch_live_handles(int_or(kind, torch_handle_any), torch_live_handles), 'torch_live_handles')
   end function torch_live_handles
 
   subroutine torch_set_num_threads(count, stat, errmsg)
@@ -55,14 +55,14 @@ contains
     integer, intent(in) :: count
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_runtime_set_threads(int(count, c_int32_t)), 'torch_set_num_threads', stat, errmsg)
+    call check_status(ctorch_runtime_set_threads(int(count, c_int32_t)), 'torch_set_num_threads', stat, errmsg)
   end subroutine torch_set_num_threads
 
   integer function torch_get_num_threads()
     !! How many threads a PyTorch operation called from here uses.
     integer(c_int32_t) :: count
     count = 0
-    call settle(ctorch_runtime_get_threads(count), 'torch_get_num_threads')
+    call check_status(ctorch_runtime_get_threads(count), 'torch_get_num_threads')
     torch_get_num_threads = int(count)
   end function torch_get_num_threads
 
@@ -76,7 +76,7 @@ contains
     integer(c_int32_t) :: mode
     mode = -1
     if (present(flush)) mode = merge(1_c_int32_t, 0_c_int32_t, flush)
-    call settle(ctorch_runtime_set_flush_denormals(mode), 'torch_set_flush_denormals', stat, errmsg)
+    call check_status(ctorch_runtime_set_flush_denormals(mode), 'torch_set_flush_denormals', stat, errmsg)
   end subroutine torch_set_flush_denormals
 
   subroutine manual_seed_int32(seed)
@@ -86,7 +86,7 @@ contains
 
   subroutine manual_seed_int64(seed)
     integer(c_int64_t), intent(in) :: seed
-    call settle(ctorch_runtime_seed(seed), 'torch_manual_seed')
+    call check_status(ctorch_runtime_seed(seed), 'torch_manual_seed')
   end subroutine manual_seed_int64
 
 end module ftorch_runtime

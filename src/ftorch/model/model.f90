@@ -7,7 +7,7 @@ module ftorch_model
     ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_to_string, &
     ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
-  use :: ftorch_error, only: flag, int_or, refuse, settle, text_of
+  use :: ftorch_error, only: flag, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
   use :: ftorch_capi, only: ctorch_model_take_weights
@@ -106,7 +106,7 @@ contains
         int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), '', 0_c_int64_t, &
         flag(allow_random), model%p)
     end if
-    call settle(status, 'torch_model_load', stat, errmsg)
+    call check_status(status, 'torch_model_load', stat, errmsg)
   end subroutine torch_model_load
 
   impure elemental subroutine torch_model_delete(model)
@@ -120,7 +120,7 @@ contains
     !! `left = right` makes both names of one model.
     class(torch_model), intent(inout) :: left
     class(torch_model), intent(in) :: right
-    call settle(ctorch_model_share(right%p, left%p), 'assignment of torch_model')
+    call check_status(ctorch_model_share(right%p, left%p), 'assignment of torch_model')
   end subroutine share
 
   subroutine torch_model_forward(model, input_tensors, output_tensors, requires_grad, convert, output_names, stat, errmsg)
@@ -180,7 +180,7 @@ contains
       do i = 1, n_outputs
         output_tensors(i)%p = outputs(i)
       end do
-      call settle(status, 'torch_model_forward', stat, errmsg)
+      call check_status(status, 'torch_model_forward', stat, errmsg)
     end subroutine forward
 
   end subroutine torch_model_forward
@@ -197,7 +197,7 @@ contains
       !! Converts dtypes on the way in and out
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ftorch_infer(model%p, x, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
+    call check_status(ftorch_infer(model%p, x, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
       count_or_none(output_permute_dims), dims_or_none(output_permute_dims), flag(convert)), 'torch_model_infer', stat, errmsg)
   end subroutine torch_model_infer
 
@@ -217,9 +217,9 @@ contains
       !! Converts dtypes on the way in and out; derivatives have the dtype of x
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ftorch_model_derivative(model%p, 0_c_int32_t, x, jac, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
-      count_or_none(output_permute_dims), dims_or_none(output_permute_dims), count_or_none(jac_permute_dims), &
-      dims_or_none(jac_permute_dims), flag(convert)), 'torch_model_jacobian', stat, errmsg)
+    call check_status(ftorch_model_derivative(model%p, 0_c_int32_t, x, jac, y, count_or_none(permute_dims), &
+      dims_or_none(permute_dims), count_or_none(output_permute_dims), dims_or_none(output_permute_dims), &
+      count_or_none(jac_permute_dims), dims_or_none(jac_permute_dims), flag(convert)), 'torch_model_jacobian', stat, errmsg)
   end subroutine torch_model_jacobian
 
   subroutine torch_model_hessian(model, x, hess, y, permute_dims, hess_permute_dims, convert, stat, errmsg)
@@ -234,7 +234,7 @@ contains
     logical, optional, intent(in) :: convert
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ftorch_model_derivative(model%p, 1_c_int32_t, x, hess, y, count_or_none(permute_dims), &
+    call check_status(ftorch_model_derivative(model%p, 1_c_int32_t, x, hess, y, count_or_none(permute_dims), &
       dims_or_none(permute_dims), -1_c_int32_t, dims_or_none(), count_or_none(hess_permute_dims), &
       dims_or_none(hess_permute_dims), flag(convert)), 'torch_model_hessian', stat, errmsg)
   end subroutine torch_model_hessian
@@ -266,7 +266,7 @@ contains
     if (present(variant)) variant = text_of(text, length)
     if (status == 0 .and. present(subnormal_calls)) status = ctorch_model_subnormal_calls(model%p, n_subnormal)
     if (present(subnormal_calls)) subnormal_calls = n_subnormal
-    call settle(status, 'torch_model_stats', stat, errmsg)
+    call check_status(status, 'torch_model_stats', stat, errmsg)
   end subroutine torch_model_stats
 
   subroutine torch_model_save(model, filename, stat, errmsg)
@@ -275,7 +275,7 @@ contains
     character(len=*), intent(in) :: filename
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_model_save(model%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_model_save', stat, errmsg)
+    call check_status(ctorch_model_save(model%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_model_save', stat, errmsg)
   end subroutine torch_model_save
 
   subroutine torch_model_print_parameters(self, stat, errmsg)
@@ -289,7 +289,7 @@ contains
     text = c_null_ptr
     length = 0
     status = ctorch_model_to_string(self%p, text, length)
-    call settle(status, 'torch_model_print_parameters', stat, errmsg)
+    call check_status(status, 'torch_model_print_parameters', stat, errmsg)
     if (status == 0) write (output_unit, '(a)') text_of(text, length)
   end subroutine torch_model_print_parameters
 
@@ -299,7 +299,7 @@ contains
     type(torch_trainer), intent(in) :: trainer
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_model_take_weights(model%p, trainer%p), 'torch_model_take_weights', stat, errmsg)
+    call check_status(ctorch_model_take_weights(model%p, trainer%p), 'torch_model_take_weights', stat, errmsg)
   end subroutine torch_model_take_weights
 
   logical function torch_model_is_training(self)
@@ -307,7 +307,7 @@ contains
     class(torch_model), intent(in) :: self
     integer(c_int32_t) :: answer
     answer = 0
-    call settle(ctorch_model_is_training(self%p, answer), 'torch_model_is_training')
+    call check_status(ctorch_model_is_training(self%p, answer), 'torch_model_is_training')
     torch_model_is_training = answer /= 0
   end function torch_model_is_training
 
@@ -316,7 +316,7 @@ contains
     class(torch_model), intent(in) :: model
     integer(c_int32_t) :: count
     count = 0
-    call settle(ctorch_model_count_parameters(model%p, count), 'torch_model_count_parameters')
+    call check_status(ctorch_model_count_parameters(model%p, count), 'torch_model_count_parameters')
     torch_model_count_parameters = int(count)
   end function torch_model_count_parameters
 
@@ -336,7 +336,7 @@ contains
     do i = 1, size(handles)
       output_tensors(i)%p = handles(i)
     end do
-    call settle(status, 'torch_model_parameters', stat, errmsg)
+    call check_status(status, 'torch_model_parameters', stat, errmsg)
   end subroutine torch_model_parameters
 
   function model_parameters(model) result(list)
@@ -357,7 +357,7 @@ contains
     logical, optional, intent(in) :: mode
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_model_set_training(model%p, flag(mode, default=.true.)), 'torch_model_train', stat, errmsg)
+    call check_status(ctorch_model_set_training(model%p, flag(mode, default=.true.)), 'torch_model_train', stat, errmsg)
   end subroutine torch_model_train
 
   subroutine torch_model_eval(model, stat, errmsg)
@@ -365,7 +365,7 @@ contains
     class(torch_model), intent(in) :: model
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_model_set_training(model%p, 0_c_int32_t), 'torch_model_eval', stat, errmsg)
+    call check_status(ctorch_model_set_training(model%p, 0_c_int32_t), 'torch_model_eval', stat, errmsg)
   end subroutine torch_model_eval
 
   subroutine torch_model_zero_grad(model, stat, errmsg)
@@ -373,7 +373,7 @@ contains
     class(torch_model), intent(in) :: model
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_model_zero_grad(model%p), 'torch_model_zero_grad', stat, errmsg)
+    call check_status(ctorch_model_zero_grad(model%p), 'torch_model_zero_grad', stat, errmsg)
   end subroutine torch_model_zero_grad
 
   function torch_model_contract(model) result(json)
@@ -384,7 +384,7 @@ contains
     integer(c_int64_t) :: length
     text = c_null_ptr
     length = 0
-    call settle(ctorch_model_contract(model%p, text, length), 'torch_model_contract')
+    call check_status(ctorch_model_contract(model%p, text, length), 'torch_model_contract')
     json = text_of(text, length)
   end function torch_model_contract
 
@@ -397,7 +397,7 @@ contains
     character(len=*), optional, intent(inout) :: errmsg
     real(c_double) :: difference
     difference = huge(difference)
-    call settle(ctorch_model_self_test(model%p, difference), 'torch_model_self_test', stat, errmsg)
+    call check_status(ctorch_model_self_test(model%p, difference), 'torch_model_self_test', stat, errmsg)
     max_difference = difference
   end subroutine torch_model_self_test
 

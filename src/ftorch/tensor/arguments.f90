@@ -3,7 +3,7 @@ module ftorch_arguments
   use, intrinsic :: iso_c_binding, only: c_bool, c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int16, int32, int64, int8, real32, real64
   use :: ftorch_capi, only: ctorch_operand
-  use :: ftorch_error, only: refuse, settle
+  use :: ftorch_error, only: refuse, check_status
   use :: ftorch_tensor_type, only: torch_tensor
   use :: ftorch_types, only: torch_error_argument
   implicit none (type, external)
@@ -40,7 +40,7 @@ contains
     !! A number, or an array, which is copied: an autograd graph may live longer than the array does.
     type(*), intent(in) :: array(..)
     type(ctorch_operand) :: operand
-    call settle(ftorch_operand(array, operand), 'operator of torch_tensor')
+    call check_status(ftorch_operand(array, operand), 'operator of torch_tensor')
   end function array_operand
 
   function operand_of(value) result(operand)

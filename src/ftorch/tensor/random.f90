@@ -3,7 +3,7 @@ module ftorch_random
   use, intrinsic :: iso_c_binding, only: c_int32_t
   use :: ftorch_capi, only: ctorch_random_get_state, ctorch_random_set_state
   use :: ftorch_devices, only: torch_kCPU
-  use :: ftorch_error, only: int_or, settle
+  use :: ftorch_error, only: int_or, check_status
   use :: ftorch_tensor_type, only: torch_tensor
   use :: ftorch_types, only: ftorch_int
   implicit none (type, external)
@@ -19,7 +19,7 @@ contains
     integer(ftorch_int), optional, intent(in) :: device_type, device_index
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_random_get_state(int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), state%p), &
+    call check_status(ctorch_random_get_state(int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), state%p), &
       'torch_get_rng_state', stat, errmsg)
   end subroutine torch_get_rng_state
 
@@ -29,7 +29,7 @@ contains
     integer(ftorch_int), optional, intent(in) :: device_type, device_index
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_random_set_state(int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), state%p), &
+    call check_status(ctorch_random_set_state(int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), state%p), &
       'torch_set_rng_state', stat, errmsg)
   end subroutine torch_set_rng_state
 

@@ -2,7 +2,7 @@ module ftorch_checkpoint
   !! Checkpoints: a training run that was stopped at any moment goes on as if it had not been.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use :: ftorch_capi, only: ctorch_checkpoint_load, ctorch_checkpoint_save
-  use :: ftorch_error, only: flag, settle
+  use :: ftorch_error, only: flag, check_status
   use :: ftorch_model, only: torch_model
   use :: ftorch_optim_type, only: torch_optim
   use :: ftorch_schedule_type, only: torch_schedule
@@ -38,8 +38,8 @@ contains
     if (.not. allocated(values)) return
     number = no_step
     if (present(step)) number = int(step, c_int64_t)
-    call settle(ctorch_checkpoint_save(filename, len_trim(filename, kind=c_int64_t), model%p, optim_handle, flag(present(optim)), &
-      values, count_if(present(schedule), size(values)), number, list, count_if(present(more), size(list))), &
+    call check_status(ctorch_checkpoint_save(filename, len_trim(filename, kind=c_int64_t), model%p, optim_handle, &
+      flag(present(optim)), values, count_if(present(schedule), size(values)), number, list, count_if(present(more), size(list))), &
       'torch_checkpoint_save', stat, errmsg)
   end subroutine torch_checkpoint_save
 
@@ -81,7 +81,7 @@ contains
         more(i)%p = list(i)
       end do
     end if
-    call settle(status, 'torch_checkpoint_load', stat, errmsg)
+    call check_status(status, 'torch_checkpoint_load', stat, errmsg)
 
   contains
 

@@ -6,7 +6,7 @@ module ftorch_data
   use :: ftorch_capi, only: ctorch_op_index_select, ctorch_tensor_assign, ctorch_tensor_to
   use :: ftorch_compiler, only: result_lifetime
   use :: ftorch_devices, only: torch_kCPU
-  use :: ftorch_error, only: int_or, refuse, settle
+  use :: ftorch_error, only: int_or, refuse, check_status
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none, torch_tensor_from_array
   use :: ftorch_tensor_type, only: torch_tensor
   use :: ftorch_text, only: text
@@ -147,7 +147,7 @@ contains
     else if (status == 0) then
       status = ctorch_tensor_assign(tensor%p, batch%p)
     end if
-    call settle(status, 'torch_batches%take', stat, errmsg)
+    call check_status(status, 'torch_batches%take', stat, errmsg)
   end subroutine torch_batches_take
 
   logical function counts_samples(self, whole, dim, permute_dims, message) result(right)

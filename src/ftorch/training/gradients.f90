@@ -4,7 +4,7 @@ module ftorch_gradients
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_arguments, only: handles, real_or
   use :: ftorch_capi, only: ctorch_clip_norm, ctorch_clip_value
-  use :: ftorch_error, only: flag, settle
+  use :: ftorch_error, only: flag, check_status
   use :: ftorch_model, only: torch_model
   use :: ftorch_optim_type, only: parameters_of
   use :: ftorch_tensor_type, only: torch_tensor
@@ -38,8 +38,8 @@ contains
     character(len=*), optional, intent(inout) :: errmsg
     real(c_double) :: found
     found = 0
-    call settle(ctorch_clip_norm(handles(parameters), size(parameters, kind=c_int32_t), max_norm, real_or(norm_type, 2.0_real64), &
-      flag(error_if_nonfinite), found), 'torch_clip_grad_norm', stat, errmsg)
+    call check_status(ctorch_clip_norm(handles(parameters), size(parameters, kind=c_int32_t), max_norm, &
+      real_or(norm_type, 2.0_real64), flag(error_if_nonfinite), found), 'torch_clip_grad_norm', stat, errmsg)
     if (present(norm)) norm = found
   end subroutine norm_of_tensors
 
@@ -57,7 +57,7 @@ contains
     if (status == 0) then
       call norm_of_tensors(parameters, max_norm, norm, norm_type, error_if_nonfinite, stat, errmsg)
     else
-      call settle(status, 'torch_clip_grad_norm', stat, errmsg)
+      call check_status(status, 'torch_clip_grad_norm', stat, errmsg)
     end if
   end subroutine norm_of_model
 
@@ -66,8 +66,8 @@ contains
     real(real64), intent(in) :: max_value
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_clip_value(handles(parameters), size(parameters, kind=c_int32_t), max_value), 'torch_clip_grad_value', &
-      stat, errmsg)
+    call check_status(ctorch_clip_value(handles(parameters), size(parameters, kind=c_int32_t), max_value), &
+      'torch_clip_grad_value', stat, errmsg)
   end subroutine value_of_tensors
 
   subroutine value_of_model(model, max_value, stat, errmsg)
@@ -81,7 +81,7 @@ contains
     if (status == 0) then
       call value_of_tensors(parameters, max_value, stat, errmsg)
     else
-      call settle(status, 'torch_clip_grad_value', stat, errmsg)
+      call check_status(status, 'torch_clip_grad_value', stat, errmsg)
     end if
   end subroutine value_of_model
 

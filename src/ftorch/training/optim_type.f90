@@ -8,7 +8,7 @@ module ftorch_optim_type
     ctorch_optim_learning_rate, ctorch_optim_load, ctorch_optim_option, ctorch_optim_save, &
     ctorch_optim_set_base_learning_rate, ctorch_optim_set_learning_rate, ctorch_optim_set_option, ctorch_optim_share, &
     ctorch_optim_step, ctorch_optim_step_closure, ctorch_optim_zero_grad
-  use :: ftorch_error, only: int_or, refuse, settle
+  use :: ftorch_error, only: int_or, refuse, check_status
   use :: ftorch_model, only: torch_model
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)
@@ -80,7 +80,7 @@ contains
     !! `left = right` makes both names of one optimizer.
     class(torch_optim), intent(inout) :: left
     class(torch_optim), intent(in) :: right
-    call settle(ctorch_optim_share(right%p, left%p), 'assignment of torch_optim')
+    call check_status(ctorch_optim_share(right%p, left%p), 'assignment of torch_optim')
   end subroutine share
 
   subroutine torch_optim_zero_grad(optim, stat, errmsg)
@@ -88,7 +88,7 @@ contains
     class(torch_optim), intent(in) :: optim
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_optim_zero_grad(optim%p), 'torch_optim_zero_grad', stat, errmsg)
+    call check_status(ctorch_optim_zero_grad(optim%p), 'torch_optim_zero_grad', stat, errmsg)
   end subroutine torch_optim_zero_grad
 
   subroutine torch_optim_step(optim, closure, loss, stat, errmsg)
@@ -104,7 +104,7 @@ contains
     type(torch_tensor) :: first
     integer(c_int32_t) :: status
     if (.not. present(closure)) then
-      call settle(ctorch_optim_step(optim%p), 'torch_optim_step', stat, errmsg)
+      call check_status(ctorch_optim_step(optim%p), 'torch_optim_step', stat, errmsg)
       return
     end if
     call_back%run => closure
@@ -114,7 +114,7 @@ contains
       status = ctorch_optim_step_closure(optim%p, c_funloc(run_closure), c_loc(call_back), first%p)
     end if
     if (call_back%message == '') then
-      call settle(status, 'torch_optim_step', stat, errmsg)
+      call check_status(status, 'torch_optim_step', stat, errmsg)
     else
       call refuse(int(status), 'torch_optim_step', 'the closure failed: ' // trim(call_back%message), stat, errmsg)
     end if
@@ -191,7 +191,7 @@ contains
     if (result == 0) result = ctorch_optim_add_group(optim%p, handles(parameters), size(parameters, kind=c_int32_t), &
       whole_model, real_or(learning_rate, usual_rate), real_or(weight_decay, usual_decay), names, len(names, kind=c_int64_t), &
       values, size(values, kind=c_int32_t))
-    call settle(result, 'torch_optim_add_group', stat, errmsg)
+    call check_status(result, 'torch_optim_add_group', stat, errmsg)
 
   contains
 
@@ -212,8 +212,8 @@ contains
     character(len=*), intent(in) :: name
     integer, optional, intent(in) :: group
     torch_optim_get_option = 0
-    call settle(ctorch_optim_option(optim%p, int_or(group, 1), name, len_trim(name, kind=c_int64_t), torch_optim_get_option), &
-      'torch_optim_get_option')
+    call check_status(ctorch_optim_option(optim%p, int_or(group, 1), name, len_trim(name, kind=c_int64_t), &
+      torch_optim_get_option), 'torch_optim_get_option')
   end function torch_optim_get_option
 
   subroutine torch_optim_set_option(optim, name, value, group, stat, errmsg)
@@ -225,7 +225,7 @@ contains
     integer, optional, intent(in) :: group
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_optim_set_option(optim%p, chosen_group(group), name, len_trim(name, kind=c_int64_t), value), &
+    call check_status(ctorch_optim_set_option(optim%p, chosen_group(group), name, len_trim(name, kind=c_int64_t), value), &
       'torch_optim_set_option', stat, errmsg)
   end subroutine torch_optim_set_option
 
@@ -234,7 +234,7 @@ contains
     class(torch_optim), intent(in) :: optim
     integer(c_int32_t) :: count
     count = 0
-    call settle(ctorch_optim_group_count(optim%p, count), 'torch_optim_group_count')
+    call check_status(ctorch_optim_group_count(optim%p, count), 'torch_optim_group_count')
     torch_optim_group_count = int(count)
   end function torch_optim_group_count
 
@@ -243,7 +243,7 @@ contains
     class(torch_optim), intent(in) :: optim
     integer, optional, intent(in) :: group
     torch_optim_get_learning_rate = 0
-    call settle(ctorch_optim_learning_rate(optim%p, int_or(group, 1), torch_optim_get_learning_rate), &
+    call check_status(ctorch_optim_learning_rate(optim%p, int_or(group, 1), torch_optim_get_learning_rate), &
       'torch_optim_get_learning_rate')
   end function torch_optim_get_learning_rate
 
@@ -254,8 +254,8 @@ contains
     integer, optional, intent(in) :: group
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_optim_set_learning_rate(optim%p, chosen_group(group), learning_rate), 'torch_optim_set_learning_rate', &
-      stat, errmsg)
+    call check_status(ctorch_optim_set_learning_rate(optim%p, chosen_group(group), learning_rate), &
+      'torch_optim_set_learning_rate', stat, errmsg)
   end subroutine torch_optim_set_learning_rate
 
   pure integer(c_int32_t) function chosen_group(group)
@@ -274,7 +274,7 @@ contains
     character(len=*), intent(in) :: filename
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_optim_save(optim%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_optim_save', stat, errmsg)
+    call check_status(ctorch_optim_save(optim%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_optim_save', stat, errmsg)
   end subroutine torch_optim_save
 
   subroutine torch_optim_load(optim, filename, stat, errmsg)
@@ -283,7 +283,7 @@ contains
     character(len=*), intent(in) :: filename
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call settle(ctorch_optim_load(optim%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_optim_load', stat, errmsg)
+    call check_status(ctorch_optim_load(optim%p, filename, len_trim(filename, kind=c_int64_t)), 'torch_optim_load', stat, errmsg)
   end subroutine torch_optim_load
 
   subroutine get_rates(optim, rates, status)

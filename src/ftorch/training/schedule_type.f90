@@ -3,7 +3,7 @@ module ftorch_schedule_type
   use, intrinsic :: iso_c_binding, only: c_int32_t
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_capi, only: ctorch_optim_same
-  use :: ftorch_error, only: refuse, settle
+  use :: ftorch_error, only: refuse, check_status
   use :: ftorch_optim_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_momentum, set_rates, torch_optim
   use :: ftorch_schedule_rule, only: rule_one_cycle, rule_plateau, rule_size, schedule_rule
   use :: ftorch_types, only: torch_error_argument, torch_error_handle
@@ -72,7 +72,7 @@ contains
     else
       rule%epoch = 0
     end if
-    call settle(status, name, stat, errmsg)
+    call check_status(status, name, stat, errmsg)
     if (status /= 0) return
     schedule%optim = optim
     schedule%mode = single
@@ -113,7 +113,7 @@ contains
       call rules(1)%advance(rates, initial=.true.)
       if (status == 0) call set_rates(schedules(1)%optim, rates, status)
     end if
-    call settle(status, name, stat, errmsg)
+    call check_status(status, name, stat, errmsg)
     if (status /= 0) return
     schedule%optim = schedules(1)%optim
     schedule%mode = chained
@@ -212,7 +212,7 @@ contains
       if (status == 0 .and. rules(i)%cycles_momentum) call set_momentum(self%optim, rules(i)%momentum(), status)
     end do
     if (status == 0) call set_rates(self%optim, rates, status)
-    call settle(status, name, stat, errmsg)
+    call check_status(status, name, stat, errmsg)
     if (status /= 0) return
     call move_alloc(rules, self%rules)
     self%epoch = epoch

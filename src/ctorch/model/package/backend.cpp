@@ -124,8 +124,8 @@ class PackageBackend final : public Backend {
 
   std::string random_operator() const override {
     for (const auto& loaded : variants_->all()) {
-      if (loaded->script && !loaded->script->random_operator().empty()) return loaded->script->random_operator();
-      if (loaded->aoti && !loaded->aoti->random_operator().empty()) return loaded->aoti->random_operator();
+      if (loaded->script() && !loaded->script()->random_operator().empty()) return loaded->script()->random_operator();
+      if (loaded->aoti() && !loaded->aoti()->random_operator().empty()) return loaded->aoti()->random_operator();
     }
     return {};
   }
@@ -148,7 +148,7 @@ class PackageBackend final : public Backend {
   }
 
  private:
-  const AotiModel& only_aoti() const { return *variants_->all().front()->aoti; }
+  const AotiModel& only_aoti() const { return *variants_->all().front()->aoti(); }
 
   void prepare() {
     if (!info_->spec) return;
@@ -165,7 +165,7 @@ class PackageBackend final : public Backend {
     std::sort(alphabetical_.begin(), alphabetical_.end(),
               [&](size_t a, size_t b) { return spec.symbols[a].name < spec.symbols[b].name; });
     bool any_kernel = false;
-    for (const auto& loaded : variants_->all()) any_kernel |= loaded->kernel != nullptr;
+    for (const auto& loaded : variants_->all()) any_kernel |= loaded->kernel() != nullptr;
     if (!any_kernel) return;
     for (const auto& output : spec.outputs)
       for (const auto& dim : output.dims)
@@ -184,21 +184,21 @@ class PackageBackend final : public Backend {
   bool run_kernel(const DirectCall& call) const {
     const uint64_t version = weights_->version();
     const LoadedVariant* chosen = variants_->choose(call.bindings, version);
-    if (!chosen || !chosen->kernel) return false;
+    if (!chosen || !chosen->kernel()) return false;
     remember(*chosen);
     int64_t sizes[max_symbols];
     for (size_t i = 0; i < alphabetical_.size(); ++i) sizes[i] = call.bindings[alphabetical_[i]];
-    chosen->kernel->run(call.inputs.data(), call.outputs.data(), sizes, version);
+    chosen->kernel()->run(call.inputs.data(), call.outputs.data(), sizes, version);
     return true;
   }
 
   void run_variant(const LoadedVariant& chosen, std::span<at::Tensor> inputs, const Bindings& bindings, uint64_t version,
                    Results& results) {
-    if (chosen.script) return chosen.script->run(inputs, results);
+    if (chosen.script()) return chosen.script()->run(inputs, results);
     for (size_t i = 0; info_->spec && i < inputs.size(); ++i) arrange(inputs[i], info_->spec->inputs[i].fortran_layout);
-    if (chosen.aoti) {
+    if (chosen.aoti()) {
       std::vector<at::Tensor> given(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
-      for (at::Tensor& output : chosen.aoti->run(std::move(given))) results.values.push_back(std::move(output));
+      for (at::Tensor& output : chosen.aoti()->run(std::move(given))) results.values.push_back(std::move(output));
       return;
     }
     c10::SmallVector<const void*, 8> from;
@@ -213,26 +213,23 @@ class PackageBackend final : public Backend {
       into.push_back(results.values.back().mutable_data_ptr());
     }
     for (const size_t symbol : alphabetical_) sizes.push_back(bindings[symbol]);
-    chosen.kernel->run(from.data(), into.data(), sizes.data(), version);
+    chosen.kernel()->run(from.data(), into.data(), sizes.data(), version);
   }
 
   // Compiled code reads plain memory: what does not lie as it expects is copied, once, and counted.
   void arrange(at::Tensor& input, bool fortran_layout) {
-    const auto sizes = input.sizes(), strides = input.strides();
-    int64_t expected = 1;
-    bool right = plain(input);
-    const size_t rank = sizes.size();
-    c10::SmallVector<int64_t, CTORCH_MAX_RANK> wanted(rank);
-    for (size_t i = 0; i < rank; ++i) {
-      const size_t d = fortran_layout ? i : rank - 1 - i;
-      wanted[d] = expected;
-      right &= sizes[d] == 1 || strides[d] == expected;
-      expected *= std::max<int64_t>(sizes[d], 1);
-    }
-    right |= input.numel() == 0;
+    const auto sizes = input.sizes();
+    const bool right = input.numel() == 0 || (plain(input) && fills_memory(sizes, input.strides(), 1, fortran_layout));
     if (right && (!input.is_cpu() || reinterpret_cast<uintptr_t>(input.const_data_ptr()) % input.element_size() == 0))
         [[likely]]
       return;
+    c10::SmallVector<int64_t, CTORCH_MAX_RANK> wanted(sizes.size());
+    int64_t stride = 1;
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      const size_t d = fortran_layout ? i : sizes.size() - 1 - i;
+      wanted[d] = stride;
+      stride *= std::max<int64_t>(sizes[d], 1);
+    }
     at::Tensor arranged = at::empty_strided(sizes, wanted, input.options());
     arranged.copy_(input);
     input = std::move(arranged);
@@ -286,7 +283,7 @@ std::unique_ptr<Backend> load_package(Archive archive, c10::Device device, bool 
   if (!device.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", path, "' is compiled for the cpu, argument 'device_type' asks for ", device.str(),
          "; export it as TorchScript");
-  extras = {package.info().contract, package.text_of(package_golden_member)};
+  extras = {package.info().spec, package.text_of(package_golden_member)};
   auto backend = std::make_unique<PackageBackend>(package);
   package.keep_only_weights();
   return backend;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace ctorch {
 namespace {
@@ -58,10 +59,8 @@ std::set<std::string> taken_away() {
   return flags;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
+std::string words(const std::vector<std::string>& list) {
+  return joined(list, ", ", [](const std::string& word) { return word; });
 }
 
 }  // namespace
@@ -73,11 +72,11 @@ std::string isa_missing(const Isa& isa) {
   std::vector<std::string> missing;
   for (const auto& flag : isa.flags)
     if (!cpu.flags.contains(flag) || without.contains(flag)) missing.push_back(flag);
-  return joined(missing);
+  return words(missing);
 }
 
 std::string isa_words(const Isa& isa) {
-  return (isa.machine.empty() ? "any machine" : isa.machine) + (isa.flags.empty() ? "" : " with " + joined(isa.flags));
+  return (isa.machine.empty() ? "any machine" : isa.machine) + (isa.flags.empty() ? "" : " with " + words(isa.flags));
 }
 
 std::string cpu_words() {

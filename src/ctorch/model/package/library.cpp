@@ -67,15 +67,6 @@ Descriptor file_in(const std::string& folder) {
   return file;
 }
 
-bool write_all(int file, std::span<const char> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) return false;
-    if (written > 0) bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return true;
-}
-
 bool may_run(int file) {
   void* where = ::mmap(nullptr, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
   return where != MAP_FAILED && ::munmap(where, 1) == 0;
@@ -88,7 +79,7 @@ Descriptor nameless_file(std::span<const char> bytes, Use use, const std::string
   const NoSizeSignal no_signal;
   std::string reasons;
   const auto usable = [&](const Descriptor& file, const std::string& where) {
-    if (file >= 0 && write_all(file, bytes) && (use == Use::read || may_run(file))) return true;
+    if (file >= 0 && write_all(file, bytes) == 0 && (use == Use::read || may_run(file))) return true;
     reasons += "; " + where + ": " + std::strerror(errno);
     return false;
   };

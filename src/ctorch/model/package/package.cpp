@@ -16,10 +16,6 @@ namespace {
 
 constexpr uint64_t weight_alignment = 64;
 
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 // Major and minor number of "2.13.0+cpu".
 std::pair<int, int> release_of(const std::string& version) {
   int major = 0, minor = 0;
@@ -157,9 +153,9 @@ void Package::damaged(const std::string& reason) const {
 }
 
 void Package::read_contract(const std::string& text, PackageKind wanted) {
-  info_->spec = Spec::parse(text);
+  const nlohmann::json json = parse_contract(text);
+  info_->spec = Spec::read(json, text);
   try {
-    const auto json = nlohmann::json::parse(text);
     if (json.at("digest").get<std::string>() != info_->digest)
       archive_.corrupt("the digest of its members is not the one that its contract has");
     const std::string made_with = json.at("torch").get<std::string>();
@@ -217,7 +213,7 @@ void Package::find_members(Variant& variant) const {
   if (variant.kind == VariantKind::aoti) {
     const std::string folder = package_compiled_folder + variant.name + "/";
     for (const auto& member : archive_.members()) {
-      if (!member.name.starts_with(folder) || !ends_with(member.name, ".so")) continue;
+      if (!member.name.starts_with(folder) || !member.name.ends_with(".so")) continue;
       if (!variant.member.empty()) damaged("there are several libraries in " + folder);
       variant.member = member.name;
     }
@@ -232,7 +228,7 @@ void Package::trust_variants() {
     const size_t start = std::string_view(package_compiled_folder).size();
     if (!member.name.starts_with(package_compiled_folder)) continue;
     const auto slash = member.name.find('/', start);
-    if (slash == std::string::npos || !ends_with(member.name, ".so")) continue;
+    if (slash == std::string::npos || !member.name.ends_with(".so")) continue;
     Variant variant;
     variant.name = member.name.substr(start, slash - start);
     if (!info_->variants.empty())
@@ -250,7 +246,7 @@ void Package::trust_variants() {
       {"AMX", {"amx_tile"}},
   };
   for (const auto& member : archive_.members()) {
-    if (!member.name.starts_with(package_compiled_folder) || !ends_with(member.name, "wrapper_metadata.json")) continue;
+    if (!member.name.starts_with(package_compiled_folder) || !member.name.ends_with("wrapper_metadata.json")) continue;
     const auto json = nlohmann::json::parse(member.text(), nullptr, false);
     if (!json.is_object()) continue;
     Isa isa;

@@ -12,9 +12,9 @@ namespace {
 // The TorchScript variant as a file, with the present weights; empty if it is not loaded or lacks some of them.
 std::string script_with_new_weights(const Variants& variants) {
   for (const auto& loaded : variants.all()) {
-    if (!loaded->script || !loaded->built_in.empty()) continue;
+    if (!loaded->script() || !loaded->built_in.empty()) continue;
     std::string bytes;
-    loaded->script->save(
+    loaded->script()->save(
         [&](const void* part, size_t size) {
           bytes.append(static_cast<const char*>(part), size);
           return size;
@@ -51,7 +51,7 @@ void save_package(const Writer& write, const PackageInfo& info, const std::share
     return !changed.empty() && !variant.shares_weights;  // not loaded here
   };
 
-  auto contract = nlohmann::ordered_json::parse(extras.spec);
+  auto contract = nlohmann::ordered_json::parse(extras.spec->json);
   auto& listed = contract.at("variants");
   std::set<std::string> dropped;  // members, or folders of them
   const std::string script = changed.empty() ? std::string() : script_with_new_weights(variants);

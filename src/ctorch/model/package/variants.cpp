@@ -52,9 +52,9 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
       case VariantKind::torchscript: {
         Extras extras;
         const auto bytes = package.bytes_of(variant.member);
-        loaded->script = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, c10::kCPU,
-                                          false, false, extras);
-        loaded->built_in = loaded->script->use_weights(weights_.tensors());
+        loaded->code = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, c10::kCPU, false,
+                                        false, extras);
+        loaded->built_in = loaded->script()->use_weights(weights_.tensors());
         break;
       }
     }
@@ -74,11 +74,11 @@ Variants::Variants(const Variants& other, Weights& weights)
   for (const auto& theirs : other.loaded_) {
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = theirs->variant;
-    if (theirs->kernel) take_kernel(*loaded, theirs->kernel->library());
-    if (theirs->aoti) load_aoti(*loaded, theirs->aoti->library());
-    if (theirs->script) {
-      loaded->script.reset(static_cast<TorchScriptBackend*>(theirs->script->clone().release()));
-      loaded->script->use_weights(weights_.tensors());
+    if (theirs->kernel()) take_kernel(*loaded, theirs->kernel()->library());
+    if (theirs->aoti()) load_aoti(*loaded, theirs->aoti()->library());
+    if (theirs->script()) {
+      loaded->code.emplace<2>(static_cast<TorchScriptBackend*>(theirs->script()->clone().release()));
+      loaded->script()->use_weights(weights_.tensors());
     }
     loaded->built_in = theirs->built_in;
     loaded_.push_back(std::move(loaded));
@@ -92,7 +92,7 @@ std::string Variants::words_for(const Variant& variant) const {
 void Variants::load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library) {
   const std::string words = words_for(*loaded.variant);
   try {
-    loaded.aoti = std::make_unique<AotiModel>(std::move(library));
+    loaded.code = std::make_unique<AotiModel>(std::move(library));
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {
@@ -100,13 +100,13 @@ void Variants::load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> l
     fail(CTORCH_ERROR_FILE, words, " cannot be loaded: ", last_error());
   }
   if (loaded.variant->shares_weights)
-    loaded.built_in = loaded.aoti->use_weights(weights_.tensors(), words);
+    loaded.built_in = loaded.aoti()->use_weights(weights_.tensors(), words);
   else
     loaded.built_in = names_of(weights_.tensors());
 }
 
 void Variants::take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library) {
-  loaded.kernel = std::make_unique<Kernel>(std::move(library), *loaded.variant, weights_);
+  loaded.code = std::make_unique<Kernel>(std::move(library), *loaded.variant, weights_);
   if (!loaded.variant->shares_weights) loaded.built_in = names_of(weights_.tensors());
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "model/package/aoti.h"
@@ -18,11 +19,21 @@ namespace ctorch {
 
 struct LoadedVariant {
   const Variant* variant = nullptr;
-  std::unique_ptr<Kernel> kernel;  // one of the three
-  std::unique_ptr<AotiModel> aoti;
-  std::unique_ptr<TorchScriptBackend> script;
+  std::variant<std::unique_ptr<Kernel>, std::unique_ptr<AotiModel>, std::unique_ptr<TorchScriptBackend>> code;
   std::set<std::string> built_in;  // weights whose values are compiled in: when they change, it is wrong
   std::atomic<bool> outdated{false};
+
+  // The code as what it is, null if it is something else.
+  Kernel* kernel() const { return as<Kernel>(); }
+  AotiModel* aoti() const { return as<AotiModel>(); }
+  TorchScriptBackend* script() const { return as<TorchScriptBackend>(); }
+
+ private:
+  template <class Code>
+  Code* as() const {
+    const auto* held = std::get_if<std::unique_ptr<Code>>(&code);
+    return held ? held->get() : nullptr;
+  }
 };
 
 class Variants {

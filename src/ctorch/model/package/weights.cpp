@@ -2,7 +2,6 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cstring>
@@ -18,13 +17,6 @@ namespace ctorch {
 namespace {
 
 constexpr std::align_val_t alignment{64};
-
-// What keeps the memory of one tensor.
-struct Hold {
-  std::shared_ptr<WeightMemory> memory;
-};
-
-void let_go(void* hold) { delete static_cast<Hold*>(hold); }
 
 }  // namespace
 
@@ -52,18 +44,13 @@ WeightMemory::~WeightMemory() {
 
 Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory)
     : info_(std::move(info)), memory_(std::move(memory)) {
-  c10::InferenceMode ordinary(false);  // whatever scope the program is in: these are weights for ever
   std::map<uint64_t, at::Tensor> at_offset;
   for (const PackedWeight& weight : list_) {
     char* address = memory_->data() + weight.offset;
     at::Tensor& tensor = at_offset[weight.offset];
     const bool second_name =
         tensor.defined() && tensor.sizes() == c10::IntArrayRef(weight.shape) && tensor.scalar_type() == weight.dtype;
-    if (!second_name)
-      tensor = at::for_blob(address, weight.shape)
-                   .context(new Hold{memory_}, &let_go)
-                   .options(at::TensorOptions(weight.dtype))
-                   .make_tensor();
+    if (!second_name) tensor = tensor_in(memory_, address, weight.shape, weight.dtype);
     tensors_.emplace_back(weight.name, tensor);
     addresses_.push_back(address);
     first_versions_.push_back(compat::version_of(tensor));
@@ -126,12 +113,6 @@ void Weights::restore_buffers(const std::vector<at::Tensor>& values) {
     // Not through PyTorch, which would count it as a change.
     std::memcpy(memory_->data() + list_[i].offset, kept.const_data_ptr(), mine.nbytes());
   }
-}
-
-void note_address_given(const at::Tensor& tensor) {
-  if (!tensor.has_storage()) return;
-  const at::DataPtr& data = tensor.storage().data_ptr();
-  if (data.get_deleter() == &let_go) static_cast<Hold*>(data.get_context())->memory->address_given.store(true);
 }
 
 }  // namespace ctorch

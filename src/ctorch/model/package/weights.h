@@ -12,11 +12,12 @@
 
 #include "io/state.h"
 #include "model/package/package.h"
+#include "tensor/memory.h"
 
 namespace ctorch {
 
 // A block of bytes that frees itself: memory of its own, or a part of a file's content.
-class WeightMemory {
+class WeightMemory : public WatchedMemory {
  public:
   explicit WeightMemory(std::span<const char> bytes);  // a copy
   // That part itself where it is aligned; else it is moved. Nobody else may look at it from now on.
@@ -26,9 +27,6 @@ class WeightMemory {
   WeightMemory& operator=(const WeightMemory&) = delete;
   char* data() const { return data_; }
   size_t size() const { return size_; }
-
-  // Somebody has been told the address of a weight and may write there without anybody noticing.
-  std::atomic<bool> address_given{false};
 
  private:
   void allocate();

@@ -206,7 +206,7 @@ class TorchScript final : public TorchScriptBackend {
 
   void save(const Writer& write, const Extras& extras) const override {
     torch::jit::ExtraFilesMap files;
-    if (!extras.spec.empty()) files[spec_record] = extras.spec;
+    if (extras.spec) files[spec_record] = extras.spec->json;
     if (!extras.golden.empty()) files[golden_record] = extras.golden;
     // Who loads the file wants to use it; a training mode that was left in it would show in the numbers only.
     std::lock_guard alone(mode_);
@@ -296,12 +296,13 @@ std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compa
     const int32_t status = record_exception();
     fail(status == CTORCH_ERROR_MODEL ? CTORCH_ERROR_FILE : status, "'", path, "' cannot be loaded: ", last_error());
   }
-  extras = {files[spec_record], files[golden_record]};
   module.eval();
   for (at::Tensor parameter : module.parameters())
     if (parameter.is_floating_point() || parameter.is_complex()) parameter.set_requires_grad(requires_grad);
   auto backend = std::make_unique<TorchScript>(std::move(module));
   backend->set_training(is_training);
+  if (const std::string& text = files[spec_record]; !text.empty()) extras.spec = Spec::parse(text);
+  extras.golden = files[golden_record];
   return backend;
 }
 

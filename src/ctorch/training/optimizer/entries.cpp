@@ -4,6 +4,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "core/text.h"
 #include "tensor/handle.h"
 #include "training/optimizer/handle.h"
 
@@ -28,7 +29,7 @@ std::vector<at::Tensor> parameter_list(const ctorch_tensor parameters[], int32_t
 
 std::string option_name(const char* name, int64_t length) {
   if (!name || length < 1) fail(CTORCH_ERROR_ARGUMENT, "argument 'name' is empty");
-  return {name, static_cast<size_t>(length)};
+  return read_text(name, length, "name");
 }
 
 // Values of options whose names are in one text, separated by commas.
@@ -55,14 +56,11 @@ struct Parameters {
 template <class Options>
 int32_t make(const Parameters& parameters, double learning_rate, double weight_decay, const Options& options,
              ctorch_optim* out) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     require(out, "optim");
     const std::shared_ptr<Optim> optim = make_optim(options);
     optim->add_group(parameter_list(parameters.first, parameters.count, parameters.whole_model), learning_rate, weight_decay);
-    const uint64_t old = out->id;
-    out->id = optims().create(OptimObject{optim});
-    if (old) optims().release(old);
+    store(out, optim);
   });
 }
 
@@ -110,44 +108,23 @@ int32_t ctorch_optim_lbfgs(const ctorch_tensor parameters[], int32_t n_parameter
               LbfgsOptions{max_iter, max_eval, history_size, tolerance_grad, tolerance_change, strong_wolfe != 0}, optim);
 }
 
-int32_t ctorch_optim_share(const ctorch_optim* source, ctorch_optim* target) {
-  return guard([&] {
-    if (!target) fail(CTORCH_ERROR_ARGUMENT, "the left side of the assignment is not allocated; allocate it first");
-    require(source, "source");
-    if (source->id == target->id) return;
-    const uint64_t old = target->id;
-    target->id = source->id ? optims().create(optims().get(source->id, "optimizer")) : 0;
-    if (old) optims().release(old);
-  });
-}
+int32_t ctorch_optim_share(const ctorch_optim* source, ctorch_optim* target) { return share_handle(source, target); }
 
 int32_t ctorch_optim_same(const ctorch_optim* a, const ctorch_optim* b, int32_t* answer) {
-  return guard([&] {
-    require(answer, "answer");
-    *answer = &optim_of(a) == &optim_of(b);
-  });
+  return answer_with(answer, "answer", [&] { return &object_of(a) == &object_of(b); });
 }
 
-int32_t ctorch_optim_delete(ctorch_optim* optim) {
-  if (!optim || optim->id == 0) return CTORCH_SUCCESS;
-  optims().release(optim->id);
-  optim->id = 0;
-  return CTORCH_SUCCESS;
-}
+int32_t ctorch_optim_delete(ctorch_optim* optim) { return delete_handle(table_of<ctorch_optim>(), optim); }
 
 int32_t ctorch_optim_step(const ctorch_optim* optim) {
-  return guard([&] {
-    HostEnvironment host;
-    optim_of(optim).step(nullptr);
-  });
+  return compute([&] { object_of(optim).step(nullptr); });
 }
 
 int32_t ctorch_optim_step_closure(const ctorch_optim* optim, ctorch_closure closure, void* context, ctorch_tensor* loss) {
   return guard([&] {
     if (!closure) fail(CTORCH_ERROR_ARGUMENT, "argument 'closure' is a null pointer");
     require(loss, "loss");
-    optim_of(optim);
-    const std::shared_ptr<Optim> kept = optims().get(optim->id, "optimizer").optim;  // the closure might delete the handle
+    const std::shared_ptr<Optim> kept = shared_of(optim).object;  // the closure might delete the handle
     std::optional<HostEnvironment> host(std::in_place);
     const at::Tensor first = kept->step([&] {
       host.reset();
@@ -165,34 +142,34 @@ int32_t ctorch_optim_step_closure(const ctorch_optim* optim, ctorch_closure clos
       if (value.numel() != 1) fail(CTORCH_ERROR_ARGUMENT, "the closure must give a loss of one element, got ", describe(value));
       return value.detach();
     });
-    deliver(loss, first.clone(), /*scalar=*/true);
+    store_result(loss, first.clone(), /*scalar=*/true);
   });
 }
 
 int32_t ctorch_optim_zero_grad(const ctorch_optim* optim) {
-  return guard([&] { optim_of(optim).zero_grad(); });
+  return guard([&] { object_of(optim).zero_grad(); });
 }
 
 int32_t ctorch_optim_add_group(const ctorch_optim* optim, const ctorch_tensor parameters[], int32_t n_parameters,
                                int32_t whole_model, double learning_rate, double weight_decay, const char* names,
                                int64_t names_length, const double values[], int32_t n_values) {
   return guard([&] {
-    optim_of(optim).add_group(parameter_list(parameters, n_parameters, whole_model != 0), learning_rate, weight_decay,
-                              options_by_name(names, names_length, values, n_values));
+    object_of(optim).add_group(parameter_list(parameters, n_parameters, whole_model != 0), learning_rate, weight_decay,
+                               options_by_name(names, names_length, values, n_values));
   });
 }
 
 int32_t ctorch_optim_option(const ctorch_optim* optim, int32_t group, const char* name, int64_t name_length, double* value) {
   return guard([&] {
     require(value, "value");
-    Optim& asked = optim_of(optim);
+    Optim& asked = object_of(optim);
     *value = asked.option(asked.group(group), option_name(name, name_length));
   });
 }
 
 int32_t ctorch_optim_set_option(const ctorch_optim* optim, int32_t group, const char* name, int64_t name_length, double value) {
   return guard([&] {
-    Optim& target = optim_of(optim);
+    Optim& target = object_of(optim);
     std::vector<Group*> groups;
     if (group != 0)
       groups.push_back(&target.group(group));
@@ -206,28 +183,22 @@ int32_t ctorch_optim_defaults(const ctorch_optim* optim, double* learning_rate, 
   return guard([&] {
     require(learning_rate, "learning_rate");
     require(weight_decay, "weight_decay");
-    std::tie(*learning_rate, *weight_decay) = optim_of(optim).defaults();
+    std::tie(*learning_rate, *weight_decay) = object_of(optim).defaults();
   });
 }
 
 int32_t ctorch_optim_group_count(const ctorch_optim* optim, int32_t* count) {
-  return guard([&] {
-    require(count, "count");
-    *count = static_cast<int32_t>(optim_of(optim).group_count());
-  });
+  return answer_with(count, "count", [&] { return object_of(optim).group_count(); });
 }
 
 int32_t ctorch_optim_learning_rate(const ctorch_optim* optim, int32_t group, double* learning_rate) {
-  return guard([&] {
-    require(learning_rate, "learning_rate");
-    *learning_rate = optim_of(optim).group(group).learning_rate;
-  });
+  return answer_with(learning_rate, "learning_rate", [&] { return object_of(optim).group(group).learning_rate; });
 }
 
 int32_t ctorch_optim_set_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {
   return guard([&] {
     expect_positive("learning_rate", learning_rate);
-    Optim& target = optim_of(optim);
+    Optim& target = object_of(optim);
     if (group != 0) {
       target.group(group).learning_rate = learning_rate;
       return;
@@ -239,7 +210,7 @@ int32_t ctorch_optim_set_learning_rate(const ctorch_optim* optim, int32_t group,
 int32_t ctorch_optim_base_learning_rate(const ctorch_optim* optim, int32_t group, double* learning_rate) {
   return guard([&] {
     require(learning_rate, "learning_rate");
-    Group& asked = optim_of(optim).group(group);
+    Group& asked = object_of(optim).group(group);
     if (std::isnan(asked.base_learning_rate)) asked.base_learning_rate = asked.learning_rate;
     *learning_rate = asked.base_learning_rate;
   });
@@ -248,22 +219,18 @@ int32_t ctorch_optim_base_learning_rate(const ctorch_optim* optim, int32_t group
 int32_t ctorch_optim_set_base_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {
   return guard([&] {
     expect_positive("learning_rate", learning_rate);
-    optim_of(optim).group(group).base_learning_rate = learning_rate;
+    object_of(optim).group(group).base_learning_rate = learning_rate;
   });
 }
 
 int32_t ctorch_optim_save(const ctorch_optim* optim, const char* path, int64_t path_length) {
-  return guard([&] {
-    HostEnvironment host;
-    write_state(path_text(path, path_length), optim_of(optim).state());
-  });
+  return compute([&] { write_state(read_path(path, path_length), object_of(optim).state()); });
 }
 
 int32_t ctorch_optim_load(const ctorch_optim* optim, const char* path, int64_t path_length) {
-  return guard([&] {
-    HostEnvironment host;
-    Optim& target = optim_of(optim);
-    target.prepare_load(read_state(path_text(path, path_length)))();
+  return compute([&] {
+    Optim& target = object_of(optim);
+    target.prepare_load(read_state(read_path(path, path_length)))();
   });
 }
 

@@ -62,8 +62,7 @@ extern "C" {
 
 int32_t ctorch_clip_norm(const ctorch_tensor parameters[], int32_t n_parameters, double max_norm, double norm_type,
                          int32_t error_if_nonfinite, double* norm) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard no_grad;
     require(norm, "norm");
     expect_positive("max_norm", max_norm);
@@ -79,8 +78,7 @@ int32_t ctorch_clip_norm(const ctorch_tensor parameters[], int32_t n_parameters,
 }
 
 int32_t ctorch_clip_value(const ctorch_tensor parameters[], int32_t n_parameters, double max_value) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard no_grad;
     expect_positive("max_value", max_value);
     const std::vector<at::Tensor> gradients = gradients_of(parameters, n_parameters);
@@ -90,18 +88,16 @@ int32_t ctorch_clip_value(const ctorch_tensor parameters[], int32_t n_parameters
 }
 
 int32_t ctorch_average_start(ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard no_grad;
     const std::vector<at::Tensor> list = list_of(parameters, count, "parameters");
     require(averages, "averages");
-    for (size_t i = 0; i < list.size(); ++i) give(&averages[i], list[i].detach().clone());
+    for (size_t i = 0; i < list.size(); ++i) store(&averages[i], list[i].detach().clone());
   });
 }
 
 int32_t ctorch_average_update(const ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count, double decay) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard no_grad;
     const Averages list = pairs(averages, parameters, count);
     compat::_foreach_lerp_(list.averages, list.parameters, 1 - decay);
@@ -109,8 +105,7 @@ int32_t ctorch_average_update(const ctorch_tensor averages[], const ctorch_tenso
 }
 
 int32_t ctorch_average_copy(const ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard no_grad;
     const Averages list = pairs(averages, parameters, count);
     for (size_t i = 0; i < list.averages.size(); ++i) list.parameters[i].copy_(list.averages[i]);
@@ -118,8 +113,7 @@ int32_t ctorch_average_copy(const ctorch_tensor averages[], const ctorch_tensor 
 }
 
 int32_t ctorch_average_swap(const ctorch_tensor averages[], const ctorch_tensor parameters[], int32_t count) {
-  return guard([&] {
-    HostEnvironment host;
+  return compute([&] {
     at::NoGradGuard no_grad;
     const Averages list = pairs(averages, parameters, count);
     for (size_t i = 0; i < list.averages.size(); ++i) {

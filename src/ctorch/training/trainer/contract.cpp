@@ -1,7 +1,6 @@
 #include "training/trainer/contract.h"
 
 #include <ATen/Functions.h>
-#include <c10/core/InferenceMode.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -25,10 +24,9 @@ Role role_named(const std::string& word) {
 
 constexpr uint64_t state_alignment = 64;
 
-using Kept = std::shared_ptr<WeightMemory>;
-
 // A tensor over its part of the values, which it keeps.
-StateTensor read_tensor(const nlohmann::json& entry, const Kept& values, std::map<uint64_t, uint64_t>& places) {
+StateTensor read_tensor(const nlohmann::json& entry, const std::shared_ptr<WeightMemory>& values,
+                        std::map<uint64_t, uint64_t>& places) {
   StateTensor tensor{entry.at("name").get<std::string>(), role_named(entry.at("role").get<std::string>()), {}};
   const auto dtype = scalar_type_named(entry.at("dtype").get<std::string>());
   const auto shape = entry.at("shape").get<std::vector<int64_t>>();
@@ -41,11 +39,7 @@ StateTensor read_tensor(const nlohmann::json& entry, const Kept& values, std::ma
     throw std::invalid_argument("'" + tensor.name + "' does not lie in " + package_weights_member);
   if (bytes && !places.emplace(offset, bytes).second)
     throw std::invalid_argument("'" + tensor.name + "' lies where another tensor of its state does");
-  c10::InferenceMode ordinary(false);  // whatever scope the program is in: this memory is written by ordinary code
-  tensor.value = at::for_blob(values->data() + offset, shape)
-                     .context(new Kept(values), [](void* kept) { delete static_cast<Kept*>(kept); })
-                     .options(at::TensorOptions(dtype))
-                     .make_tensor();
+  tensor.value = tensor_in(values, values->data() + offset, shape, dtype);
   return tensor;
 }
 
@@ -61,10 +55,10 @@ TrainerFile TrainerFile::read(const Package& package) {
   TrainerFile file;
   file.contract = package.info().contract;
   try {
-    auto json = nlohmann::json::parse(file.contract);
-    file.inputs = Spec::parse(file.contract);
+    auto json = parse_contract(file.contract);
+    file.inputs = Spec::read(json, file.contract);
     json.at("inputs") = json.at("targets");  // the symbols are listed, so they have the same numbers in both
-    file.targets = Spec::parse(json.dump());
+    file.targets = Spec::read(json, {});
     std::set<std::string> names;
     std::map<uint64_t, uint64_t> places;
     const auto values = std::make_shared<WeightMemory>(package.archive().content(), package.bytes_of(package_weights_member));

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "io/sha256.h"
 #include "model/package/isa.h"
 #include "tensor/conversion.h"
@@ -157,9 +158,7 @@ int64_t Trainer::count() const {
 }
 
 std::string Trainer::names() const {
-  std::string text;
-  for (const StateTensor& tensor : file_.state) text += (text.empty() ? "" : "\n") + tensor.name;
-  return text;
+  return joined(file_.state, "\n", [](const StateTensor& tensor) { return tensor.name; });
 }
 
 at::Tensor Trainer::tensor(const std::string& name) const {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .misuse_table import ARGUMENT, FILE, HANDLE, SUCCESS, Row
+from .table import ARGUMENT, FILE, HANDLE, SUCCESS, Row
 
 STATES: dict[str, tuple[Row, ...]] = {
     "optim_load": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .misuse_table import FILE, Row
+from .table import FILE, Row
 
 # Files that cannot be loaded.
 FILES: tuple[Row, ...] = (

@@ -1,4 +1,4 @@
-"""The misuse table: for every scenario of the programs misuse_*.f90 the status and the message a user must get."""
+"""The misuse table: for every scenario of the programs beside it the status and the message a user must get."""
 
 from __future__ import annotations
 
