@@ -54,8 +54,7 @@ class Kernel {
   void run(const void* const* inputs, void* const* outputs, const int64_t* sizes, uint64_t version) const {
     if (version != packed_version_.load(std::memory_order_acquire)) [[unlikely]]
       pack_again(version);
-    thread_local AlignedBytes workspace;
-    void* room = workspace_ ? workspace.at_least(workspace_) : nullptr;
+    void* room = workspace_ ? workspace_of_thread().at_least(workspace_) : nullptr;
     if (version >= Weights::any_version) [[unlikely]]
       return run_unpacked(inputs, outputs, room, sizes);
     run_(inputs, outputs, packed_.load(std::memory_order_acquire)->data, room, sizes);
@@ -72,6 +71,11 @@ class Kernel {
     AlignedBytes memory;
     const void* data;
   };
+  // Small kernels need none, and looking up what belongs to a thread would be a part of their time.
+  static AlignedBytes& workspace_of_thread() {
+    thread_local AlignedBytes workspace;
+    return workspace;
+  }
   Packed* pack() const;
   void pack_again(uint64_t version) const;
   void run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const;
