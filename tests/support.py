@@ -15,9 +15,10 @@ from filelock import FileLock
 from ftorch import find_compiler
 from ftorch.compilers import Compiler, present_compilers
 from pt2ts.container.writing import replacing
+from pt2ts.contract.words import CHECKS
 from pt2ts.pytorch import torchscript
 from pt2ts.verification.outcome import Outcome
-from pt2ts.verification.verify import CHECKS, verify
+from pt2ts.verification.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "tests"

@@ -1,1 +1,1 @@
-"""What the library does to the process of its host, and the host to it: one file for each line of docs/host-process.md."""
+"""What the library does to the process of its host, and the host to it: most lines of docs/host-process.md name a test of these."""

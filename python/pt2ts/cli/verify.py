@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..contract.words import CHECKS
 from ..errors import VerifyError
 from . import console
 
@@ -28,7 +29,7 @@ def verify(
     ] = None,
     skip: Annotated[
         list[str] | None,
-        typer.Option(metavar="CHECK", help="Leave out golden, random, repeat, batch, nan, edges, layout or mode; repeat for more."),
+        typer.Option(metavar="CHECK", help=f"Leave out {', '.join(CHECKS[:-1])} or {CHECKS[-1]}; repeat for more."),
     ] = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,

@@ -16,6 +16,10 @@ Precision = Literal["float64", "float32", "bfloat16"]
 Normalization = Literal["inside", "host"]
 
 
+#: What `verify` tries, in this order.
+CHECKS = ("golden", "random", "repeat", "batch", "nan", "edges", "layout", "mode")
+
+
 class Format(StrEnum):
     """What kind of file to write."""
 

@@ -18,6 +18,7 @@ from ..contract.dtypes import name_of
 from ..contract.layout import with_layout
 from ..contract.spec import Spec, TensorSpec
 from ..contract.tolerance import difference, slack, worst
+from ..contract.words import CHECKS
 from ..errors import VerifyError
 from ..runtime.fresh import FreshModel
 from . import reference as references
@@ -26,9 +27,6 @@ from .compare import in_order
 from .diagnose import diagnose
 from .outcome import Outcome, Status
 from .reference import Reference
-
-#: Checks in the order in which they are made; `--skip` takes their names.
-CHECKS = ("golden", "random", "repeat", "batch", "nan", "edges", "layout", "mode")
 
 #: Batch sizes that are tried beside those at which the variants of a package change.
 _BATCHES = (1, 2, 7, 33)

@@ -27,7 +27,7 @@ std::string without_archive_name(const std::string& name) {
   return slash == std::string::npos ? name : name.substr(slash + 1);
 }
 
-// Whether a name stays inside the folder that it is unpacked to.
+// Whether a name would leave the folder that somebody unpacks the archive to.
 bool leads_outside(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.find('\0') != std::string_view::npos ||
       name.find('\\') != std::string_view::npos)

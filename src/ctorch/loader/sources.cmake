@@ -1,4 +1,4 @@
-# The two libraries that know nothing of PyTorch: libctorch, and libctorch_rebind, which is one of its own so that its constructor
+# The two libraries that include nothing of PyTorch: libctorch, and libctorch_rebind, which is one of its own so that its constructor
 # can be the first to run of all that is loaded with the implementation.
 add_library(ctorch_rebind SHARED "${CMAKE_CURRENT_LIST_DIR}/rebind.c")
 ctorch_configure(ctorch_rebind)

@@ -1,4 +1,4 @@
-"""Schedules of compiled training, step by step beside torch; the simple ones are in test_training."""
+"""Schedules of compiled training, step by step beside torch; the simple ones are in test_step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CASES: list[Case] = [
 
 
 def test_every_schedule_is_compared() -> None:
-    simple = {"constant", "step", "exponential", "polynomial", "cosine"}  # in test_training
+    simple = {"constant", "step", "exponential", "polynomial", "cosine"}  # in test_step
     assert {case[0].split()[0] for case in CASES} | simple == set(SCHEDULES)
 
 

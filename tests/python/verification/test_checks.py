@@ -14,10 +14,11 @@ import pt2ts
 from pt2ts.container import package, reading
 from pt2ts.contract.golden import Golden, to_bytes
 from pt2ts.contract.spec import GOLDEN_FILE, SPEC_FILE, Spec
+from pt2ts.contract.words import CHECKS
 from pt2ts.pytorch import torchscript
 from pt2ts.runtime.bridge import live_handles
 from pt2ts.verification.outcome import Outcome
-from pt2ts.verification.verify import CHECKS, verify
+from pt2ts.verification.verify import verify
 
 from ...support import write_script
 from .. import faulty_modules as modules
