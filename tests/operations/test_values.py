@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
@@ -112,6 +113,25 @@ def test_same_as_eager(runner: Runner, entry: str) -> None:
 
     compare()
     seen.judge(entry)
+
+
+NUMBERS = [(entry, place) for entry, op in TABLE.items() for place, argument in enumerate(op.args) if argument.form == "operand"]
+
+
+@pytest.mark.parametrize(("entry", "place"), NUMBERS)
+def test_numbers_keep_their_digits(runner: Runner, entry: str, place: int) -> None:
+    """A number beside a real64 tensor is a real64, on either side; rounded to a real32 it would make the comparison another one."""
+    values: list[Any] = [
+        torch.tensor([0.1, 0.3, 2.9], dtype=torch.float64)
+        if argument.form != "tensor" or TABLE[entry].in_place
+        else torch.tensor([True, False, True])
+        for argument in TABLE[entry].args
+        if argument.form in ("tensor", "operand")
+    ]
+    values[place] = np.float64(0.1)
+    wanted = eager(entry, [*values])
+    got = runner(entry, values, len(wanted))
+    assert [one.tolist() for one in got] == [other.tolist() for other in wanted]
 
 
 def accepted(entry: str, dtype: torch.dtype, tries: int) -> bool:

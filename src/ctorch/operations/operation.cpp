@@ -29,6 +29,12 @@ at::Tensor Operand::tensor(const at::Tensor& other) const {
   return at::scalar_tensor(scalar_, other.options().dtype(at::result_type(other, scalar_)));
 }
 
+// A number beside a tensor takes its dtype: as a tensor of its own it would be a real32 before it is compared with anything.
+at::Tensor where(const at::Tensor& condition, const Operand& a, const Operand& b) {
+  if (!a.is_tensor() && !b.is_tensor()) return at::where(condition, a.scalar(), b.scalar());
+  return binary(a, b, [&](const auto& yes, const auto& no) { return at::where(condition, yes, no); });
+}
+
 // Whatever is thrown behind the colon, the destructor runs: expressions in the list are released also when one of them is
 // stale.
 InputList::InputList(const ctorch_tensor handles[], int32_t count, const char* noun) : InputList() {

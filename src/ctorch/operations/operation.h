@@ -53,6 +53,9 @@ at::Tensor binary(const Operand& a, const Operand& b, Function&& f) {
   fail(CTORCH_ERROR_ARGUMENT, "expected at least one tensor, got two numbers");
 }
 
+// One where the condition holds, the other elsewhere.
+at::Tensor where(const at::Tensor& condition, const Operand& a, const Operand& b);
+
 class OptionalInput {
  public:
   OptionalInput(const ctorch_tensor* handle, const char* noun) {
