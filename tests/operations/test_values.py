@@ -121,13 +121,9 @@ NUMBERS = [(entry, place) for entry, op in TABLE.items() for place, argument in 
 @pytest.mark.parametrize(("entry", "place"), NUMBERS)
 def test_numbers_keep_their_digits(runner: Runner, entry: str, place: int) -> None:
     """A number beside a real64 tensor is a real64, on either side; rounded to a real32 it would make the comparison another one."""
-    values: list[Any] = [
-        torch.tensor([0.1, 0.3, 2.9], dtype=torch.float64)
-        if argument.form != "tensor" or TABLE[entry].in_place
-        else torch.tensor([True, False, True])
-        for argument in TABLE[entry].args
-        if argument.form in ("tensor", "operand")
-    ]
+    numbers, mask = torch.tensor([0.1, 0.3, 2.9], dtype=torch.float64), torch.tensor([True, False, True])
+    given = {"operand": numbers, "tensor": numbers if TABLE[entry].in_place else mask}
+    values: list[Any] = [given.get(argument.form) for argument in TABLE[entry].args]
     values[place] = np.float64(0.1)
     wanted = eager(entry, [*values])
     got = runner(entry, values, len(wanted))
