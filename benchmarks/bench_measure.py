@@ -87,11 +87,16 @@ class Effort:
     block_us: float = 500.0
 
 
+#: Of all processes that are timed. A program that is linked to PyTorch keeps its allocator, unless it asks for the pool; the C++
+#: contestants are linked to it, and the Fortran programs of users, whose time is wanted, are not.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "FTORCH_POOL_MB": "32"}
+
+
 class Contestant:
     """A process that answers lines with times."""
 
     def __init__(self, command: Sequence[str | Path], folder: Path) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        environment = os.environ | ENVIRONMENT
         self.process = subprocess.Popen(
             [str(part) for part in command], cwd=folder, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Estimate, estimate, stay_on_one_core
+from bench_measure import ENVIRONMENT, Estimate, estimate, stay_on_one_core
 from bench_report import record, surroundings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +48,7 @@ def measure(program: Path, size: int, pairs: int, rounds: int) -> dict[str, Esti
     """Return microseconds of both, their ratio and their difference."""
     # A turn lasts long enough for its first call, which finds the caches full of the other's numbers, to be one of many.
     calls = max(200, 200000 // max(size, 1000))
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = os.environ | ENVIRONMENT
     found = []
     for _ in range(pairs):
         command = [str(program), str(size), str(calls), str(rounds)]

@@ -13,19 +13,25 @@ class Nowhere final : public c10::WarningHandler {
 // For ever: threads may compute while the program ends.
 Nowhere* const nowhere = new Nowhere;
 
-thread_local int depth = 0;
-thread_local c10::WarningHandler* of_the_host = nullptr;
+// One variable: finding what belongs to a thread is most of the work here.
+struct Quiet {
+  int depth = 0;
+  c10::WarningHandler* of_the_host = nullptr;
+};
+constinit thread_local Quiet quiet;
 
 }  // namespace
 
 void begin_quiet() noexcept {
-  if (depth++ > 0) return;
-  of_the_host = c10::WarningUtils::get_warning_handler();
+  Quiet& mine = quiet;
+  if (mine.depth++ > 0) return;
+  mine.of_the_host = c10::WarningUtils::get_warning_handler();
   c10::WarningUtils::set_warning_handler(nowhere);
 }
 
 void end_quiet() noexcept {
-  if (--depth == 0) c10::WarningUtils::set_warning_handler(of_the_host);
+  Quiet& mine = quiet;
+  if (--mine.depth == 0) c10::WarningUtils::set_warning_handler(mine.of_the_host);
 }
 
 }  // namespace ctorch::compat

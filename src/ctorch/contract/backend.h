@@ -40,6 +40,7 @@ class Backend {
 
   // Runs the model without tensors in between, for compiled code whose inputs and outputs lie in memory exactly as it wants
   // them. False: nothing was done, and `run` is to be called after all checks.
+  virtual bool can_run_directly() const { return false; }
   virtual bool run_directly(const ctorch_array&, const ctorch_array&) const { return false; }
   virtual bool run_directly(std::span<const at::Tensor* const>, std::span<const at::Tensor* const>) const { return false; }
 

@@ -75,7 +75,7 @@ bool forward_directly(const ctorch_model* model, const ctorch_tensor inputs[], i
   constexpr int32_t room = 8;
   if (!model || !inputs || !outputs || n_inputs < 1 || n_outputs < 1 || n_inputs > room || n_outputs > room) return false;
   const auto* shared = table_of<ctorch_model>().find(model->id);
-  if (!shared) return false;
+  if (!shared || !shared->object->can_run_directly()) return false;
   std::array<const at::Tensor*, room> in, out;
   for (int32_t i = 0; i < n_inputs; ++i) {
     const TensorObject* tensor = tensors().find(inputs[i].id);
@@ -148,10 +148,8 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
 
 int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, const ctorch_array* y, int32_t convert) {
   return guard([&] {
-    if (model && x && y)
-      if (const auto* shared = table_of<ctorch_model>().find(model->id); shared && shared->object->run_directly(*x, *y))
-          [[likely]]
-        return;
+    const auto* shared = model && x && y ? table_of<ctorch_model>().find(model->id) : nullptr;
+    if (shared && shared->object->can_run_directly() && shared->object->run_directly(*x, *y)) return;
     HostEnvironment host;
     const Model& network = object_of(model);
     require(x, "x");

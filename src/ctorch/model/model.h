@@ -28,6 +28,7 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
+  bool can_run_directly() const { return backend_->can_run_directly(); }
   template <class Inputs, class Outputs>
   bool run_directly(const Inputs& inputs, const Outputs& outputs) const {
     FloatEnvironment arithmetic(flush());

@@ -57,6 +57,8 @@ class PackageBackend final : public Backend {
   PackageBackend& operator=(const PackageBackend&) = delete;
   ~PackageBackend() override = default;
 
+  bool can_run_directly() const override { return direct_.has_value(); }
+
   bool run_directly(const ctorch_array& x, const ctorch_array& y) const override {
     DirectCall call;
     return direct_ && direct_->fit(x, y, call) && run_kernel(call);
