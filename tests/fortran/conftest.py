@@ -87,9 +87,3 @@ def packages(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
     for name in ("linear.pt", "state_dict.pt"):
         shutil.copy(models / name, folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of unpacked code that these tests share."""
-    return tmp_path_factory.mktemp("cache")

@@ -9,11 +9,9 @@ from pathlib import Path
 from .conftest import Build
 
 
-def start(
-    program: Path, *arguments: str, folder: Path, cache: Path | str, text: str = "", **settings: str
-) -> subprocess.CompletedProcess[str]:
+def start(program: Path, *arguments: str, folder: Path, text: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a program among the packages: it must end by itself and without a signal."""
-    environment = {**os.environ, "FTORCH_CACHE_DIR": str(cache), **settings}
+    environment = {**os.environ, **settings}
     done = subprocess.run(
         [program, *arguments],
         cwd=folder,
@@ -28,8 +26,8 @@ def start(
     return done
 
 
-def run_package(build: Build, folder: Path, cache: Path | str, name: str, *words: str, **settings: str) -> str:
-    done = start(build("run_package.f90"), name, *words, folder=folder, cache=cache, **settings)
+def run_package(build: Build, folder: Path, name: str, *words: str, **settings: str) -> str:
+    done = start(build("run_package.f90"), name, *words, folder=folder, **settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("live 0\n")
     return done.stdout.splitlines()[0].rstrip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import subprocess
 from pathlib import Path
@@ -91,18 +90,18 @@ FILES = (
 
 
 @pytest.mark.parametrize("program", ["packages", "package_weights"])
-def test_numbers(build: Build, packages: Path, cache_folder: Path, program: str) -> None:
+def test_numbers(build: Build, packages: Path, program: str) -> None:
     built = build(*KIT, f"{program}.f90", flags=("-fopenmp",))
-    done = start(built, folder=packages, cache=cache_folder)
+    done = start(built, folder=packages)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "right\n"
     assert done.stderr == ""
 
 
 @pytest.fixture(scope="session")
-def outcomes(build: Build, packages: Path, cache_folder: Path) -> dict[str, list[str]]:
+def outcomes(build: Build, packages: Path) -> dict[str, list[str]]:
     """What each scenario of misuse/packages.fypp printed."""
-    done = start(build(*MISUSE), "all", folder=packages, cache=cache_folder)
+    done = start(build(*MISUSE), "all", folder=packages)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split("|", 4) for line in done.stdout.splitlines()]
     assert all(len(line) == 5 for line in lines), done.stdout
@@ -122,8 +121,8 @@ def test_table_is_complete(outcomes: dict[str, list[str]]) -> None:
     assert set(outcomes) == {row.name for row in SCENARIOS}
 
 
-def test_program_stops(build: Build, packages: Path, cache_folder: Path) -> None:
-    done = start(build(*MISUSE), "each", "5", folder=packages, cache=cache_folder, **SETTINGS)
+def test_program_stops(build: Build, packages: Path) -> None:
+    done = start(build(*MISUSE), "each", "5", folder=packages, **SETTINGS)
     found = {ending.name: ending for ending in endings(done)}
     assert set(found) == {row.name for row in SCENARIOS}
     for row in SCENARIOS:
@@ -132,10 +131,10 @@ def test_program_stops(build: Build, packages: Path, cache_folder: Path) -> None
 
 
 @pytest.fixture(scope="session")
-def refusals(build: Build, packages: Path, cache_folder: Path) -> dict[str, list[str]]:
+def refusals(build: Build, packages: Path) -> dict[str, list[str]]:
     """What loading each of the bad files gave."""
     names = "\n".join(row.name for row in FILES) + "\n"
-    done = start(build("forks.f90", "load_list.f90"), folder=packages, cache=cache_folder, text=names)
+    done = start(build("forks.f90", "load_list.f90"), folder=packages, text=names)
     *lines, live = done.stdout.splitlines()
     assert live == "live 0"
     return {name: rest for name, *rest in (line.split("|", 2) for line in lines)}
@@ -149,11 +148,11 @@ def test_bad_file(refusals: dict[str, list[str]], row: Row) -> None:
     assert row.fragment in message
 
 
-def test_older_torch_runs(build: Build, packages: Path, cache_folder: Path) -> None:
-    assert run_package(build, packages, cache_folder, "older_torch.pt2") == "stat 0 model b1"
+def test_older_torch_runs(build: Build, packages: Path) -> None:
+    assert run_package(build, packages, "older_torch.pt2") == "stat 0 model b1"
 
 
-def test_sum_of_the_file(build: Build, packages: Path, cache_folder: Path, tmp_path: Path) -> None:
+def test_sum_of_the_file(build: Build, packages: Path, tmp_path: Path) -> None:
     """The right sum is taken, in capitals too, for both formats."""
     for name in ("linear.pt2", "linear.pt"):
         sum_of_file = hashlib.sha256((packages / name).read_bytes()).hexdigest().upper()
@@ -163,30 +162,30 @@ def test_sum_of_the_file(build: Build, packages: Path, cache_folder: Path, tmp_p
             f"  call torch_model_load(model, '{name}', &\n    sha256='{sum_of_file}')\n"
             "  call torch_delete(model)\n  print '(a)', 'loaded'\nend program load\n"
         )
-        done = start(build(str(source)), folder=packages, cache=cache_folder)
+        done = start(build(str(source)), folder=packages)
         assert done.stdout == "loaded\n", done.stderr
 
 
-def test_trusted(build: Build, packages: Path, cache_folder: Path) -> None:
-    assert run_package(build, packages, cache_folder, "plain.pt2", "trust") == "stat 0 inside"
-    assert "holds several models" in run_package(build, packages, cache_folder, "two_plain.pt2", "trust")
+def test_trusted(build: Build, packages: Path) -> None:
+    assert run_package(build, packages, "plain.pt2", "trust") == "stat 0 inside"
+    assert "holds several models" in run_package(build, packages, "two_plain.pt2", "trust")
 
 
 @pytest.mark.parametrize("flags", ["-avx2", "-fma", "-avx2,-fma", "-fma -sse2"])
-def test_older_processor(build: Build, packages: Path, cache_folder: Path, flags: str) -> None:
+def test_older_processor(build: Build, packages: Path, flags: str) -> None:
     """What the processor lacks is seen before the code runs; TorchScript steps in where it is in the file."""
-    found = run_package(build, packages, cache_folder, "linear.pt2", FTORCH_CPU_FLAGS=flags)
+    found = run_package(build, packages, "linear.pt2", FTORCH_CPU_FLAGS=flags)
     assert found == "stat 0 fallback fallback"
-    refused = run_package(build, packages, cache_folder, "compiled.pt2", FTORCH_CPU_FLAGS=flags)
+    refused = run_package(build, packages, "compiled.pt2", FTORCH_CPU_FLAGS=flags)
     assert refused.startswith(f"stat {DEVICE} ")
     assert "variant 'b1' needs x86_64 with avx2, fma and lacks " in refused
     assert "--with-fallback" in refused
-    trusted = run_package(build, packages, cache_folder, "plain.pt2", "trust", FTORCH_CPU_FLAGS=flags)
+    trusted = run_package(build, packages, "plain.pt2", "trust", FTORCH_CPU_FLAGS=flags)
     assert trusted.startswith(f"stat {DEVICE} ")
 
 
-def test_flags_cannot_be_added(build: Build, packages: Path, cache_folder: Path) -> None:
-    found = run_package(build, packages, cache_folder, "linear.pt2", FTORCH_CPU_FLAGS="quantum")
+def test_flags_cannot_be_added(build: Build, packages: Path) -> None:
+    found = run_package(build, packages, "linear.pt2", FTORCH_CPU_FLAGS="quantum")
     assert "expected flags to take away, like -avx2, got 'quantum'" in found
 
 
@@ -212,7 +211,6 @@ def test_damaged_packages(build: Build, packages: Path, tmp_path: Path, name: st
     done = subprocess.run(
         [build("mutations.f90")],
         cwd=tmp_path,
-        env={**os.environ, "FTORCH_CACHE_DIR": str(tmp_path / "cache")},
         input="\n".join(names) + "\n",
         capture_output=True,
         text=True,
@@ -239,18 +237,18 @@ def test_damaged_packages(build: Build, packages: Path, tmp_path: Path, name: st
         *(pytest.param(*case, marks=pytest.mark.long) for case in (("forwards", 10**6), ("loads", 1000))),
     ],
 )
-def test_memory_is_flat(build: Build, packages: Path, cache_folder: Path, name: str, scenario: str, count: int) -> None:
+def test_memory_is_flat(build: Build, packages: Path, name: str, scenario: str, count: int) -> None:
     files = (f"{name}.pt2", "truncated.pt2")
-    done = start(build("process_memory.f90", "leaks.f90"), scenario, str(count), *files, folder=packages, cache=cache_folder)
+    done = start(build("process_memory.f90", "leaks.f90"), scenario, str(count), *files, folder=packages)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < NOISE_KB
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["kernel", "aoti", "script"])
-def test_threads_share_the_work(build: Build, packages: Path, cache_folder: Path, name: str) -> None:
+def test_threads_share_the_work(build: Build, packages: Path, name: str) -> None:
     """The same calls by 1, 2 and 4 threads: right, and never slower than by one."""
-    done = start(build("threads.f90", flags=("-fopenmp",)), f"{name}.pt2", folder=packages, cache=cache_folder)
+    done = start(build("threads.f90", flags=("-fopenmp",)), f"{name}.pt2", folder=packages)
     assert done.returncode == 0, done.stdout + done.stderr
     one, two, four = (float(word) for word in done.stdout.split())
     assert max(two, four) < one, (one, two, four)

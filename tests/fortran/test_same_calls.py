@@ -39,15 +39,15 @@ def in_disguise(models: Path, packages: Path, tmp_path_factory: pytest.TempPathF
     return folder
 
 
-def run(folder: Path, cache: Path, file: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    done = start(file, *words, folder=folder, cache=cache)
+def run(folder: Path, file: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    done = start(file, *words, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_numbers_and_mistakes(fc: str, build: Build, in_disguise: Path, cache_folder: Path, topic: str) -> None:
-    text = run(in_disguise, cache_folder, program(build, topic), "all").stdout
+def test_numbers_and_mistakes(fc: str, build: Build, in_disguise: Path, topic: str) -> None:
+    text = run(in_disguise, program(build, topic), "all").stdout
     found = printed_outcomes(text)
     assert set(found) == {row.name for row in TABLE[topic]}
     for row in (expected(fc, topic, row) for row in TABLE[topic]):
@@ -56,13 +56,11 @@ def test_numbers_and_mistakes(fc: str, build: Build, in_disguise: Path, cache_fo
         assert row.fragment in outcome.message
 
 
-def test_host_threads(build: Build, in_disguise: Path, cache_folder: Path) -> None:
-    assert run(in_disguise, cache_folder, build("parallel.f90", flags=("-fopenmp",))).stdout == "right in parallel\n"
+def test_host_threads(build: Build, in_disguise: Path) -> None:
+    assert run(in_disguise, build("parallel.f90", flags=("-fopenmp",))).stdout == "right in parallel\n"
 
 
-def test_pages_and_live_handles(build: Build, in_disguise: Path, cache_folder: Path) -> None:
-    first, live = run(
-        in_disguise, cache_folder, build("process_memory.f90", "pool.f90", flags=("-fopenmp",)), "faults"
-    ).stdout.splitlines()
+def test_pages_and_live_handles(build: Build, in_disguise: Path) -> None:
+    first, live = run(in_disguise, build("process_memory.f90", "pool.f90", flags=("-fopenmp",)), "faults").stdout.splitlines()
     assert int(first.split()[-1]) < 5
     assert live == "live 0"
