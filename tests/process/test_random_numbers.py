@@ -57,7 +57,7 @@ def test_networks_that_draw_are_refused(build_fortran: BuildFortran, fc: str, fo
 def test_compiled_code_that_draws_is_refused(build_fortran: BuildFortran, fc: str, tmp_path: Path) -> None:
     """A package that is trusted without a contract is looked into as well."""
     exported = torch.export.export(random_networks.Noise().eval(), (torch.ones(2, 5),))
-    torch._inductor.aoti_compile_and_package(exported, package_path=tmp_path / "noise.pt2")
+    torch._inductor.aoti_compile_and_package(exported, package_path=str(tmp_path / "noise.pt2"))
     said = run(build_fortran(HERE / "random_files.f90", compiler=fc), "noise.pt2", cwd=tmp_path).splitlines()
     assert said[0].startswith("noise.pt2 refused")
     assert "draws random numbers in evaluation mode (aoti_torch_cpu_rand" in said[0]
