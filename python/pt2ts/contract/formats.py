@@ -83,7 +83,14 @@ class Package:
 
 
 #: What `export` takes for a format: a word, an object, or both objects.
-AnyFormat = Format | Literal["torchscript", "pt2", "both"] | TorchScript | Package | tuple[TorchScript, Package]
+AnyFormat = (
+    Format
+    | Literal["torchscript", "pt2", "both"]
+    | TorchScript
+    | Package
+    | tuple[TorchScript, Package]
+    | tuple[Package, TorchScript]
+)
 
 _SUFFIXES = {".pt": Format.TORCHSCRIPT, ".pt2": Format.PT2}
 
@@ -103,18 +110,7 @@ class Target:
 
 def choose_files(path: Path, wanted: AnyFormat | None) -> list[Target]:
     """Return the files to write: one, or a TorchScript file and a package side by side."""
-    script, package = TorchScript(), Package()
-    word: str | None
-    if isinstance(wanted, tuple):
-        (script, package), word = wanted, Format.BOTH
-    elif isinstance(wanted, TorchScript):
-        script, word = wanted, Format.TORCHSCRIPT
-    elif isinstance(wanted, Package):
-        package, word = wanted, Format.PT2
-    else:
-        word = wanted
-    if word is not None and word not in list(Format):
-        raise DeclarationError(f"format is '{word}'", f"one of {', '.join(Format)}")
+    word, script, package = _taken_apart(wanted)
     by_name = _SUFFIXES.get(path.suffix)
     if word == Format.BOTH:
         names = [path.with_suffix(suffix) if by_name else path.with_name(path.name + suffix) for suffix in _SUFFIXES]
@@ -125,6 +121,23 @@ def choose_files(path: Path, wanted: AnyFormat | None) -> list[Target]:
             f"a TorchScript file ends in .pt, a compiled package in .pt2; {option('format', 'both')} writes the two side by side",
         )
     return [Target(path, package if (word or by_name) == Format.PT2 else script)]
+
+
+def _taken_apart(wanted: Any) -> tuple[str | None, TorchScript, Package]:
+    """Return the word for what is wanted, and the options of both formats."""
+    if wanted is None or (isinstance(wanted, str) and wanted in list(Format)):
+        return wanted, TorchScript(), Package()
+    objects = list(wanted) if isinstance(wanted, tuple | list) else [wanted]
+    scripts = [item for item in objects if isinstance(item, TorchScript)]
+    packages = [item for item in objects if isinstance(item, Package)]
+    if not objects or len(scripts) + len(packages) != len(objects) or max(len(scripts), len(packages)) > 1:
+        shown = f"the class {wanted.__name__}" if isinstance(wanted, type) else repr(wanted)
+        raise DeclarationError(
+            f"format is {shown}",
+            f"one of {', '.join(Format)}; or TorchScript(...), Package(...), or one of each in a tuple",
+        )
+    word = Format.BOTH if scripts and packages else Format.TORCHSCRIPT if scripts else Format.PT2
+    return word, (scripts or [TorchScript()])[0], (packages or [Package()])[0]
 
 
 def with_options(files: Sequence[Target], **given: Any) -> list[Target]:

@@ -8,8 +8,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from ..errors import DeclarationError
 from ..report import listening, warn
-from .formats import OPTIONS, Package, choose_files, format_of, with_options
+from .formats import OPTIONS, Package, TorchScript, choose_files, format_of, with_options
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -40,6 +41,10 @@ def takes_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
         path: Any = dict(zip(("module", "example_inputs", "path"), arguments, strict=False), **keywords).get("path")
         if given and path is not None:
             wanted: Any = keywords.get("format")
+            if isinstance(wanted, TorchScript | Package | tuple | list):
+                raise DeclarationError(
+                    f"{', '.join(given)}: given beside format={wanted!r}, which has options of its own", "say it there alone"
+                )
             files = with_options(choose_files(Path(path), wanted), **given)
             keywords["format"] = format_of(files)
             kind = "Package" if any(isinstance(file.format, Package) for file in files) else "TorchScript"

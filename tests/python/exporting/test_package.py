@@ -236,6 +236,12 @@ def test_torchscript_cannot_be_compiled(tmp_path: Path) -> None:
         ("m.pt", {"format": "pt2"}, "the file m.pt is named like one of format 'torchscript'"),
         ("m.pt2", {"format": "torchscript"}, "the file m.pt2 is named like one of format 'pt2'"),
         ("m.pt2", {"format": "onnx"}, "format is 'onnx'"),
+        ("m.pt2", {"format": pt2ts.Package}, "format is the class Package"),
+        ("m.pt2", {"format": ()}, "format is ()"),
+        ("m.pt2", {"format": (pt2ts.Package(), pt2ts.Package())}, "or one of each in a tuple"),
+        ("m.pt2", {"format": (pt2ts.Package(), "pt2")}, "or one of each in a tuple"),
+        ("m.pt2", {"format": pt2ts.Package(), "layout": "fortran"}, "layout: given beside format=Package(layout='torch'"),
+        ("m.pt", {"format": pt2ts.TorchScript("script"), "method": "trace"}, "method: given beside format=TorchScript("),
         ("m.pt2", {"layout": "column"}, "layout is 'column'"),
         ("m.pt2", {"isa": "sse"}, "isa is 'sse'"),
         ("m.pt2", {"threads": -1}, "threads is -1"),
@@ -285,7 +291,8 @@ def test_a_format_may_be_an_object() -> None:
     assert package.batch == (4, 2)
     (found,) = choose_files(Path("model"), package)
     assert (found.path, found.format) == (Path("model"), package)
-    assert [item.format for item in choose_files(Path("m.pt"), (script, package))] == [script, package]
+    for both in ((script, package), (package, script)):
+        assert [item.format for item in choose_files(Path("m.pt"), both)] == [script, package]
     with pytest.raises(pt2ts.DeclarationError, match="named like one of format 'torchscript'"):
         choose_files(Path("m.pt"), package)
 
