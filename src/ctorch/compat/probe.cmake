@@ -47,6 +47,7 @@ ftorch_probe_torch(serialization.h caffe2/serialize/inline_container.h
   PyTorchStreamReader PyTorchStreamWriter getRecord writeRecord writeEndOfFile)
 ftorch_probe_torch(serialization.h torch/csrc/jit/serialization/pickle.h pickle_load)
 ftorch_probe_torch(serialization.h torch/csrc/jit/serialization/pickler.h Pickler pushIValue tag_aggregates tensorData)
+ftorch_probe_torch(tensor_impl.h ATen/EmptyTensor.h computeStorageNbytes)
 ftorch_probe_torch(tensor_impl.h ATen/MemoryOverlap.h has_internal_overlap)
 ftorch_probe_torch(tensor_impl.h c10/core/TensorImpl.h bump_version set_sizes_and_strides version_counter)
 ftorch_probe_torch(version.cpp ATen/Version.h show_config)
