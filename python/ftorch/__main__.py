@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 
@@ -42,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(parser, options)
     except (CompilerError, InterfaceMissingError, AddCompilerError) as error:
         print(f"ftorch: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who reads has seen enough, `| head` for instance; what Python still flushes at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

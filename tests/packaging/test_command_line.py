@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -109,3 +110,16 @@ def test_doctor_finds_what_is_wrong() -> None:
     environment = {**os.environ, "FC": "no-such-fortran"}
     with pytest.raises(AssertionError, match=r"(?s)no-such-fortran' was not found.*PROBLEM, remedy: install a Fortran compiler"):
         run(sys.executable, "-m", "ftorch", "--info", env=environment)
+
+
+@pytest.mark.parametrize("word", ["--info", "--help", "--prefix"])
+def test_a_reader_who_has_seen_enough_is_no_error(word: str) -> None:
+    """As in `python -m ftorch --info | head -1`; the pipe is closed before the first line."""
+    receiver, sender = os.pipe()
+    os.close(receiver)
+    with os.fdopen(sender, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "ftorch", word], stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)  # argparse itself prints the help
