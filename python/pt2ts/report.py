@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 _LOG = logging.getLogger("pt2ts")
+_OF_THREAD = threading.local()
 _OURS = f"{Path(__file__).parent}{os.sep}"
+
+_Listener = tuple[Callable[[str], object], Callable[["Check"], object]]
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,15 @@ class Check:
 
 def step(text: str) -> None:
     """Tell that a step begins."""
-    _LOG.info("%s", text, extra={"step": text})
+    for on_step, _ in _listeners():
+        on_step(text)
+    _LOG.info("%s", text)
 
 
 def passed(check: Check) -> None:
     """Tell of a comparison."""
+    for _, on_check in _listeners():
+        on_check(check)
     _LOG.debug("%s, %s: '%s' differs by %.3g", check.form, check.case, check.output, check.difference, extra={"check": check})
 
 
@@ -67,27 +74,15 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def listening(on_step: Callable[[str], object], on_check: Callable[[Check], object] = lambda _: None) -> Iterator[None]:
-    """Call functions with what this thread tells in a ``with`` block."""
-    handler = _Handler(on_step, on_check)
-    before = _LOG.level
-    _LOG.addHandler(handler)
-    _LOG.setLevel(logging.DEBUG)
+    """Call functions with what this thread tells in a ``with`` block; the logger and its level are the user's."""
+    listeners = _listeners()
+    listeners.append((on_step, on_check))
     try:
         yield
     finally:
-        _LOG.setLevel(before)
-        _LOG.removeHandler(handler)
+        listeners.pop()
 
 
-class _Handler(logging.Handler):
-    def __init__(self, on_step: Callable[[str], object], on_check: Callable[[Check], object]) -> None:
-        super().__init__()
-        self._on_step, self._on_check, self._thread = on_step, on_check, threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread != self._thread:
-            return
-        if isinstance(found := getattr(record, "check", None), Check):
-            self._on_check(found)
-        elif (text := getattr(record, "step", None)) is not None:
-            self._on_step(text)
+def _listeners() -> list[_Listener]:
+    found: list[_Listener] = _OF_THREAD.__dict__.setdefault("listeners", [])
+    return found
