@@ -83,7 +83,8 @@ def test_sanitizers_see_no_use_after_free(tmp_path: Path, model: Path, sanitizer
     options = (f"-DFTORCH_SANITIZE={sanitizer}", "-DCMAKE_UNITY_BUILD=ON", f"-DPython_EXECUTABLE={sys.executable}")
     run(cmake, "-G", "Ninja", "-S", ROOT, "-B", build, *options, f"-DCMAKE_MAKE_PROGRAM={ninja}")
     subprocess.run([ninja, "-j2", "-C", build, "ctorch", "ctorch_torch"], check=True, capture_output=True)
-    link = [f"-L{build / 'lib'}", "-lctorch", f"-Wl,-rpath,{build / 'lib'}"]
+    # The sanitizer looks for what throws exceptions when the program starts; a program in C has it only from the library, later.
+    link = [f"-L{build / 'lib'}", "-lctorch", f"-Wl,-rpath,{build / 'lib'}", "-Wl,--no-as-needed", "-lstdc++"]
     settings = {
         "ASAN_OPTIONS": "detect_leaks=0:exitcode=99",
         "TSAN_OPTIONS": f"exitcode=99:suppressions={HERE / 'threads_of_torch.supp'}:ignore_noninstrumented_modules=1",
