@@ -9,6 +9,7 @@ module ftorch
   use :: ftorch_gradients
   use :: ftorch_loss
   use :: ftorch_model
+  use :: ftorch_infer_arrays, only: torch_array, torch_model_infer_arrays
   use :: ftorch_model_names, only: torch_model_buffer_names, torch_model_input_names, torch_model_output_names, &
     torch_model_parameter_names
   use :: ftorch_optim

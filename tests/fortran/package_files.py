@@ -45,15 +45,25 @@ void ftorch_kernel_pack(const void *const *weights, void *packed) {
     for (int j = 0; j < 5; ++j) p[3 * j + i] = w[5 * i + j];
   memcpy(p + 15, weights[1], 3 * sizeof(float));
 }
-void ftorch_kernel_run(const void *const *inputs, void *const *outputs, const void *packed, void *workspace,
-                       const int64_t *sizes) {
-  const float *x = inputs[0], *p = packed;
-  float *y = outputs[0], *sum = workspace;
-  for (int64_t n = 0; n < sizes[0]; ++n) {
+struct array {
+  char *data;
+  const int64_t *byte_strides;
+  int64_t dtype; /* 6: float32, 7: float64 */
+};
+static char *place(const struct array *a, int64_t n, int i) { return a->data + n * a->byte_strides[0] + i * a->byte_strides[1]; }
+void ftorch_kernel_run(const struct array *x, const struct array *y, const void *packed, void *workspace, int64_t first, int64_t last) {
+  const float *p = packed;
+  float *sum = workspace;
+  for (int64_t n = first; n < last; ++n) {
     for (int i = 0; i < 3; ++i) sum[i] = p[15 + i];
     for (int j = 0; j < 5; ++j)
-      for (int i = 0; i < 3; ++i) sum[i] += p[3 * j + i] * x[5 * n + j];
-    for (int i = 0; i < 3; ++i) y[3 * n + i] = sum[i];
+      for (int i = 0; i < 3; ++i)
+        sum[i] += p[3 * j + i] * (x->dtype == 6 ? *(float *)place(x, n, j) : (float)*(double *)place(x, n, j));
+    for (int i = 0; i < 3; ++i)
+      if (y->dtype == 6)
+        *(float *)place(y, n, i) = sum[i];
+      else
+        *(double *)place(y, n, i) = sum[i];
   }
 }
 """
@@ -114,7 +124,7 @@ def compiled(
         return {f"data/aotinductor/{name}/{item}": archive.read(item) for item in archive.namelist()}
 
 
-def kernel(abi: int = 1) -> bytes:
+def kernel(abi: int = 2) -> bytes:
     """Return the shared library of the kernel."""
 
     def make(path: Path) -> None:
@@ -220,7 +230,7 @@ def _good(folder: Path, models: Path) -> None:
     write(folder / "compiled.pt2", {**code, **common}, {**spec, "variants": [b1, dynamic]})
     write(folder / "aoti.pt2", {**aoti, **common}, {**spec, "variants": [variant("model", "aoti")]})
     any_kernel = {"extra/ftorch_kernel_any.so": kernel(), **common}
-    write(folder / "kernel.pt2", any_kernel, {**spec, "variants": [variant("any", "kernel", workspace=64, packed=128)]})
+    write(folder / "kernel.pt2", any_kernel, {**spec, "variants": [variant("any", "kernel", workspace=64, packed=128, samples="batch")]})
     only_script = {FALLBACK: fallback, **common}
     write(folder / "script.pt2", only_script, {**spec, "variants": [script]})
     future = [{**b1, "isa": FUTURE_ISA}, {**dynamic, "isa": FUTURE_ISA}]
@@ -286,7 +296,7 @@ def _bad_contracts(folder: Path, members: Members, spec: dict[str, Any]) -> None
     changed("odd_layout", inputs=odd)
     for name in ("digest", "kind", "weights", "variants", "torch"):
         write(folder / f"without_{name}.pt2", members, {**{k: v for k, v in spec.items() if k != name}, **_no(name)})
-    other = {**members, "extra/ftorch_kernel_b1.so": kernel(abi=2)}
+    other = {**members, "extra/ftorch_kernel_b1.so": kernel(abi=3)}
     write(folder / "kernel_abi.pt2", other, spec)
     write(folder / "kernel_text.pt2", {**members, "extra/ftorch_kernel_b1.so": b"no library\n" * 20}, spec)
     sizes = {"sizes": {"batch": [1, 64]}}

@@ -74,7 +74,7 @@ FILES = (
     Row("path_name.pt2", FILE, "a variant is called '../b1'"),
     Row("odd_layout.pt2", FILE, "unknown layout 'spiral'"),
     *(Row(f"without_{name}.pt2", FILE, DAMAGED) for name in ("digest", "kind", "weights", "variants", "torch")),
-    Row("kernel_abi.pt2", FILE, "variant 'b1', has interface 2, this library knows 1; install a newer version of it"),
+    Row("kernel_abi.pt2", FILE, "variant 'b1', has interface 3, this library knows 2; install a newer version of it"),
     Row("kernel_text.pt2", FILE, "/extra/ftorch_kernel_b1.so' cannot be loaded: "),
     Row("truncated.pt2", FILE, "is truncated or corrupt"),
     Row("flipped.pt2", FILE, "is corrupt: the checksum of"),

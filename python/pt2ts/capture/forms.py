@@ -65,6 +65,10 @@ class Forms:
         """The symbol that is the batch, or None."""
         return batch_symbol(self.inputs, self.symbols)
 
+    def admitted(self, sizes: Sequence[int]) -> list[int]:
+        """Return those of some batch sizes that the bounds admit; none where there is no batch."""
+        return [size for size in sizes if self.batch is not None and self.symbols[self.batch].admits(size)]
+
     def arguments(self, fixed: Sizes) -> list[torch.Tensor]:
         """Return inputs in their memory order, of the sizes of `argument_sizes`."""
         resized = resize(self.inputs, self.examples, self.argument_sizes(fixed))

@@ -38,6 +38,11 @@ from .work import SERIAL, largest_loop, serial_limit
 GENERAL = "model"
 SMALL = "small"
 
+#: Where a kernel computes any number of samples, smaller batches than this still get one of their own where they are asked for.
+_OWN = 8
+#: Sizes at which such a kernel is tried: part of a block, whole ones, and all kinds of blocks.
+_AROUND_BLOCKS = (3, 16, 21, 37)
+
 #: A variant for one size stays in the file when its time is at most this part of the general one's.
 _WORTH = 0.97
 _ROUNDS = 15
@@ -89,12 +94,14 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     def at(size: int) -> Trial:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
 
-    found = [*draft.found, *map(at, sizes)]
+    kernel = _kernel_for_all_sizes(forms, program, limits, options, tensors)
+    found = [*draft.found, *map(at, sizes if kernel is None else sorted({*sizes, *forms.admitted(_AROUND_BLOCKS)}))]
 
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     # All are started before the first one is waited for: the C++ compiler works while the next is being prepared.
-    started = list(_general_variants(forms, program, limits, options))
-    fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors) for size in sizes}
+    started = list(_general_variants(forms, program, limits, options)) if kernel is None else [ready(kernel)]
+    own = [size for size in sizes if kernel is None or size < _OWN]
+    fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors) for size in own}
     step("waiting for the C++ compiler")
     general = [finish() for finish in started]
     candidates = {size: finish() for size, finish in fixed.items()}
@@ -111,8 +118,9 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     variants = []
     others = [item.variant for item in general]
     for size, built in candidates.items():
-        step(f"measuring 'b{size}'")
-        if _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
+        if kernel is None:
+            step(f"measuring 'b{size}'")
+        if kernel is not None or _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
             members |= built.members
             variants.append(built.variant)
     variants += [item.variant for item in general]
@@ -151,6 +159,24 @@ def _general_variants(forms: Forms, program: ExportedProgram, limits: Limits, op
             yield start_aoti(SMALL, program, isa, 1, Recipe(), {**limits, symbol: (low, high)})
     step(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
     yield start_aoti(GENERAL, program, isa, threads, Recipe(), limits)
+
+
+def _kernel_for_all_sizes(
+    forms: Forms, program: ExportedProgram, limits: Limits, options: Package, tensors: Sequence[tuple[str, torch.Tensor]]
+) -> Built | None:
+    """Return the kernel that computes any number of samples, if it is as fast as anything for all of them.
+
+    What decides are the operations of the network. A measurement would decide differently on a busy machine.
+    """
+    if set(forms.symbols) != {forms.batch} - {None} or not forms.sizes_are_of_inputs:
+        return None
+    step(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
+    sizes: dict[str, int | None] = dict.fromkeys(forms.symbols)
+    layouts = [spec.layout for spec in forms.inputs]
+    threads = 1 if options.threads == 1 else 0
+    return build_kernel_variant(
+        GENERAL, program, tensors, sizes, options.instruction_set(), layouts, threads=threads, limits=limits, only_suited=True
+    )
 
 
 def _fixed_variant(

@@ -59,14 +59,33 @@ def build_kernel_variant(
     name: str,
     program: ExportedProgram,
     weights: Sequence[tuple[str, torch.Tensor]],
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, int | None],
     isa: Isa,
     layouts: Sequence[str],
+    threads: int = 1,
+    limits: Mapping[str, tuple[int, int]] | None = None,
+    only_suited: bool = False,
 ) -> Built | None:
-    """Compile a program of fixed sizes to a kernel; None where it has something that kernels do not know."""
-    kernel = build_kernel(program, weights, sizes, isa, layouts)
+    """Compile a program to a kernel; None where it has something that kernels do not know.
+
+    Parameters
+    ----------
+    sizes
+        Of each symbol; None for the one that counts samples, any number of which it then computes.
+    threads
+        1, or 0 for as many as the host allows where there are samples enough.
+    limits
+        Of the symbol that counts samples; any number by default.
+    only_suited
+        None, too, where other compilers do better with large batches.
+    """
+    kernel = build_kernel(program, weights, sizes, isa, layouts, only_suited=only_suited)
     if kernel is None:
         return None
-    limits = {symbol: (size, size) for symbol, size in sizes.items()}
-    variant = Variant(name, "kernel", limits, isa.to_dict(), "shared", kernel.threads, kernel.workspace, kernel.packed)
+    admitted = {symbol: (size, size) for symbol, size in sizes.items() if size is not None} | dict(limits or {})
+    variant = Variant(
+        name, "kernel", admitted, isa.to_dict(), "shared", threads, kernel.workspace, kernel.packed,
+        samples=next((symbol for symbol, size in sizes.items() if size is None), None),
+        grain=0 if threads == 1 else kernel.grain,
+    )  # fmt: skip
     return Built(variant, {kernel_member(name): kernel.library})

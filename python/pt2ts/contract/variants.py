@@ -74,6 +74,10 @@ class Variant:
         0 as many as the host allows, otherwise that many, compiled in.
     workspace, packed
         Bytes that a kernel needs per thread and for its weights.
+    samples
+        The symbol that counts the samples of a kernel for any number of them; None for a kernel of fixed sizes.
+    grain
+        Samples that are worth a thread; 0 for a kernel that runs on one thread.
     """
 
     name: str
@@ -84,6 +88,8 @@ class Variant:
     threads: int = 0
     workspace: int = 0
     packed: int = 0
+    samples: str | None = None
+    grain: int = 0
 
     def admits(self, sizes: Mapping[str, int]) -> bool:
         """Return whether it computes with these sizes."""
@@ -100,7 +106,7 @@ class Variant:
             "threads": self.threads,
         }
         if self.kind == "kernel":
-            data |= {"workspace": self.workspace, "packed": self.packed}
+            data |= {"workspace": self.workspace, "packed": self.packed, "samples": self.samples, "grain": self.grain}
         return data
 
     @staticmethod
@@ -117,6 +123,8 @@ class Variant:
             threads=int(data["threads"]),
             workspace=int(data.get("workspace", 0)),
             packed=int(data.get("packed", 0)),
+            samples=data.get("samples"),
+            grain=int(data.get("grain", 0)),
         )
 
     def sizes_text(self) -> str:

@@ -66,7 +66,7 @@ def _uses(view: ModuleView) -> list[str]:
     if view.direct:
         return common
     storages = {port.elements.storage for port in view.ports} - {""}
-    return sorted([*common, "torch_model_forward", "torch_tensor", "torch_tensor_from_array", *storages])
+    return sorted([*common, "torch_array", "torch_model_infer_arrays", *storages])
 
 
 @cache

@@ -63,6 +63,20 @@ def prepared(program: torch.export.ExportedProgram) -> torch.export.ExportedProg
     return rewritten
 
 
+def dtype_of(program: torch.export.ExportedProgram) -> torch.dtype:
+    """Return what a prepared program computes in."""
+    found = {
+        value.dtype
+        for node in program.graph.nodes
+        for value in _tensors(node.meta.get("val"))
+        if value.dtype.is_floating_point and (node.users or node.op == "output")
+    }
+    if len(found) != 1 or not found <= {torch.float32, torch.float64}:
+        names = ", ".join(sorted(str(d).removeprefix("torch.") for d in found)) or "no floating-point numbers"
+        raise UnsupportedError(f"kernels compute in float32 or float64; here is {names}")
+    return found.pop()
+
+
 class Reader:
     """Reads a program for given sizes of its symbols.
 
@@ -73,9 +87,9 @@ class Reader:
     weights
         Names in the order in which they are handed to the kernel.
     sizes
-        Symbol of the program -> its size.
+        Symbol of the program -> its size, of those that are known.
     block
-        The symbol that counts samples, and how many of them are computed at once; None for all.
+        The symbol that counts samples, and how many of them are computed at once; None where all sizes are known.
     layouts
         ``torch`` or ``fortran`` for each input.
     """
@@ -90,36 +104,23 @@ class Reader:
     ) -> None:
         self.program = program
         self.weights = weights
-        self.full = dict(sizes)
         self.sizes = {**sizes, **({block[0]: block[1]} if block else {})}
         self.block = block
         self.layouts = layouts
-        self.dtype = self._dtype()
+        self.dtype = dtype_of(program)
 
-    def _dtype(self) -> torch.dtype:
-        found = {
-            value.dtype
-            for node in self.program.graph.nodes
-            for value in _tensors(node.meta.get("val"))
-            if value.dtype.is_floating_point and (node.users or node.op == "output")
-        }
-        if len(found) != 1 or not found <= {torch.float32, torch.float64}:
-            names = ", ".join(sorted(str(d).removeprefix("torch.") for d in found)) or "no floating-point numbers"
-            raise UnsupportedError(f"kernels compute in float32 or float64; here is {names}")
-        return found.pop()
-
-    def number(self, value: Any, sizes: Mapping[Any, int] | None = None) -> int:
+    def number(self, value: Any) -> int:
         """Return a size as a number."""
         if isinstance(value, int):
             return value
-        expression = symbols.expression(value).subs(self.sizes if sizes is None else sizes)
+        expression = symbols.expression(value).subs(self.sizes)
         if expression.free_symbols:
             raise UnsupportedError(f"the size {expression} is not known; fixed sizes are needed for all symbols")
         return int(expression)
 
-    def shape(self, tensor: torch.Tensor, sizes: Mapping[Any, int] | None = None) -> Shape:
+    def shape(self, tensor: torch.Tensor) -> Shape:
         """Return a shape in numbers."""
-        return tuple(self.number(size, sizes) for size in tensor.shape)
+        return tuple(self.number(size) for size in tensor.shape)
 
     def _sample(self, tensor: torch.Tensor) -> int | None:
         if self.block is None:
@@ -137,13 +138,14 @@ class Reader:
         return at[0]
 
     def argument(self, tensor: torch.Tensor, place: Place, index: int, layout: str, network: Network) -> View:
-        """Return the caller's array; its strides belong to the whole batch."""
-        shape, whole = self.shape(tensor), self.shape(tensor, self.full)
+        """Return the caller's array, or that of a block of samples."""
+        shape, sample = self.shape(tensor), self._sample(tensor)
         if math.prod(shape) == 0:
             raise UnsupportedError("an array without elements")
-        strides = contiguous(whole) if layout == "torch" else tuple(contiguous(whole[::-1])[::-1])
+        # Where samples lie beside each other their distance depends on how many there are: a block is brought into PyTorch's order.
+        strides = contiguous(shape) if layout == "torch" or sample is not None else tuple(contiguous(shape[::-1])[::-1])
         view = network.allocate(place, shape, index=index)
-        return View(view.buffer, shape, strides, sample=self._sample(tensor))
+        return View(view.buffer, shape, strides, sample=sample)
 
     def read(self, machine: Machine, rows: int) -> Network:
         """Return what the program computes."""

@@ -18,6 +18,11 @@ Shape = tuple[int, ...]
 GATES = {"Gru": 3, "Lstm": 4}
 
 
+#: Operations that are one instruction; others are functions of about so many.
+_CHEAP = frozenset({"add", "sub", "mul", "neg", "abs", "maximum", "minimum", "at_least", "at_most", "where"})
+_FUNCTION = 15
+
+
 class UnsupportedError(Exception):
     """The graph has something that kernels cannot compute; the message says what."""
 
@@ -148,6 +153,12 @@ class Expr:
         read = [*self.views, *(e.product.x for e in self.products if e.product)]
         return all(view.buffer.place.fixed for view in read)
 
+    @property
+    def operations(self) -> int:
+        """About how many operations of arithmetic it is, without linear layers."""
+        cost = sum(1 if e.op in _CHEAP else _FUNCTION for e in self.walk() if e.args)
+        return cost * math.prod(self.shape)
+
     def reshaped(self, shape: Shape, sample: int | None) -> Expr:
         """Return a number in another shape."""
         return replace(self, shape=shape, sample=sample)
@@ -175,6 +186,11 @@ class MapOp:
         """Buffers that must be computed before."""
         return [view.buffer for view in self.expr.views]
 
+    @property
+    def operations(self) -> int:
+        """About how many operations of arithmetic it is."""
+        return self.expr.operations
+
 
 @dataclass(frozen=True, eq=False)
 class ReduceOp:
@@ -191,6 +207,11 @@ class ReduceOp:
         """Buffers that must be computed before."""
         return [view.buffer for view in self.expr.views]
 
+    @property
+    def operations(self) -> int:
+        """About how many operations of arithmetic it is."""
+        return self.expr.operations + math.prod(self.expr.shape)
+
 
 @dataclass(frozen=True, eq=False)
 class PackDenseOp:
@@ -205,6 +226,11 @@ class PackDenseOp:
     def reads(self) -> list[Buffer]:
         """Buffers that must be computed before."""
         return [self.weight.buffer] + ([self.bias.buffer] if self.bias else [])
+
+    @property
+    def operations(self) -> int:
+        """None: it is done once."""
+        return 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +249,11 @@ class DenseOp:
         """Buffers that must be computed before."""
         return [self.x.buffer, self.packed.buffer, *(view.buffer for view in self.expr.views)]
 
+    @property
+    def operations(self) -> int:
+        """About how many operations of arithmetic it is."""
+        return 2 * math.prod(self.out.shape) * self.x.shape[-1] + self.expr.operations
+
 
 @dataclass(frozen=True, eq=False)
 class PackRecurrentOp:
@@ -240,6 +271,11 @@ class PackRecurrentOp:
     def reads(self) -> list[Buffer]:
         """Buffers that must be computed before."""
         return [view.buffer for view in (self.w_in, self.w_state, self.b_in, self.b_state) if view]
+
+    @property
+    def operations(self) -> int:
+        """None: it is done once."""
+        return 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,6 +298,11 @@ class RecurrentOp:
         """Buffers that must be computed before."""
         views = (self.x, self.packed, self.h, self.memory)
         return [view.buffer for view in views if view]
+
+    @property
+    def operations(self) -> int:
+        """About how many operations of arithmetic it is."""
+        return 2 * math.prod(self.out.shape) * GATES[self.cell] * (self.x.shape[-1] + self.out.shape[-1] + _FUNCTION)
 
 
 Op = MapOp | ReduceOp | PackDenseOp | DenseOp | PackRecurrentOp | RecurrentOp

@@ -53,12 +53,17 @@ def plan(network: Network, machine: Machine) -> Program:
     """Put a network into order and memory."""
     packing, running = _needed(network)
     pack, run = _ordered(packing, machine), _ordered(running, machine)
-    line = _LINE // machine.itemsize
     end = 0
     for buffer in _in_order(pack, Place.PACKED):
         buffer.offset = end
-        end += -(-buffer.size // line) * line
-    return Program(run, pack, _allocate(run, line) + line, end + line)
+        end += lines(buffer.size, machine)
+    return Program(run, pack, _allocate(run, machine) + lines(1, machine), end + lines(1, machine))
+
+
+def lines(size: int, machine: Machine) -> int:
+    """Return how many elements the whole cache lines have that hold ``size`` of them."""
+    line = _LINE // machine.itemsize
+    return -(-size // line) * line
 
 
 def _writes(op: Op) -> list[View]:
@@ -103,7 +108,7 @@ def _in_order(calls: Sequence[Call], place: Place) -> list[Buffer]:
     return list(seen)
 
 
-def _allocate(calls: Sequence[Call], line: int) -> int:
+def _allocate(calls: Sequence[Call], machine: Machine) -> int:
     """Give each buffer of the workspace a place that nothing alive uses; return the size of all."""
     lives: dict[Buffer, list[int]] = {}
     for time, call in enumerate(calls):
@@ -114,7 +119,7 @@ def _allocate(calls: Sequence[Call], line: int) -> int:
     groups = [[buffer for buffer in lives if lives[buffer][0] in times] for times in _runs(calls)]
     placed: list[tuple[int, int, int, int]] = []
     for group in (g for g in groups if g):
-        sizes = [-(-buffer.size // line) * line for buffer in group]
+        sizes = [lines(buffer.size, machine) for buffer in group]
         begin, end = min(lives[b][0] for b in group), max(lives[b][1] for b in group)
         near = sorted((low, high) for low, high, start, stop in placed if start <= end and begin <= stop)
         offset = 0

@@ -22,8 +22,10 @@ from ..pytorch import inductor, torchscript
 Tensors = list[torch.Tensor]
 Run = Callable[[Tensors], Tensors]
 
+#: Dtypes as the C interface counts them.
+_CODES = {dtype: code for code, dtype in enumerate(DTYPES.values())}
 #: What `ftorch_kernel_abi` of a kernel says.
-_KERNEL_ABI = 1
+_KERNEL_ABI = 2
 
 
 class PackageRunner:
@@ -108,7 +110,7 @@ class Kernel:
                 raise LoadError(f"the kernel '{variant.name}' cannot be loaded ({error})", "export the file again") from error
         if self._library.ftorch_kernel_abi() != _KERNEL_ABI:
             raise LoadError(f"the kernel '{variant.name}' has another interface than this version of pt2ts", "export it again")
-        self._spec = spec
+        self._spec, self._samples = spec, variant.samples
         self._weights = [weights[weight.name].contiguous() for weight in spec.weights]
         self._packed, self._workspace = _aligned(variant.packed), _aligned(variant.workspace)
         self._library.ftorch_kernel_pack(_addresses(self._weights), ctypes.c_void_p(self._packed.data_ptr()))
@@ -130,13 +132,13 @@ class Kernel:
             for name, size in zip(spec.shape, tensor.shape, strict=True)
         }
         outputs = [_empty(spec, sizes) for spec in self._spec.outputs]
-        numbers = [sizes.get(name, 0) for name in sorted(self._spec.symbols)]
         arguments = (
-            _addresses(inputs),
-            _addresses(outputs),
+            _arrays(inputs),
+            _arrays(outputs),
             ctypes.c_void_p(self._packed.data_ptr()),
             ctypes.c_void_p(self._workspace.data_ptr()),
-            (ctypes.c_int64 * max(1, len(numbers)))(*numbers),
+            ctypes.c_int64(0),
+            ctypes.c_int64(sizes[self._samples] if self._samples else 1),
         )
         kept = (self, inputs, outputs)  # their memory is what the addresses point to
         run = self._library.ftorch_kernel_run
@@ -149,6 +151,21 @@ def _empty(spec: TensorSpec, sizes: Mapping[str | int, int]) -> torch.Tensor:
 
 def _addresses(tensors: Sequence[torch.Tensor]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * max(1, len(tensors)))(*(tensor.data_ptr() for tensor in tensors))
+
+
+class _Array(ctypes.Structure):
+    """An array as kernels know it."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("byte_strides", ctypes.POINTER(ctypes.c_int64)), ("dtype", ctypes.c_int64))
+
+
+def _arrays(tensors: Sequence[torch.Tensor]) -> ctypes.Array[_Array]:
+    described = []
+    for tensor in tensors:
+        size = tensor.element_size()
+        strides = (ctypes.c_int64 * max(1, tensor.dim()))(*(stride * size for stride in tensor.stride()))
+        described.append(_Array(tensor.data_ptr(), strides, _CODES[tensor.dtype]))
+    return (_Array * max(1, len(tensors)))(*described)
 
 
 def _aligned(size: int) -> torch.Tensor:

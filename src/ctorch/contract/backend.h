@@ -13,6 +13,7 @@
 
 #include "contract/spec.h"
 #include "ctorch_core.h"
+#include "host/float_call.h"
 #include "io/atomic_file.h"
 #include "io/state.h"
 
@@ -31,6 +32,12 @@ struct Extras {
   std::string golden;  // serialized sample of inputs and outputs, empty if there is none
 };
 
+// What became of the attempt to run without tensors in between: done; not for this call, nothing was done, and `run` is to be
+// called after all checks; or nothing was done yet, since a team of threads would be worth its start.
+enum class Direct { done, unfit, shareable };
+using Arrays = std::span<const ctorch_array>;
+using Tensors = std::span<const at::Tensor* const>;
+
 class Backend {
  public:
   Backend() = default;
@@ -38,11 +45,17 @@ class Backend {
   Backend& operator=(const Backend&) = delete;
   virtual ~Backend() = default;
 
-  // Runs the model without tensors in between, for compiled code whose inputs and outputs lie in memory exactly as it wants
-  // them. False: nothing was done, and `run` is to be called after all checks.
+  // Runs the model without tensors in between, for compiled code that reads and writes the caller's memory. `convert` admits
+  // real numbers of the other kind; `call` is there when threads may be started.
   virtual bool can_run_directly() const { return false; }
-  virtual bool run_directly(const ctorch_array&, const ctorch_array&) const { return false; }
-  virtual bool run_directly(std::span<const at::Tensor* const>, std::span<const at::Tensor* const>) const { return false; }
+  virtual Direct run_directly(Arrays inputs, Arrays outputs, bool convert, FloatCall* call) const {
+    static_cast<void>(inputs), static_cast<void>(outputs), static_cast<void>(convert), static_cast<void>(call);
+    return Direct::unfit;
+  }
+  virtual Direct run_directly(Tensors inputs, Tensors outputs, bool convert, FloatCall* call) const {
+    static_cast<void>(inputs), static_cast<void>(outputs), static_cast<void>(convert), static_cast<void>(call);
+    return Direct::unfit;
+  }
 
   // Runs the model once on inputs that live on its device and takes them over. The caller has set the gradient mode.
   virtual void run(std::span<at::Tensor> inputs, Results& results) = 0;

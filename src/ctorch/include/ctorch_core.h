@@ -285,6 +285,10 @@ int32_t ctorch_model_forward(const ctorch_model *model, const ctorch_tensor inpu
  */
 int32_t ctorch_model_infer(const ctorch_model *model, const ctorch_array *x, const ctorch_array *y, int32_t convert);
 
+/** The same for a model of several inputs or outputs. All arrays, or none, come without the batch dimension. */
+int32_t ctorch_model_infer_arrays(const ctorch_model *model, const ctorch_array inputs[], int32_t n_inputs,
+                                  const ctorch_array outputs[], int32_t n_outputs, int32_t convert);
+
 /** Saves the model with its contract, under a temporary name that is renamed when complete. */
 int32_t ctorch_model_save(const ctorch_model *model, const char *path, int64_t path_length);
 

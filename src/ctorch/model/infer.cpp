@@ -71,7 +71,7 @@ void as_batch_of_one(ArrayView& view) {
 
 // Tensors that exist and fit exactly go straight into compiled code.
 bool forward_directly(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs, const ctorch_tensor outputs[],
-                      int32_t n_outputs) {
+                      int32_t n_outputs, bool convert) {
   constexpr int32_t room = 8;
   if (!model || !inputs || !outputs || n_inputs < 1 || n_outputs < 1 || n_inputs > room || n_outputs > room) return false;
   const auto* shared = table_of<ctorch_model>().find(model->id);
@@ -87,8 +87,68 @@ bool forward_directly(const ctorch_model* model, const ctorch_tensor inputs[], i
     if (!tensor || tensor->one_shot) return false;
     out[static_cast<size_t>(i)] = &tensor->value;
   }
-  return shared->object->run_directly(std::span<const at::Tensor* const>(in.data(), static_cast<size_t>(n_inputs)),
-                                      std::span<const at::Tensor* const>(out.data(), static_cast<size_t>(n_outputs)));
+  return shared->object->run_directly(Tensors(in.data(), static_cast<size_t>(n_inputs)),
+                                      Tensors(out.data(), static_cast<size_t>(n_outputs)), convert);
+}
+
+// What an argument is called in messages: of several arrays, with its number.
+std::string word_for(const char* argument, size_t i, size_t count) {
+  return count == 1 ? argument : argument + ("(" + std::to_string(i + 1) + ")");
+}
+
+// The long way between arrays, with all checks.
+void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, std::pair<const char*, const char*> names) {
+  const HostEnvironment host;
+  c10::SmallVector<int32_t, 4> types;
+  c10::SmallVector<ArrayView, 4> views;
+  for (const auto& [arrays, name] : {std::pair(inputs, names.first), std::pair(outputs, names.second)})
+    for (size_t i = 0; i < arrays.size(); ++i) {
+      const std::string word = word_for(name, i, arrays.size());
+      types.push_back(array_dtype(arrays[i], CTORCH_DTYPE_DEFAULT, word.c_str()));
+      views.push_back(array_view(arrays[i], word.c_str()));
+    }
+  const auto& spec = network.spec();
+  bool one_sample = spec && spec->inputs.size() == inputs.size() && spec->outputs.size() == outputs.size();
+  for (size_t i = 0; one_sample && i < inputs.size(); ++i)
+    one_sample = Spec::is_single_sample(spec->inputs[i], inputs[i].rank, spec->symbols);
+  for (size_t i = 0; one_sample && i < outputs.size(); ++i)
+    one_sample = Spec::is_single_sample(spec->outputs[i], outputs[i].rank, spec->symbols);
+  if (one_sample)
+    for (ArrayView& view : views) as_batch_of_one(view);
+
+  GradientMode mode(false, false);
+  c10::SmallVector<at::Tensor, 4> sources;  // kept: a result that is an input itself is recognized by them
+  for (size_t i = 0; i < inputs.size(); ++i) sources.push_back(array_tensor(inputs[i], views[i], types[i]));
+  c10::SmallVector<at::Tensor, 4> in(sources);
+  const c10::Device where = network.device();
+  if (!where.is_cpu())
+    for (at::Tensor& tensor : in) tensor = tensor.to(where);
+  Results results;
+  network.run(in, convert, results);
+  network.check_output_count(results.values.size(), outputs.size());
+  const size_t first = inputs.size();
+  if (!where.is_cpu())
+    for (at::Tensor& result : results.values) result = result.to(c10::kCPU);
+  if (at::Tensor& result = results.values[0];
+      outputs.size() == 1 && plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(types[first]) &&
+      fills_memory(views[first].shape, views[first].strides, 1, /*first_fastest=*/false) &&
+      result.sizes() == c10::IntArrayRef(views[first].shape)) [[likely]] {
+    std::memmove(outputs[0].data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too
+    return;
+  }
+  c10::SmallVector<at::Tensor, 4> targets;
+  c10::SmallVector<const at::Tensor*, 4> addresses;
+  for (size_t i = 0; i < outputs.size(); ++i) targets.push_back(array_tensor(outputs[i], views[first + i], types[first + i]));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    for (size_t j = 0; j < i; ++j)
+      if (overlaps(targets[i], targets[j]))
+        fail(CTORCH_ERROR_ARGUMENT, "outputs ", j + 1, " and ", i + 1, " have memory in common");
+    // All are checked before the first is written: a refused call leaves every output as it was.
+    network.check_output(i, i, results.values[i], targets[i], convert);
+    addresses.push_back(&targets[i]);
+  }
+  detach_aliases(results, addresses);
+  for (size_t i = 0; i < outputs.size(); ++i) write_output(results.values[i], targets[i]);
 }
 
 }  // namespace
@@ -99,7 +159,8 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
                              int32_t n_outputs, int32_t requires_grad, int32_t convert, const char* output_names,
                              int64_t names_width) {
   return guard([&] {
-    if (names_width == 0 && !requires_grad && forward_directly(model, inputs, n_inputs, outputs, n_outputs)) return;
+    if (names_width == 0 && !requires_grad && forward_directly(model, inputs, n_inputs, outputs, n_outputs, convert != 0))
+      return;
     HostEnvironment host;
     const Model& network = object_of(model);
     if (n_inputs < 0 || n_outputs < 0) fail(CTORCH_ERROR_ARGUMENT, "negative number of inputs or outputs");
@@ -149,42 +210,24 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
 int32_t ctorch_model_infer(const ctorch_model* model, const ctorch_array* x, const ctorch_array* y, int32_t convert) {
   return guard([&] {
     const auto* shared = model && x && y ? table_of<ctorch_model>().find(model->id) : nullptr;
-    if (shared && shared->object->can_run_directly() && shared->object->run_directly(*x, *y)) return;
-    HostEnvironment host;
-    const Model& network = object_of(model);
+    if (shared && shared->object->can_run_directly() && shared->object->run_directly(Arrays(x, 1), Arrays(y, 1), convert != 0))
+      return;
     require(x, "x");
     require(y, "y");
-    const int32_t x_type = array_dtype(*x, CTORCH_DTYPE_DEFAULT, "x");
-    const int32_t y_type = array_dtype(*y, CTORCH_DTYPE_DEFAULT, "y");
-    ArrayView x_view = array_view(*x, "x");
-    ArrayView y_view = array_view(*y, "y");
-    if (const auto& spec = network.spec(); spec && spec->inputs.size() == 1 && spec->outputs.size() == 1 &&
-                                           Spec::is_single_sample(spec->inputs[0], x->rank, spec->symbols) &&
-                                           Spec::is_single_sample(spec->outputs[0], y->rank, spec->symbols)) {
-      as_batch_of_one(x_view);
-      as_batch_of_one(y_view);
-    }
+    infer(object_of(model), Arrays(x, 1), Arrays(y, 1), convert != 0, {"x", "y"});
+  });
+}
 
-    GradientMode mode(false, false);
-    const at::Tensor source = array_tensor(*x, x_view, x_type);  // kept: a result that is the input itself is recognized by it
-    c10::SmallVector<at::Tensor, 1> in{source};
-    const c10::Device where = network.device();
-    if (!where.is_cpu()) in[0] = in[0].to(where);
-    Results results;
-    network.run(in, convert != 0, results);
-    network.check_output_count(results.values.size(), 1);
-    at::Tensor& result = results.values[0];
-    if (!where.is_cpu()) result = result.to(c10::kCPU);
-    if (plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(y_type) &&
-        fills_memory(y_view.shape, y_view.strides, 1, /*first_fastest=*/false) &&
-        result.sizes() == c10::IntArrayRef(y_view.shape)) [[likely]] {
-      std::memmove(y->data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too
-      return;
-    }
-    const at::Tensor target = array_tensor(*y, y_view, y_type);
-    detach_aliases(results, &target);
-    network.check_output(0, 0, result, target, convert != 0);
-    write_output(result, target);
+int32_t ctorch_model_infer_arrays(const ctorch_model* model, const ctorch_array inputs[], int32_t n_inputs,
+                                  const ctorch_array outputs[], int32_t n_outputs, int32_t convert) {
+  return guard([&] {
+    if (n_inputs < 1 || n_outputs < 1) fail(CTORCH_ERROR_ARGUMENT, "no inputs or no outputs are given");
+    require(inputs, "inputs");
+    require(outputs, "outputs");
+    const Arrays in(inputs, static_cast<size_t>(n_inputs)), out(outputs, static_cast<size_t>(n_outputs));
+    const auto* shared = model ? table_of<ctorch_model>().find(model->id) : nullptr;
+    if (shared && shared->object->can_run_directly() && shared->object->run_directly(in, out, convert != 0)) return;
+    infer(object_of(model), in, out, convert != 0, {"inputs", "outputs"});
   });
 }
 

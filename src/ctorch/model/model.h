@@ -6,7 +6,7 @@
 
 #include "contract/backend.h"
 #include "contract/spec.h"
-#include "host/float_call.h"
+#include "host/environment.h"
 #include "model/call_counter.h"
 #include "tensor/array.h"
 
@@ -27,15 +27,17 @@ class Model {
   ~Model() = default;
   Model& operator=(const Model&) = delete;
 
-  // The short way, without tensors in between: false, with nothing done, unless everything fits exactly.
+  // The short way, without tensors in between: false, with nothing done, unless everything fits.
   bool can_run_directly() const { return backend_->can_run_directly(); }
-  template <class Inputs, class Outputs>
-  bool run_directly(const Inputs& inputs, const Outputs& outputs) const {
+  template <class Ports>
+  bool run_directly(const Ports& inputs, const Ports& outputs, bool convert) const {
     FloatEnvironment arithmetic(flush());
-    const bool done = backend_->run_directly(inputs, outputs);
+    const Direct outcome = backend_->run_directly(inputs, outputs, convert, nullptr);
     const bool subnormals = arithmetic.leave();
-    if (done) count_call(subnormals);
-    return done;
+    if (outcome == Direct::shareable) [[unlikely]]
+      return share_out(inputs, outputs, convert);
+    if (outcome == Direct::done) count_call(subnormals);
+    return outcome == Direct::done;
   }
 
   // Runs on prepared inputs after checking them and takes them over; the caller has entered the host environment and the
@@ -75,6 +77,14 @@ class Model {
   c10::Device device() const { return device_; }
 
  private:
+  template <class Ports>
+  [[gnu::noinline]] bool share_out(const Ports& inputs, const Ports& outputs, bool convert) const {
+    const HostEnvironment host;
+    FloatCall arithmetic(flush());
+    const Direct outcome = backend_->run_directly(inputs, outputs, convert, &arithmetic);
+    if (outcome == Direct::done) count_call(arithmetic.met_subnormals());
+    return outcome == Direct::done;
+  }
   const TensorSpec* output_spec(size_t index) const;
   Flush flush() const { return extras_.spec ? extras_.spec->flush : Flush::as_host; }
   void count_call(bool met_subnormals) const {

@@ -60,13 +60,19 @@ def test_the_contract_names_everything(column: Path) -> None:
     assert all(item.shape == tuple(state[item.name].shape) for item in spec.weights)
 
 
-def test_the_members_are_those_of_the_documentation(column: Path) -> None:
-    with zipfile.ZipFile(column) as archive:
-        names = [name.partition("/")[2] for name in archive.namelist()]
+def members_of(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return [name.partition("/")[2] for name in archive.namelist()]
+
+
+def test_the_members_are_those_of_the_documentation(column: Path, narrow: Path) -> None:
+    names = members_of(column)
     expected = ["fallback.pt", "golden.pt", "program.pt2", "weights.bin", "spec.json"]
     assert [name for name in names if name.startswith("extra/ftorch_") and "kernel" not in name] == [
         f"extra/ftorch_{name}" for name in expected
     ]
+    assert "extra/ftorch_kernel_model.so" in names
+    names += members_of(narrow)
     assert any(name.startswith("data/aotinductor/model/") and name.endswith(".so") for name in names)
     assert not any(name.endswith(".cpp") for name in names)  # the module's structure in plain text is nobody's business
 
@@ -152,7 +158,7 @@ def test_bfloat16_is_inside_only(narrow: Path) -> None:
 def test_inspect_shows_variants_and_layout(column: Path) -> None:
     report = pt2ts.inspect(column)
     rows = {row[0]: row[1:] for row in report.variants()}
-    assert rows["model"] == ("compiled by AOTInductor", "any", "x86-64-v3", "shared", "1")
+    assert rows["model"] == ("compiled kernel", "any", "x86-64-v3", "shared", "1")
     assert rows["fallback"] == ("TorchScript", "any", "any", "own", "as the host")
     assert "fortran" in report.tensors()[0]
     assert report.parameters == sum(weight.numel() for weight in module_of("column").parameters())

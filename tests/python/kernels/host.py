@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pt2ts.contract.dtypes import DTYPES
 from pt2ts.kernels import Kernel, build_kernel, explain_kernel
 from pt2ts.toolchain.isa import find_isa
 
@@ -41,16 +42,32 @@ def addresses(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * max(1, len(tensors)))(*[t.data_ptr() for t in tensors])
 
 
+class Array(ctypes.Structure):
+    """An array as kernels know it."""
+
+    _fields_ = [("data", ctypes.c_void_p), ("strides", ctypes.POINTER(ctypes.c_int64)), ("dtype", ctypes.c_int64)]
+
+
+def arrays(tensors: Sequence[Tensor]) -> ctypes.Array[Array]:
+    described = []
+    for tensor in tensors:
+        size = tensor.element_size()
+        strides = (ctypes.c_int64 * max(1, tensor.dim()))(*[stride * size for stride in tensor.stride()])
+        described.append(Array(tensor.data_ptr(), strides, list(DTYPES.values()).index(tensor.dtype)))
+    return (Array * max(1, len(tensors)))(*described)
+
+
 class Host:
     """A loaded kernel with its weights."""
 
-    def __init__(self, kernel: Kernel, weights: Sequence[tuple[str, Tensor]]) -> None:
+    def __init__(self, kernel: Kernel, weights: Sequence[tuple[str, Tensor]], any_size: bool = False) -> None:
         self.kernel = kernel
+        self.any_size = any_size
         self.names = [name for name, _ in weights]
         with tempfile.NamedTemporaryFile(suffix=".so") as file:
             Path(file.name).write_bytes(kernel.library)
             self.library = ctypes.CDLL(file.name)
-        assert self.library.ftorch_kernel_abi() == 1
+        assert self.library.ftorch_kernel_abi() == 2
         self.packed = memory(kernel.packed)
         self.pack([value for _, value in weights])
 
@@ -61,28 +78,36 @@ class Host:
     def run(self, inputs: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
         """Run on addresses; the results have the shapes of ``like``, and nothing behind them is written."""
         guard = 16
-        outputs = [torch.full((t.numel() + guard,), 77.0, dtype=t.dtype) for t in like]
-        workspace = memory(self.kernel.workspace)
+        memories = [torch.full((t.numel() + guard,), 77.0, dtype=t.dtype) for t in like]
+        outputs = [m[:-guard].reshape(t.shape) for m, t in zip(memories, like, strict=True)]
+        self.run_into(inputs, outputs)
+        assert all((m[-guard:] == 77.0).all() for m in memories)
+        return outputs
+
+    def run_into(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], samples: tuple[int, int] | None = None) -> None:
+        """Run some samples, or all, into arrays of any strides."""
+        workspace = memory(self.kernel.workspace + ALIGNMENT)
+        first, last = samples or (0, inputs[0].shape[0] if self.any_size else 1)
         self.library.ftorch_kernel_run(
-            addresses(inputs),
-            addresses(outputs),
+            arrays(inputs),
+            arrays(outputs),
             ctypes.c_void_p(self.packed.ctypes.data),
             ctypes.c_void_p(workspace.ctypes.data),
-            None,
+            ctypes.c_int64(first),
+            ctypes.c_int64(last),
         )
-        assert all((o[-guard:] == 77.0).all() for o in outputs)
-        return [o[:-guard].reshape(t.shape) for o, t in zip(outputs, like, strict=True)]
+        assert (workspace[self.kernel.workspace :] == 255).all()
 
 
 def host_of(
-    module: nn.Module, inputs: Sequence[Tensor], sizes: Mapping[str, int], layouts: Sequence[str] = (), static: bool = False
+    module: nn.Module, inputs: Sequence[Tensor], sizes: Mapping[str, int | None], layouts: Sequence[str] = (), static: bool = False
 ) -> Host:
     """Export, compile and load."""
     program = program_of(module, inputs, static)
     weights = weights_of(program)
     kernel = build_kernel(program, weights, sizes, ISA, layouts)
     assert kernel is not None, explain_kernel(program, weights, sizes, ISA, layouts)
-    return Host(kernel, weights)
+    return Host(kernel, weights, None in sizes.values())
 
 
 def eager(module: nn.Module, inputs: Sequence[Tensor]) -> list[Tensor]:

@@ -29,14 +29,22 @@ void ftorch_kernel_pack(const void *const *weights, void *packed) {
   for (int i = 0; i < 3; ++i) p[i] = w[i];
   p[3] = v[0];
 }
-void ftorch_kernel_run(const void *const *inputs, void *const *outputs, const void *packed, void *workspace, const int64_t *sizes) {
-  const float *x = inputs[0], *p = packed;
-  float *y = outputs[0], *t = workspace;
-  const int64_t n = sizes[0];
-  for (int64_t b = 0; b < n; ++b)
+struct array {
+  char *data;
+  const int64_t *byte_strides;
+  int64_t dtype;
+};
+static float *place(const struct array *a, int64_t b, int64_t i) {
+  return (float *)(a->data + b * a->byte_strides[0] + i * a->byte_strides[1]);
+}
+void ftorch_kernel_run(const struct array *inputs, const struct array *outputs, const void *packed, void *workspace, int64_t first,
+                       int64_t last) {
+  const float *p = packed;
+  float *t = workspace;
+  for (int64_t b = first; b < last; ++b)
     for (int i = 0; i < 3; ++i) {
-      t[0] = p[i] * x[i * n + b];
-      y[b * 3 + i] = t[0] + p[3];
+      t[0] = p[i] * *place(inputs, b, i) + (inputs->dtype == 6 ? p[3] : 1e9f);
+      *place(outputs, b, i) = t[0];
     }
 }
 """
@@ -44,7 +52,7 @@ void ftorch_kernel_run(const void *const *inputs, void *const *outputs, const vo
 ISA = Isa("any", "x86-64", None, ())
 
 
-def library(folder: Path, abi: int = 1) -> bytes:
+def library(folder: Path, abi: int = 2) -> bytes:
     """Compile the kernel."""
     source, made = folder / "k.c", folder / f"k{abi}.so"
     source.write_text(SOURCE)
@@ -57,15 +65,15 @@ def write(path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> dict[s
     weights = {"w": torch.tensor([1.0, 2.0, 3.0]), "v": torch.tensor([0.5])}
     seen: list[Any] = []
 
-    def builder(*arguments: Any) -> SimpleNamespace:
+    def builder(*arguments: Any, **_: Any) -> SimpleNamespace:
         seen.append(arguments)
-        return SimpleNamespace(library=content, workspace=4, packed=16, threads=1)
+        return SimpleNamespace(library=content, workspace=4, packed=16, grain=8)
 
     monkeypatch.setattr(build, "build_kernel", builder)
     program: Any = object()
-    built = build.build_kernel_variant("b4", program, list(weights.items()), {"batch": 4}, ISA, ["fortran"])
+    built = build.build_kernel_variant("any", program, list(weights.items()), {"batch": None}, ISA, ["fortran"], threads=0)
     assert built is not None
-    assert seen == [(program, list(weights.items()), {"batch": 4}, ISA, ["fortran"])]
+    assert seen == [(program, list(weights.items()), {"batch": None}, ISA, ["fortran"])]
     blob, table = pack_weights(list(weights.items()), frozenset(weights))
     x = TensorSpec("x", "float32", ("batch", 3), layout="fortran")
     symbols = {"batch": Symbol()}
@@ -82,7 +90,8 @@ def test_a_kernel_gets_what_the_format_says(tmp_path: Path, monkeypatch: pytest.
     for changed in ({}, {"w": torch.tensor([4.0, 5.0, 6.0])}):
         runner = PackageRunner(path, changed)
         (variant,) = runner.spec.variants
-        assert (variant.kind, variant.sizes, variant.workspace, variant.packed) == ("kernel", {"batch": (4, 4)}, 4, 16)
+        assert (variant.kind, variant.sizes, variant.workspace, variant.packed) == ("kernel", {}, 4, 16)
+        assert (variant.samples, variant.grain, variant.threads) == ("batch", 8, 0)
         used = weights | changed
         (y,) = runner.call(variant)(x)
         assert torch.allclose(y, x * used["w"] + used["v"])
@@ -92,7 +101,7 @@ def test_a_kernel_gets_what_the_format_says(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_kernel_of_another_interface(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.pt2"
-    for content, words in ((library(tmp_path, abi=2), "another interface"), (b"nothing", "cannot be loaded")):
+    for content, words in ((library(tmp_path, abi=3), "another interface"), (b"nothing", "cannot be loaded")):
         write(path, monkeypatch, content)
         runner = PackageRunner(path)
         with pytest.raises(pt2ts.LoadError, match=words):
@@ -101,5 +110,5 @@ def test_a_kernel_of_another_interface(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_where_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     program: Any = object()
-    monkeypatch.setattr(build, "build_kernel", lambda *_: None)
+    monkeypatch.setattr(build, "build_kernel", lambda *_, **__: None)
     assert build.build_kernel_variant("b1", program, [], {}, ISA, []) is None

@@ -59,16 +59,18 @@ class PackageBackend final : public Backend {
 
   bool can_run_directly() const override { return direct_.has_value(); }
 
-  bool run_directly(const ctorch_array& x, const ctorch_array& y) const override {
+  Direct run_directly(Arrays inputs, Arrays outputs, bool convert, FloatCall* team) const override {
     DirectCall call;
-    return direct_ && direct_->fit(x, y, call) && run_kernel(call);
+    return direct_ && direct_->fit(inputs, outputs, convert, call) ? run_kernel(call, team) : Direct::unfit;
   }
 
-  bool run_directly(std::span<const at::Tensor* const> inputs, std::span<const at::Tensor* const> outputs) const override {
+  Direct run_directly(Tensors inputs, Tensors outputs, bool convert, FloatCall* team) const override {
     DirectCall call;
-    if (!direct_ || !direct_->fit(inputs, outputs, call) || !run_kernel(call)) return false;
-    for (const at::Tensor* output : outputs) compat::note_written(*output);
-    return true;
+    if (!direct_ || !direct_->fit(inputs, outputs, convert, call)) return Direct::unfit;
+    const Direct outcome = run_kernel(call, team);
+    if (outcome == Direct::done)
+      for (const at::Tensor* output : outputs) compat::note_written(*output);
+    return outcome;
   }
 
   void run(std::span<at::Tensor> inputs, Results& results) override {
@@ -163,9 +165,6 @@ class PackageBackend final : public Backend {
         found[static_cast<size_t>(symbol)] = true;
         places_.push_back({static_cast<size_t>(symbol), i, static_cast<int64_t>(d)});
       }
-    for (size_t s = 0; s < spec.symbols.size(); ++s) alphabetical_.push_back(s);
-    std::sort(alphabetical_.begin(), alphabetical_.end(),
-              [&](size_t a, size_t b) { return spec.symbols[a].name < spec.symbols[b].name; });
     bool any_kernel = false;
     for (const auto& loaded : variants_->all()) any_kernel |= loaded->kernel() != nullptr;
     if (!any_kernel) return;
@@ -183,45 +182,60 @@ class PackageBackend final : public Backend {
   }
 
   // A kernel disturbs nothing but the flags of floating-point arithmetic, which the model has saved.
-  bool run_kernel(const DirectCall& call) const {
+  Direct run_kernel(const DirectCall& call, FloatCall* team) const {
     const uint64_t version = weights_->version();
     const LoadedVariant* chosen = variants_->choose(call.bindings, version);
-    if (!chosen || !chosen->kernel()) return false;
+    if (!chosen || !chosen->kernel()) return Direct::unfit;
+    const Kernel& kernel = *chosen->kernel();
+    const int64_t samples = chosen->variant->samples_of(call.bindings);
+    const bool shared = kernel.is_worth_sharing(samples, version);
+    if (shared && !team) [[unlikely]]
+      return Direct::shareable;
     remember(*chosen);
-    int64_t sizes[max_symbols];
-    for (size_t i = 0; i < alphabetical_.size(); ++i) sizes[i] = call.bindings[alphabetical_[i]];
-    chosen->kernel()->run(call.inputs.data(), call.outputs.data(), sizes, version);
-    return true;
+    if (shared)
+      kernel.run_shared(call.inputs.data(), call.outputs.data(), samples, version, *team);
+    else
+      kernel.run(call.inputs.data(), call.outputs.data(), samples, version);
+    return Direct::done;
   }
 
   void run_variant(const LoadedVariant& chosen, std::span<at::Tensor> inputs, const Bindings& bindings, uint64_t version,
                    Results& results) {
     if (chosen.script()) return chosen.script()->run(inputs, results);
-    for (size_t i = 0; info_->spec && i < inputs.size(); ++i) arrange(inputs[i], info_->spec->inputs[i].fortran_layout);
+    for (size_t i = 0; info_->spec && i < inputs.size(); ++i)
+      arrange(inputs[i], info_->spec->inputs[i].fortran_layout, chosen.kernel() != nullptr);
     if (chosen.aoti()) {
       std::vector<at::Tensor> given(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
       for (at::Tensor& output : chosen.aoti()->run(std::move(given))) results.values.push_back(std::move(output));
       return;
     }
-    c10::SmallVector<const void*, 8> from;
-    c10::SmallVector<void*, 8> into;
-    c10::SmallVector<int64_t, max_symbols> sizes;
-    for (const at::Tensor& input : inputs) from.push_back(input.const_data_ptr());
     for (const auto& output : info_->spec->outputs) {
       c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
       for (const auto& dim : output.dims)
         shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
       results.values.push_back(at::empty(shape, at::TensorOptions(output.dtype)));
-      into.push_back(results.values.back().mutable_data_ptr());
     }
-    for (const size_t symbol : alphabetical_) sizes.push_back(bindings[symbol]);
-    chosen.kernel()->run(from.data(), into.data(), sizes.data(), version);
+    std::vector<std::vector<int64_t>> byte_strides;
+    const auto described = [&](std::span<const at::Tensor> tensors) {
+      std::vector<KernelArray> arrays;
+      for (const at::Tensor& tensor : tensors) {
+        const auto bytes = static_cast<int64_t>(tensor.element_size());
+        auto& strides = byte_strides.emplace_back();
+        for (const int64_t stride : tensor.strides()) strides.push_back(stride * bytes);
+        arrays.push_back({const_cast<void*>(tensor.const_data_ptr()), strides.data(), dtype_code(tensor.scalar_type())});
+      }
+      return arrays;
+    };
+    const std::vector<KernelArray> from = described(inputs);
+    const std::vector<KernelArray> into = described({results.values.data(), results.values.size()});
+    chosen.kernel()->run(from.data(), into.data(), chosen.variant->samples_of(bindings), version);
   }
 
-  // Compiled code reads plain memory: what does not lie as it expects is copied, once, and counted.
-  void arrange(at::Tensor& input, bool fortran_layout) {
+  // Compiled code reads plain memory: what does not lie as it expects is copied, once, and counted. Kernels read any strides.
+  void arrange(at::Tensor& input, bool fortran_layout, bool any_strides) {
     const auto sizes = input.sizes();
-    const bool right = input.numel() == 0 || (plain(input) && fills_memory(sizes, input.strides(), 1, fortran_layout));
+    const bool right = input.numel() == 0 ||
+                       (plain(input) && (any_strides || fills_memory(sizes, input.strides(), 1, fortran_layout)));
     if (right && (!input.is_cpu() || reinterpret_cast<uintptr_t>(input.const_data_ptr()) % input.element_size() == 0))
         [[likely]]
       return;
@@ -269,7 +283,6 @@ class PackageBackend final : public Backend {
   std::unique_ptr<Weights> weights_;
   std::unique_ptr<Variants> variants_;
   std::vector<SymbolPlace> places_;
-  std::vector<size_t> alphabetical_;   // the symbols as kernels want them
   std::optional<DirectPorts> direct_;  // there are kernels
   mutable std::atomic<const LoadedVariant*> last_{nullptr};
   std::atomic<int64_t> copies_{0};

@@ -1,5 +1,5 @@
-// The shortest way into a kernel: whether a call's arrays or tensors lie in memory exactly as it wants them, found out without
-// making anything.
+// The shortest way into a kernel: whether it can compute with a call's arrays or tensors where they lie, found out without making
+// anything.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -8,49 +8,52 @@
 #include <span>
 #include <vector>
 
+#include "contract/backend.h"
 #include "contract/spec.h"
 #include "ctorch_core.h"
+#include "model/package/kernel.h"
 
 namespace ctorch {
 
 constexpr size_t max_direct_ports = 8;
 
-// What a call brings: addresses in the order of the contract, and the sizes of its symbols.
+// What a call brings: arrays in the order of the contract, and the sizes of its symbols.
 struct DirectCall {
-  std::array<const void*, max_direct_ports> inputs;
-  std::array<void*, max_direct_ports> outputs;
+  std::array<KernelArray, max_direct_ports> inputs, outputs;
   Bindings bindings;
+  std::array<std::array<int64_t, CTORCH_MAX_RANK>, 2 * max_direct_ports> byte_strides;
 };
 
 class DirectPorts {
  public:
   explicit DirectPorts(const Spec& spec);
 
-  // False for everything that is not exactly right, also for what is wrong: the long way has the messages.
-  bool fit(const ctorch_array& x, const ctorch_array& y, DirectCall& call) const;
-  bool fit(std::span<const at::Tensor* const> inputs, std::span<const at::Tensor* const> outputs, DirectCall& call) const;
-
-  size_t inputs() const { return inputs_.size(); }
-  size_t outputs() const { return outputs_.size(); }
+  // False for everything that is not right: the long way has the messages.
+  bool fit(Arrays inputs, Arrays outputs, bool convert, DirectCall& call) const;
+  bool fit(Tensors inputs, Tensors outputs, bool convert, DirectCall& call) const;
 
  private:
   struct Port {
     int32_t dtype = 0;  // as in the C interface
     c10::ScalarType scalar = c10::ScalarType::Undefined;
     int64_t element_bytes = 0;
-    bool fortran_layout = false;
+    bool real = false;    // of a kind that can be converted on the way
+    bool output = false;  // written, so that no two of its elements may lie at one place
     std::vector<SpecDim> dims;
   };
   struct Span {
     uintptr_t first, last;
   };
+  template <class View, class Views>
+  bool fit_all(const Views& inputs, const Views& outputs, bool one_sample, bool convert, DirectCall& call) const;
   template <class View>
-  bool fits(const Port& port, const View& view, size_t missing, Bindings& bindings, Span& span) const;
+  bool fits(const Port& port, const View& view, size_t missing, bool convert, Bindings& bindings, KernelArray& array,
+            int64_t* byte_strides, Span& span) const;
   static Port port_of(const TensorSpec& tensor);
 
   std::vector<Port> inputs_, outputs_;
   std::vector<Symbol> symbols_;
-  bool single_sample_ = false;  // one input, one output, and both may come without their batch dimension
+  bool single_sample_ = false;  // all arrays (not tensors) may come without their batch dimension
 };
 
 }  // namespace ctorch

@@ -1,13 +1,15 @@
 #include "model/package/kernel.h"
 
+#include <ATen/Parallel.h>
 #include <dlfcn.h>
 
 #include "core/error.h"
+#include "host/environment.h"
 
 namespace ctorch {
 namespace {
 
-constexpr int32_t known_abi = 1;
+constexpr int32_t known_abi = 2;
 
 template <class Function>
 Function function_of(void* library, const char* name, const std::string& what) {
@@ -28,7 +30,7 @@ KernelLibrary::KernelLibrary(std::shared_ptr<const Library> library, const std::
   const int32_t abi = function_of<int32_t (*)()>(handle, "ftorch_kernel_abi", what)();
   if (abi != known_abi)
     fail(CTORCH_ERROR_FILE, what, " has interface ", abi, ", this library knows ", known_abi,
-         "; install a newer version of it");
+         abi < known_abi ? "; export the model again" : "; install a newer version of it");
   pack = function_of<Pack>(handle, "ftorch_kernel_pack", what);
   run = function_of<Run>(handle, "ftorch_kernel_run", what);
 }
@@ -39,6 +41,7 @@ Kernel::Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& vari
       weights_(weights),
       workspace_(variant.workspace),
       packed_size_(variant.packed),
+      grain_(variant.grain),
       packed_(nullptr),
       packed_version_(weights_.version()) {
   packed_ = pack();
@@ -63,11 +66,25 @@ void Kernel::pack_again(uint64_t version) const {
 
 // The program holds the address of a weight (a Fortran pointer, say) and may have written there: nobody can tell, so the
 // weights are packed for this call alone.
-void Kernel::run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const {
+void Kernel::run_unpacked(const KernelArray* inputs, const KernelArray* outputs, void* workspace, int64_t samples) const {
   thread_local AlignedBytes packed;
   void* mine = packed.at_least(packed_size_);
   library_->pack(weights_.addresses().data(), mine);
-  run_(inputs, outputs, mine, workspace, sizes);
+  run_(inputs, outputs, mine, workspace, 0, samples);
+}
+
+bool Kernel::may_start_team() { return get_threads() > 1 && !at::in_parallel_region(); }
+
+void Kernel::run_shared(const KernelArray* inputs, const KernelArray* outputs, int64_t samples, uint64_t version,
+                        FloatCall& call) const {
+  if (version != packed_version_.load(std::memory_order_acquire)) pack_again(version);
+  const void* packed = packed_.load(std::memory_order_acquire)->data;
+  call.fork([&] {
+    at::parallel_for(0, samples, grain_, [&](int64_t first, int64_t last) {
+      const FloatCall part(&call);
+      run_(inputs, outputs, packed, workspace_of_thread().at_least(workspace_), first, last);
+    });
+  });
 }
 
 }  // namespace ctorch

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/reclaim.h"
+#include "host/float_call.h"
 #include "model/package/library.h"
 #include "model/package/package.h"
 #include "model/package/weights.h"
@@ -30,14 +31,21 @@ class AlignedBytes {
   size_t size_ = 0;
 };
 
+// An array as kernels know it; the dtype is the contract's, or the other one of float32 and float64.
+struct KernelArray {
+  void* data;
+  const int64_t* byte_strides;
+  int64_t dtype;
+};
+
 // The code, which all models of a package share.
 class KernelLibrary {
  public:
   KernelLibrary(std::shared_ptr<const Library> library, const std::string& what);
 
   using Pack = void (*)(const void* const* weights, void* packed);
-  using Run = void (*)(const void* const* inputs, void* const* outputs, const void* packed, void* workspace,
-                       const int64_t* sizes);
+  using Run = void (*)(const KernelArray* inputs, const KernelArray* outputs, const void* packed, void* workspace, int64_t first,
+                       int64_t last);
   Pack pack;
   Run run;
 
@@ -50,15 +58,24 @@ class Kernel {
  public:
   Kernel(std::shared_ptr<const KernelLibrary> library, const Variant& variant, const Weights& weights);
 
-  // Several threads at once. `sizes` has one number per symbol, in alphabetical order; `version` is that of the weights.
-  void run(const void* const* inputs, void* const* outputs, const int64_t* sizes, uint64_t version) const {
+  // Several threads at once. `samples` is 1 for a kernel of fixed sizes; `version` is that of the weights.
+  void run(const KernelArray* inputs, const KernelArray* outputs, int64_t samples, uint64_t version) const {
     if (version != packed_version_.load(std::memory_order_acquire)) [[unlikely]]
       pack_again(version);
     void* room = workspace_ ? workspace_of_thread().at_least(workspace_) : nullptr;
     if (version >= Weights::any_version) [[unlikely]]
-      return run_unpacked(inputs, outputs, room, sizes);
-    run_(inputs, outputs, packed_.load(std::memory_order_acquire)->data, room, sizes);
+      return run_unpacked(inputs, outputs, room, samples);
+    run_(inputs, outputs, packed_.load(std::memory_order_acquire)->data, room, 0, samples);
   }
+
+  // Whether there are samples enough, and threads, to share the work out.
+  bool is_worth_sharing(int64_t samples, uint64_t version) const {
+    return grain_ > 0 && samples >= 2 * grain_ && version < Weights::any_version && may_start_team();
+  }
+
+  // The same by a team of threads, each with some of the samples.
+  void run_shared(const KernelArray* inputs, const KernelArray* outputs, int64_t samples, uint64_t version,
+                  FloatCall& call) const;
 
   ~Kernel() { delete packed_.load(); }
   Kernel(const Kernel&) = delete;
@@ -78,12 +95,14 @@ class Kernel {
   }
   Packed* pack() const;
   void pack_again(uint64_t version) const;
-  void run_unpacked(const void* const* inputs, void* const* outputs, void* workspace, const int64_t* sizes) const;
+  void run_unpacked(const KernelArray* inputs, const KernelArray* outputs, void* workspace, int64_t samples) const;
+  static bool may_start_team();
 
   std::shared_ptr<const KernelLibrary> library_;
   KernelLibrary::Run run_;
   const Weights& weights_;
   size_t workspace_, packed_size_;
+  int64_t grain_;
   mutable std::atomic<Packed*> packed_;  // replaced as a whole: another thread may be computing with it
   mutable std::atomic<uint64_t> packed_version_;
   mutable std::mutex mutex_;

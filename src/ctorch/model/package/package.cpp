@@ -54,6 +54,13 @@ VariantKind parse_kind(const std::string& word) {
   throw std::invalid_argument("it has a variant of the unknown kind '" + word + "'");
 }
 
+size_t symbol_named(const std::string& name, const Variant& variant, const Spec& spec) {
+  const auto symbol = std::find_if(spec.symbols.begin(), spec.symbols.end(), [&](const Symbol& s) { return s.name == name; });
+  if (symbol == spec.symbols.end())
+    throw std::invalid_argument("variant '" + variant.name + "' has sizes of the unknown symbol '" + name + "'");
+  return static_cast<size_t>(symbol - spec.symbols.begin());
+}
+
 Variant parse_variant(const nlohmann::json& entry, const Spec& spec) {
   Variant variant;
   variant.name = entry.at("name").get<std::string>();
@@ -62,10 +69,7 @@ Variant parse_variant(const nlohmann::json& entry, const Spec& spec) {
   variant.kind = parse_kind(entry.at("kind").get<std::string>());
   const auto sizes_by_symbol = entry.value("sizes", nlohmann::json::object());
   for (const auto& [name, range] : sizes_by_symbol.items()) {
-    const auto symbol = std::find_if(spec.symbols.begin(), spec.symbols.end(), [&](const Symbol& s) { return s.name == name; });
-    if (symbol == spec.symbols.end())
-      throw std::invalid_argument("variant '" + variant.name + "' has sizes of the unknown symbol '" + name + "'");
-    SizeRange& sizes = variant.sizes[static_cast<size_t>(symbol - spec.symbols.begin())];
+    SizeRange& sizes = variant.sizes[symbol_named(name, variant, spec)];
     sizes.min = range.at(0).get<int64_t>();
     if (!range.at(1).is_null()) sizes.max = range.at(1).get<int64_t>();
   }
@@ -74,6 +78,9 @@ Variant parse_variant(const nlohmann::json& entry, const Spec& spec) {
   variant.threads = entry.value("threads", 0);
   variant.workspace = entry.value("workspace", uint64_t{0});
   variant.packed = entry.value("packed", uint64_t{0});
+  if (auto samples = entry.find("samples"); samples != entry.end() && !samples->is_null())
+    variant.samples = static_cast<int32_t>(symbol_named(samples->get<std::string>(), variant, spec));
+  variant.grain = entry.value("grain", int64_t{0});
   return variant;
 }
 

@@ -48,7 +48,12 @@ struct Variant {
   bool shares_weights = false;                 // computes with the package's weights; or has its own inside
   int32_t threads = 0;                         // compiled in; 0: as many as the host allows
   uint64_t workspace = 0, packed = 0;          // bytes, of kernels
+  int32_t samples = -1;                        // of kernels: the symbol that counts samples, any number of which it computes
+  int64_t grain = 0;                           // samples that are worth a thread; 0: all on one
   std::string member;                          // the library, or the TorchScript file
+
+  // What a kernel is told to compute: samples of any number, or one call.
+  int64_t samples_of(const Bindings& bindings) const { return samples < 0 ? 1 : bindings[static_cast<size_t>(samples)]; }
 
   bool admits(const Bindings& bindings, size_t symbols) const {
     for (size_t i = 0; i < symbols; ++i)
