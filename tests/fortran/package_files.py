@@ -33,11 +33,22 @@ ISA = {"machine": "x86_64", "flags": ["avx2", "fma"]}
 #: Flags that no processor has: code for the future.
 FUTURE_ISA = {"machine": "x86_64", "flags": ["avx2", "quantum"]}
 
+#: What a contract may say of the kernel for any size that is not so.
+KERNEL_LIES: dict[str, dict[str, Any]] = {
+    "workspace": {"workspace": 32},
+    "packed": {"packed": 64},
+    "fixed": {"samples": None, "sizes": {"batch": [1, 1]}},
+    "range": {"samples": None},
+    "grain": {"grain": -1},
+    "nobody": {"samples": "level"},
+}
+
 KERNEL = r"""
 #include <stdint.h>
 #include <string.h>
 /* y = W x + b of five inputs and three outputs; packed: W by columns, then b. Computes in its workspace first. */
 int32_t ftorch_kernel_abi(void) { return ABI; }
+void ftorch_kernel_needs(int64_t *needs) { needs[0] = 64, needs[1] = 128, needs[2] = ANY_SIZE; }
 void ftorch_kernel_pack(const void *const *weights, void *packed) {
   const float *w = weights[0];
   float *p = packed;
@@ -124,14 +135,14 @@ def compiled(
         return {f"data/aotinductor/{name}/{item}": archive.read(item) for item in archive.namelist()}
 
 
-def kernel(abi: int = 2) -> bytes:
+def kernel(abi: int = 2, any_size: bool = False) -> bytes:
     """Return the shared library of the kernel."""
 
     def make(path: Path) -> None:
-        line = ["gcc", "-O2", "-shared", "-fPIC", f"-DABI={abi}", "-x", "c", "-", "-o", str(path)]
+        line = ["gcc", "-O2", "-shared", "-fPIC", f"-DABI={abi}", f"-DANY_SIZE={int(any_size)}", "-x", "c", "-", "-o", str(path)]
         subprocess.run(line, input=KERNEL, text=True, check=True)
 
-    return _kept(f"kernel{abi}", KERNEL, make).read_bytes()
+    return _kept(f"kernel{abi}{any_size}", KERNEL, make).read_bytes()
 
 
 def packed_weights(module: torch.nn.Module) -> tuple[list[dict[str, Any]], bytes]:
@@ -229,8 +240,11 @@ def _good(folder: Path, models: Path) -> None:
     write(folder / "linear.pt2", {**code, **common, FALLBACK: fallback}, {**spec, "variants": [b1, dynamic, script]})
     write(folder / "compiled.pt2", {**code, **common}, {**spec, "variants": [b1, dynamic]})
     write(folder / "aoti.pt2", {**aoti, **common}, {**spec, "variants": [variant("model", "aoti")]})
-    any_kernel = {"extra/ftorch_kernel_any.so": kernel(), **common}
-    write(folder / "kernel.pt2", any_kernel, {**spec, "variants": [variant("any", "kernel", workspace=64, packed=128, samples="batch")]})
+    any_size = variant("any", "kernel", workspace=64, packed=128, samples="batch")
+    any_kernel = {"extra/ftorch_kernel_any.so": kernel(any_size=True), **common}
+    write(folder / "kernel.pt2", any_kernel, {**spec, "variants": [any_size]})
+    for name, wrong in KERNEL_LIES.items():
+        write(folder / f"kernel_{name}.pt2", any_kernel, {**spec, "variants": [{**any_size, **wrong}]})
     only_script = {FALLBACK: fallback, **common}
     write(folder / "script.pt2", only_script, {**spec, "variants": [script]})
     future = [{**b1, "isa": FUTURE_ISA}, {**dynamic, "isa": FUTURE_ISA}]
@@ -300,7 +314,7 @@ def _bad_contracts(folder: Path, members: Members, spec: dict[str, Any]) -> None
     write(folder / "kernel_abi.pt2", other, spec)
     write(folder / "kernel_text.pt2", {**members, "extra/ftorch_kernel_b1.so": b"no library\n" * 20}, spec)
     sizes = {"sizes": {"batch": [1, 64]}}
-    write(folder / "few_sizes.pt2", members, {**spec, "variants": [{**v, **sizes} for v in spec["variants"][:2]]})
+    write(folder / "few_sizes.pt2", members, {**spec, "variants": [{**spec["variants"][1], **sizes}]})
 
 
 def _no(name: str) -> dict[str, Any]:

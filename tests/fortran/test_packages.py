@@ -75,6 +75,9 @@ FILES = (
     Row("odd_layout.pt2", FILE, "unknown layout 'spiral'"),
     *(Row(f"without_{name}.pt2", FILE, DAMAGED) for name in ("digest", "kind", "weights", "variants", "torch")),
     Row("kernel_abi.pt2", FILE, "variant 'b1', has interface 3, this library knows 2; install a newer version of it"),
+    *(Row(f"kernel_{name}.pt2", FILE, "variant 'any', is not what the contract says of it") for name in ("workspace", "packed", "fixed", "grain")),
+    Row("kernel_range.pt2", FILE, "the kernel 'any' is said to compute other sizes than one"),
+    Row("kernel_nobody.pt2", FILE, "variant 'any' has sizes of the unknown symbol 'level'"),
     Row("kernel_text.pt2", FILE, "/extra/ftorch_kernel_b1.so' cannot be loaded: "),
     Row("truncated.pt2", FILE, "is truncated or corrupt"),
     Row("flipped.pt2", FILE, "is corrupt: the checksum of"),
@@ -247,8 +250,9 @@ def test_memory_is_flat(build: Build, packages: Path, name: str, scenario: str, 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["kernel", "aoti", "script"])
 def test_threads_share_the_work(build: Build, packages: Path, name: str) -> None:
-    """The same calls by 1, 2 and 4 threads: right, and never slower than by one."""
+    """The same calls by 1, 2 and 4 threads: right, without waiting for each other, and at what they cost one (two threads of one core: twice)."""
     done = start(build("threads.f90", flags=("-fopenmp",)), f"{name}.pt2", folder=packages)
     assert done.returncode == 0, done.stdout + done.stderr
-    one, two, four = (float(word) for word in done.stdout.split())
-    assert max(two, four) < one, (one, two, four)
+    one, two, four, *waits = (float(word) for word in done.stdout.split())
+    assert max(two, four) < 2.5 * one, (one, two, four)
+    assert max(waits) < 100, waits  # in 200,000 calls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -94,7 +94,10 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     def at(size: int) -> Trial:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
 
-    kernel = _kernel_for_all_sizes(forms, program, limits, options, tensors)
+    why_none: list[str] = []
+    kernel = _kernel_for_all_sizes(forms, program, limits, options, tensors, why_none.append)
+    if why_none:
+        step(f"no kernel: {why_none[0]}")
     found = [*draft.found, *map(at, sizes if kernel is None else sorted({*sizes, *forms.admitted(_AROUND_BLOCKS)}))]
 
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
@@ -123,7 +126,7 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
         if kernel is not None or _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
             members |= built.members
             variants.append(built.variant)
-    variants += [item.variant for item in general]
+    variants += [replace(item.variant, no_kernel="".join(why_none[:1])) for item in general]
     script = options.script()
     if script is not None:
         variants.append(Variant("fallback", "torchscript", weights="own"))
@@ -162,21 +165,31 @@ def _general_variants(forms: Forms, program: ExportedProgram, limits: Limits, op
 
 
 def _kernel_for_all_sizes(
-    forms: Forms, program: ExportedProgram, limits: Limits, options: Package, tensors: Sequence[tuple[str, torch.Tensor]]
+    forms: Forms,
+    program: ExportedProgram,
+    limits: Limits,
+    options: Package,
+    tensors: Sequence[tuple[str, torch.Tensor]],
+    refuse: Callable[[str], None],
 ) -> Built | None:
     """Return the kernel that computes any number of samples, if it is as fast as anything for all of them.
 
-    What decides are the operations of the network. A measurement would decide differently on a busy machine.
+    What decides are the operations of the network. A measurement would decide differently on a busy machine. ``refuse`` is told
+    why there is none.
     """
-    if set(forms.symbols) != {forms.batch} - {None} or not forms.sizes_are_of_inputs:
-        return None
+    if set(forms.symbols) != {forms.batch} - {None}:
+        others = ", ".join(sorted(set(forms.symbols) - {forms.batch}))
+        return refuse(f"the sizes of other dimensions than the batch are not fixed ({others})")
+    if not forms.sizes_are_of_inputs:
+        return refuse("the size of a result is computed")
     step(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
     sizes: dict[str, int | None] = dict.fromkeys(forms.symbols)
     layouts = [spec.layout for spec in forms.inputs]
     threads = 1 if options.threads == 1 else 0
     return build_kernel_variant(
-        GENERAL, program, tensors, sizes, options.instruction_set(), layouts, threads=threads, limits=limits, only_suited=True
-    )
+        GENERAL, program, tensors, sizes, options.instruction_set(), layouts, threads=threads, limits=limits, only_suited=True,
+        refused=refuse,
+    )  # fmt: skip
 
 
 def _fixed_variant(

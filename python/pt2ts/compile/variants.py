@@ -65,6 +65,7 @@ def build_kernel_variant(
     threads: int = 1,
     limits: Mapping[str, tuple[int, int]] | None = None,
     only_suited: bool = False,
+    refused: Callable[[str], object] = lambda _: None,
 ) -> Built | None:
     """Compile a program to a kernel; None where it has something that kernels do not know.
 
@@ -78,8 +79,10 @@ def build_kernel_variant(
         Of the symbol that counts samples; any number by default.
     only_suited
         None, too, where other compilers do better with large batches.
+    refused
+        Is called with the reason for None.
     """
-    kernel = build_kernel(program, weights, sizes, isa, layouts, only_suited=only_suited)
+    kernel = build_kernel(program, weights, sizes, isa, layouts, only_suited=only_suited, refused=refused)
     if kernel is None:
         return None
     admitted = {symbol: (size, size) for symbol, size in sizes.items() if size is not None} | dict(limits or {})

@@ -78,6 +78,8 @@ class Variant:
         The symbol that counts the samples of a kernel for any number of them; None for a kernel of fixed sizes.
     grain
         Samples that are worth a thread; 0 for a kernel that runs on one thread.
+    no_kernel
+        Why a variant for any size is no kernel, for people; empty for one that is.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Variant:
     packed: int = 0
     samples: str | None = None
     grain: int = 0
+    no_kernel: str = ""
 
     def admits(self, sizes: Mapping[str, int]) -> bool:
         """Return whether it computes with these sizes."""
@@ -107,6 +110,8 @@ class Variant:
         }
         if self.kind == "kernel":
             data |= {"workspace": self.workspace, "packed": self.packed, "samples": self.samples, "grain": self.grain}
+        if self.no_kernel:
+            data["no_kernel"] = self.no_kernel
         return data
 
     @staticmethod
@@ -125,6 +130,7 @@ class Variant:
             packed=int(data.get("packed", 0)),
             samples=data.get("samples"),
             grain=int(data.get("grain", 0)),
+            no_kernel=str(data.get("no_kernel", "")),
         )
 
     def sizes_text(self) -> str:

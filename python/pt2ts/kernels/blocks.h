@@ -1,8 +1,9 @@
 // A call, block of samples by block. The caller's arrays are used where they lie if they are as a network reads them; otherwise
 // (other strides, the other kind of real numbers) a block of them is brought into that form, which stays in the nearest cache.
+
 #pragma once
 
-#include "vector.h"
+#include "base.h"
 
 namespace {
 
@@ -12,10 +13,11 @@ struct Array {
   const int64_t* strides;  // in bytes
   int64_t dtype;
 };
-constexpr int64_t kFloat = 6, kDouble = 7, kReal = sizeof(real) == 4 ? kFloat : kDouble;
+constexpr int64_t kFloat = 6, kDouble = 7;
 
-// Generated code describes each array by a type with: rank; sample, the dimension that counts samples, or -1; shape of a block
-// and strides in numbers as the network reads it; place, where in the workspace a block is brought to.
+// Generated code describes each array by a type with: Number, float or double as the network reads it; dtype of the contract; rank;
+// sample, the dimension that counts samples, or -1; shape of a block and strides in numbers as the network reads it; place, where
+// in the workspace (in bytes) a block is brought to.
 
 template <class... Ports>
 struct List {
@@ -24,9 +26,9 @@ struct List {
 
 template <class Port>
 inline bool lies_right(const Array& array) {
-  if (array.dtype != kReal) return false;
+  if (array.dtype != (sizeof(typename Port::Number) == 4 ? kFloat : kDouble)) return false;
   for (int d = 0; d < Port::rank; ++d) {
-    if (Port::shape[d] != 1 && array.strides[d] != Port::strides[d] * static_cast<int64_t>(sizeof(real))) return false;
+    if (Port::shape[d] != 1 && array.strides[d] != Port::strides[d] * static_cast<int64_t>(sizeof(typename Port::Number))) return false;
   }
   return true;
 }
@@ -69,10 +71,10 @@ inline void each_number(const Array& array, int count, Body body) {
   }
 }
 
-template <class Port, class Number>
-inline void copy_in(const Array& array, const char* from, int count, int rows, real* to) {
+template <class Port, class Theirs>
+inline void copy_in(const Array& array, const char* from, int count, int rows, typename Port::Number* to) {
   each_number<Port>(array, count, [&](int64_t theirs, int64_t ours) {
-    to[ours] = static_cast<real>(*reinterpret_cast<const Number*>(from + theirs));
+    to[ours] = static_cast<typename Port::Number>(*reinterpret_cast<const Theirs*>(from + theirs));
   });
   // Samples that are none repeat the last one: they are computed, and nobody sees the result.
   if constexpr (Port::sample >= 0) {
@@ -83,11 +85,30 @@ inline void copy_in(const Array& array, const char* from, int count, int rows, r
   }
 }
 
-template <class Port, class Number>
-inline void copy_out(const Array& array, char* to, int count, const real* from) {
+template <class Port, class Theirs>
+inline void copy_out(const Array& array, char* to, int count, const typename Port::Number* from) {
   each_number<Port>(array, count, [&](int64_t theirs, int64_t ours) {
-    *reinterpret_cast<Number*>(to + theirs) = static_cast<Number>(from[ours]);
+    *reinterpret_cast<Theirs*>(to + theirs) = static_cast<Theirs>(from[ours]);
   });
+}
+
+// Calls body with a number of the type that the caller's array has.
+template <class Port, class Body>
+inline void with_their_type(const Array& array, Body body) {
+  if constexpr (Port::dtype == kFloat || Port::dtype == kDouble) {
+    if (array.dtype == kFloat) body(float{});
+    else body(double{});
+  } else if constexpr (Port::dtype == 0 || Port::dtype == 10) {
+    body(uint8_t{});
+  } else if constexpr (Port::dtype == 1) {
+    body(int8_t{});
+  } else if constexpr (Port::dtype == 2) {
+    body(int16_t{});
+  } else if constexpr (Port::dtype == 3) {
+    body(int32_t{});
+  } else {
+    body(int64_t{});
+  }
 }
 
 template <class Port>
@@ -98,37 +119,36 @@ inline int64_t begin_of(const Array& array, int64_t first) {
 
 // An input of a block: where it lies, or a copy.
 template <class Port>
-inline const real* input_of(const Array& array, bool right, int64_t first, int count, int rows, real* work) {
+inline const void* input_of(const Array& array, bool right, int64_t first, int count, int rows, char* work) {
   const char* from = array.data + begin_of<Port>(array, first);
-  if (right && (Port::sample < 0 || count == rows)) return reinterpret_cast<const real*>(from);
-  real* const to = work + Port::place;
-  if (array.dtype == kFloat) copy_in<Port, float>(array, from, count, rows, to);
-  else copy_in<Port, double>(array, from, count, rows, to);
+  if (right && (Port::sample < 0 || count == rows)) return from;
+  auto* const to = at<typename Port::Number>(work, Port::place);
+  with_their_type<Port>(array, [&](auto number) { copy_in<Port, decltype(number)>(array, from, count, rows, to); });
   return to;
 }
 
 template <class Port>
-inline real* output_of(const Array& array, bool right, int64_t first, int count, int rows, real* work) {
-  if (right && (Port::sample < 0 || count == rows)) return reinterpret_cast<real*>(array.data + begin_of<Port>(array, first));
+inline void* output_of(const Array& array, bool right, int64_t first, int count, int rows, char* work) {
+  if (right && (Port::sample < 0 || count == rows)) return array.data + begin_of<Port>(array, first);
   return work + Port::place;
 }
 
 template <class Port>
-inline void deliver(const Array& array, bool right, int64_t first, int count, int rows, const real* work) {
+inline void deliver(const Array& array, bool right, int64_t first, int count, int rows, char* work) {
   if (right && (Port::sample < 0 || count == rows)) return;
   char* const to = array.data + begin_of<Port>(array, first);
-  if (array.dtype == kFloat) copy_out<Port, float>(array, to, count, work + Port::place);
-  else copy_out<Port, double>(array, to, count, work + Port::place);
+  const auto* from = at<typename Port::Number>(work, Port::place);
+  with_their_type<Port>(array, [&](auto number) { copy_out<Port, decltype(number)>(array, to, count, from); });
 }
 
 template <class Network, class... Inputs, class... Outputs>
 inline void run_block(List<Inputs...>, List<Outputs...>, const Array* inputs, const Array* outputs, uint64_t right_in,
-                      uint64_t right_out, int64_t first, int count, const real* packed, real* work) {
+                      uint64_t right_out, int64_t first, int count, const char* packed, char* work) {
   constexpr int rows = Network::rows;
   int i = 0, o = 0, d = 0;
-  const real* const x[sizeof...(Inputs) + 1] = {
+  const void* const x[sizeof...(Inputs) + 1] = {
       (static_cast<void>(++i), input_of<Inputs>(inputs[i - 1], right_in >> (i - 1) & 1, first, count, rows, work))..., nullptr};
-  real* const y[sizeof...(Outputs) + 1] = {
+  void* const y[sizeof...(Outputs) + 1] = {
       (static_cast<void>(++o), output_of<Outputs>(outputs[o - 1], right_out >> (o - 1) & 1, first, count, rows, work))..., nullptr};
   Network::compute(x, y, packed, work);
   ((deliver<Outputs>(outputs[d], right_out >> d & 1, first, count, rows, work), ++d), ...);
@@ -137,7 +157,7 @@ inline void run_block(List<Inputs...>, List<Outputs...>, const Array* inputs, co
 // Computes samples from `first` on in whole blocks, and what is left too if `also_part`; returns the first one not computed.
 template <class Network>
 inline int64_t run_blocks(const Array* inputs, const Array* outputs, int64_t first, int64_t last, bool also_part,
-                          const real* packed, real* work) {
+                          const char* packed, char* work) {
   constexpr int rows = Network::rows;
   if (last - first < (also_part ? 1 : rows)) return first;
   const typename Network::Inputs in;

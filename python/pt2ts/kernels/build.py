@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ import torch
 from ..pytorch.symbols import expression, given_names
 from ..toolchain.compiler import ToolchainError, cxx
 from ..toolchain.isa import Isa
-from .graph import Reader, dtype_of, prepared
-from .ir import EntangledError, Network, ReduceOp, UnsupportedError
+from .graph import Reader, prepared
+from .ir import EntangledError, Network, Real, ReduceOp, UnsupportedError
 from .machine import Machine, compile_source, machine_of
-from .schedule import Functions, lines, plan
+from .schedule import LINE, Functions, bytes_of, plan
 
 #: Samples that are computed together: enough to read each weight once for many, few enough for the nearest caches.
 _BLOCKS = (16, 8)
@@ -53,7 +53,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Source:
-    """A kernel's text, its memory in bytes, and whether it is as fast as any compiler's code at every size.
+    """A kernel's text, its memory in bytes, and why other compilers' code is faster for large batches, empty if it is not.
 
     See `Kernel`.
     """
@@ -62,7 +62,7 @@ class Source:
     workspace: int
     packed: int
     grain: int
-    suited: bool
+    unsuited: str
 
 
 def build_kernel(
@@ -73,6 +73,7 @@ def build_kernel(
     layouts: Sequence[str] = (),
     *,
     only_suited: bool = False,
+    refused: Callable[[str], object] = lambda _: None,
 ) -> Kernel | None:
     """Compile a program for fixed sizes, or for any size of the batch.
 
@@ -90,6 +91,8 @@ def build_kernel(
         For each input ``torch`` (the default) or ``fortran`` (its first index is the fastest).
     only_suited
         Refuse networks of which other compilers compute large batches faster: large matrices, and products of two computed ones.
+    refused
+        Is called with the reason where there is no kernel.
 
     Returns
     -------
@@ -104,12 +107,17 @@ def build_kernel(
     """
     try:
         source = kernel_source(program, weights, sizes, isa, layouts)
-        return _compiled(source, isa) if source.suited or not only_suited else None
-    except UnsupportedError:
+        if not source.unsuited or not only_suited:
+            return _compiled(source, isa)
+        refused(source.unsuited)
+        return None
+    except UnsupportedError as error:
+        refused(str(error))
         return None
     except ToolchainError as error:
         where = ", ".join(f"{name}={'any' if size is None else size}" for name, size in sizes.items()) or "its sizes"
         warnings.warn(f"no kernel for {where}: {error}", UserWarning, stacklevel=2)
+        refused(str(error))
         return None
 
 
@@ -158,17 +166,17 @@ def kernel_source(
 
     def read(rows: int | None, layout_rows: int) -> Network:
         block = (free[0], rows) if free and rows else None
-        return Reader(program, names, fixed, block, layouts).read(machine, layout_rows)
+        return Reader(program, names, fixed, block, layouts).read(machines, layout_rows)
 
-    machine = machine_of(isa, dtype_of(program).itemsize, tuple(cxx()))
+    machines = {real: machine_of(isa, real.itemsize, tuple(cxx())) for real in Real}
     if not free:
-        return _source(machine, [read(None, max(fixed.values(), default=1))])
+        return _source(machines, [read(None, max(fixed.values(), default=1))])
     try:
         for block in _BLOCKS:
             whole = read(block, block)
-            if plan(whole, machine).work * machine.itemsize <= _BLOCK_BYTES:
+            if plan(whole, machines).work <= _BLOCK_BYTES:
                 break
-        return _source(machine, [whole, read(_PART, block)])
+        return _source(machines, [whole, read(_PART, block)])
     except EntangledError as error:
         raise UnsupportedError(f"the samples of a batch may depend on each other ({error})") from error
 
@@ -196,16 +204,16 @@ def symbol_sizes(program: torch.export.ExportedProgram, sizes: Mapping[str, int 
     return found
 
 
-def _source(machine: Machine, networks: Sequence[Network]) -> Source:
+def _source(machines: Mapping[Real, Machine], networks: Sequence[Network]) -> Source:
     """Return the text of networks that differ in the number of samples only, the largest first."""
-    programs = [plan(network, machine) for network in networks]
+    programs = [plan(network, machines) for network in networks]
     first, packed = programs[0], programs[0].packed
     if len(first.run) > _MOST_CALLS:
         raise UnsupportedError(f"{len(first.run)} operations are too many to gain anything")
     if any(program.packed != packed for program in programs):
         raise UnsupportedError("weights are laid out differently for the last samples")
     functions = Functions({})
-    places, workspace = _staged(networks[0], max(program.work for program in programs), machine)
+    places, workspace = _staged(networks[0], max(program.work for program in programs))
     texts = [
         _NETWORK.format(
             name=f"Network{number}",
@@ -222,40 +230,50 @@ def _source(machine: Machine, networks: Sequence[Network]) -> Source:
         for number in range(len(networks))
     ]
     pack = functions.calls(first.pack)
-    constants = networks[0].constants or [0.0]
+    kinds = []
+    for real, constants in networks[0].constants.items():
+        if any(kind is real for _, kind, _ in functions.names):
+            values = ", ".join(_literal(value) for value in constants or [0.0])
+            kinds.append(_KIND.format(real=real, count=len(constants) or 1, constants=values, functions=functions.text(real)))
     text = _TEXT.format(
-        real="float" if machine.itemsize == 4 else "double",
-        count=len(constants),
-        constants=", ".join(_literal(value) for value in constants),
-        functions=functions.text(),
+        kinds="\n".join(kinds),
         networks="\n".join(texts),
+        workspace=workspace,
+        packed=packed,
+        any_size=int(networks[0].block is not None),
         pack=pack,
         run="\n".join(runs),
     )
     ops, rows = networks[0].ops, networks[0].block
     total = sum(op.operations for op in ops)
     reduced = sum(op.operations for op in ops if isinstance(op, ReduceOp))
-    suited = packed * machine.itemsize <= _MOST_PACKED and (reduced <= total // 2 or reduced <= _GRAIN)
+    unsuited = ""
+    if packed > _MOST_PACKED:
+        unsuited = f"its weights take {packed / 1e6:.0f} MB, more than the caches of a core hold"
+    elif reduced > max(total // 2, _GRAIN):
+        unsuited = "most of its work are products of two computed matrices, or sums"
     grain = 0 if rows is None else rows * -(-_GRAIN // max(total, 1))
-    return Source(text, workspace * machine.itemsize, packed * machine.itemsize, grain, suited)
+    return Source(text, workspace, packed, grain, unsuited)
 
 
-def _staged(network: Network, end: int, machine: Machine) -> tuple[list[int], int]:
+def _staged(network: Network, end: int) -> tuple[list[int], int]:
     """Return where in the workspace blocks of the arrays are brought to, inputs before outputs, and its size with them."""
     places = []
     for view in (*network.inputs, *network.outputs):
         places.append(end)
-        end += lines(view.buffer.size, machine) + lines(1, machine)  # a vector that is read over the end
+        end += bytes_of(view.buffer) + LINE  # a vector that is read over the end
     return places, end
 
 
 def _ports(network: Network, places: Sequence[int]) -> list[str]:
     """Return the types that describe the caller's arrays."""
-    named = [*((f"In{i}", view) for i, view in enumerate(network.inputs)), *((f"Out{i}", view) for i, view in enumerate(network.outputs))]
+    names = [*(f"In{i}" for i in range(len(network.inputs))), *(f"Out{i}" for i in range(len(network.outputs)))]
+    views = (*network.inputs, *network.outputs)
     return [
-        f"struct {name} {{ static constexpr int rank = {len(view.shape)}, sample = {-1 if view.sample is None else view.sample}; "
+        f"struct {name} {{ using Number = {view.buffer.real}; "
+        f"static constexpr int rank = {len(view.shape)}, sample = {-1 if view.sample is None else view.sample}, dtype = {dtype}; "
         f"static constexpr int64_t shape[] = {{{_list(view.shape)}}}, strides[] = {{{_list(view.strides)}}}, place = {place}; }};"
-        for (name, view), place in zip(named, places, strict=True)
+        for name, view, dtype, place in zip(names, views, network.dtypes, places, strict=True)
     ]
 
 
@@ -265,10 +283,10 @@ def _list(numbers: Sequence[int]) -> str:
 
 def _literal(value: float) -> str:
     if math.isnan(value):
-        return "static_cast<real>(NAN)"
+        return "NAN"
     if math.isinf(value):
-        return f"static_cast<real>({'-' if value < 0 else ''}INFINITY)"
-    return f"static_cast<real>({float(value)!r})"
+        return f"{'-' if value < 0 else ''}INFINITY"
+    return f"{float(value)!r}"
 
 
 _NETWORK = """\
@@ -277,24 +295,34 @@ static constexpr int rows = {rows};
 {ports}
 using Inputs = List<{inputs}>;
 using Outputs = List<{outputs}>;
-static void compute(const real* const* inputs, real* const* outputs, const real* packed, real* work) {{
+static void compute(const void* const* inputs, void* const* outputs, const char* packed, char* work) {{
 {body}
 }}
 }};
 """
 
-_TEXT = """\
+_KIND = """\
 #define FTORCH_KERNEL_REAL {real}
+[[maybe_unused]] alignas(64) constexpr {real} {real}_constants[{count}] = {{{constants}}};
+namespace of_{real} {{
+#include "vector.h"
 #include "functions.h"
 #include "dense.h"
 #include "recurrent.h"
+namespace {{
+{functions}
+}}  // namespace
+}}  // namespace of_{real}
+#undef FTORCH_KERNEL_REAL
+"""
+
+_TEXT = """\
+#include "base.h"
 #include "blocks.h"
 
+{kinds}
 namespace {{
 
-[[maybe_unused]] alignas(64) constexpr real constants[{count}] = {{{constants}}};
-
-{functions}
 {networks}
 }}  // namespace
 
@@ -302,9 +330,15 @@ namespace {{
 
 FTORCH_KERNEL_ENTRY int32_t ftorch_kernel_abi() {{ return 2; }}
 
+FTORCH_KERNEL_ENTRY void ftorch_kernel_needs(int64_t* needs) {{
+needs[0] = {workspace};
+needs[1] = {packed};
+needs[2] = {any_size};
+}}
+
 FTORCH_KERNEL_ENTRY void ftorch_kernel_pack(const void* const* given, void* memory) {{
-const real* const* const weights = reinterpret_cast<const real* const*>(given);
-real* const packed = static_cast<real*>(memory);
+[[maybe_unused]] const void* const* const weights = given;
+[[maybe_unused]] char* const packed = static_cast<char*>(memory);
 {pack}
 }}
 
@@ -312,8 +346,8 @@ FTORCH_KERNEL_ENTRY void ftorch_kernel_run(const void* given, const void* wanted
                                            int64_t first, int64_t last) {{
 const Array* const inputs = static_cast<const Array*>(given);
 const Array* const outputs = static_cast<const Array*>(wanted);
-const real* const packed = static_cast<const real*>(weights);
-real* const work = static_cast<real*>(workspace);
+const char* const packed = static_cast<const char*>(weights);
+char* const work = static_cast<char*>(workspace);
 {run}
 }}
 """

@@ -3,9 +3,6 @@
 // The lanes of a vector are neighbouring outputs, so that nothing has to be summed across lanes, and a weight is read once for
 // several rows. Weights are packed tile by tile: a tile of `Tile` vectors of outputs holds its bias and then its weights input
 // by input, in the order in which they are read.
-#pragma once
-
-#include "vector.h"
 
 namespace {
 

@@ -51,6 +51,7 @@ FORMS: dict[str, str] = {
     },
     "round": "each_lane([](auto x) {{ return std::nearbyint(x); }}, {})",
     "pow": "each_lane([](auto x, auto y) {{ return std::pow(x, y); }}, {}, {})",
+    "remainder": "each_lane([](auto x, auto y) {{ const auto r = std::fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }}, {}, {})",
     "atan2": "each_lane([](auto x, auto y) {{ return std::atan2(x, y); }}, {}, {})",
 }
 
@@ -217,7 +218,7 @@ ELEMENTWISE: dict[str, tuple[int, Handler]] = {
             "round",
         )
     },
-    **{name: (2, _same(name)) for name in ("mul", "maximum", "minimum", "atan2", "lt", "le", "gt", "ge", "eq", "ne")},
+    **{name: (2, _same(name)) for name in ("mul", "maximum", "minimum", "atan2", "remainder", "lt", "le", "gt", "ge", "eq", "ne")},
     **{f"logical_{name}": (2, _same(name)) for name in ("and", "or", "xor")},
     **{f"bitwise_{name}": (2, _same(name)) for name in ("and", "or", "xor")},
     "logical_not": (1, _same("not")),

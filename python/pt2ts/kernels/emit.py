@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .elementwise import FORMS
-from .ir import GATES, DenseOp, Expr, MapOp, Op, PackDenseOp, PackRecurrentOp, RecurrentOp, ReduceOp, Shape, View, collapse
+from .ir import GATES, ConvertOp, DenseOp, Expr, MapOp, Op, PackDenseOp, PackRecurrentOp, Real, RecurrentOp, ReduceOp, Shape, View, collapse
 from .machine import Machine
 
 
@@ -17,6 +17,7 @@ class Call:
 
     body: str
     operands: tuple[View | None, ...]
+    real: Real  # in which it computes
     writes: int = 1  # how many of the operands, from the end, are results
 
 
@@ -140,7 +141,17 @@ def emit_map(op: MapOp) -> Call:
     target = at(operands.name(op.out), out, [*outer, "i"])
     store = f"store(lanes, {target}, {result});" if out[-1] == 1 else f"store(lanes, {target}, {out[-1]}, {result});"
     inner = [f"over_lanes<{sizes[-1]}>([&](auto lanes, int i) {{", *body.lines, store, "});"]
-    return Call("\n".join(loops(sizes[:-1], inner)), tuple(operands.views))
+    return Call("\n".join(loops(sizes[:-1], inner)), tuple(operands.views), op.out.buffer.real)
+
+
+def emit_convert(op: ConvertOp) -> Call:
+    """Numbers of the other kind: plain loops."""
+    operands = Operands()
+    sizes, (source, out) = collapse(op.out.shape, op.view.strides, op.out.strides)
+    index = _indices(len(sizes))
+    read, write = at(operands.name(op.view), source, index), at(operands.name(op.out), out, index)
+    real = op.out.buffer.real
+    return Call("\n".join(loops(sizes, [f"*({write}) = static_cast<{real}>(*({read}));"])), tuple(operands.views), real)
 
 
 def emit_reduce(op: ReduceOp) -> Call:
@@ -165,7 +176,7 @@ def emit_reduce(op: ReduceOp) -> Call:
         step = loops(gone, [*body.lines, f"total = {op.kind}::step(total, {result});"], len(kept) - 1)
         store = f"store(lanes, {at(operands.name(op.out), out, [*outer, 'i'])}, total{scale});"
         inner = [f"over_lanes<{kept[-1]}>([&](auto lanes, int i) {{", f"vec total = {op.kind}::neutral();", *step, store, "});"]
-        return Call("\n".join(loops(kept[:-1], inner)), tuple(operands.views))
+        return Call("\n".join(loops(kept[:-1], inner)), tuple(operands.views), op.out.buffer.real)
     outer, inside = _indices(len(kept)), _indices(len(gone) - 1, len(kept))
     for leaf, keep, reduce in zip(leaves, keeping, reducing, strict=True):
         addresses[id(leaf)] = (at(operands.name(leaf.view), [*keep, *reduce], [*outer, *inside, "i"]), reduce[-1])
@@ -176,7 +187,7 @@ def emit_reduce(op: ReduceOp) -> Call:
     step = loops(gone[:-1], [f"total = {op.kind}::step(total, {piece});"], len(kept))
     store = f"*({at(operands.name(op.out), out, outer)}) = (total{scale})[0];"
     lines = loops(kept, [f"vec total = {op.kind}::neutral();", *step, store])
-    return Call("\n".join(lines), tuple(operands.views))
+    return Call("\n".join(lines), tuple(operands.views), op.out.buffer.real)
 
 
 def emit_pack_dense(op: PackDenseOp) -> Call:
@@ -188,7 +199,7 @@ def emit_pack_dense(op: PackDenseOp) -> Call:
     bias, stride = (operands.name(op.bias), op.bias.strides[0]) if op.bias else ("nullptr", 0)
     strides = ", ".join(map(str, op.weight.strides))
     text = f"pack_{'dense' if op.tile else 'dot'}{size}({weight}, {strides}, {bias}, {stride}, {operands.name(op.out)});"
-    return Call(text, tuple(operands.views))
+    return Call(text, tuple(operands.views), op.out.buffer.real)
 
 
 def emit_dense(op: DenseOp, machine: Machine) -> Call:
@@ -216,7 +227,7 @@ def emit_dense(op: DenseOp, machine: Machine) -> Call:
         call = f"dense<{rows}, {op.tile}, {machine.row_tile(op.tile, rows)}>({shape}, {x}, {w}, {out}, {epilogue});"
     else:
         call = f"dense_dot<{rows}, {n_in}, {n_out}, {x_row}, {y_row}>({x}, {w}, {out}, {epilogue});"
-    return Call("\n".join(loops(sizes[:-1], [call])), tuple(operands.views))
+    return Call("\n".join(loops(sizes[:-1], [call])), tuple(operands.views), op.out.buffer.real)
 
 
 def emit_pack_recurrent(op: PackRecurrentOp) -> Call:
@@ -227,7 +238,7 @@ def emit_pack_recurrent(op: PackRecurrentOp) -> Call:
     weights = [f"{{{operands.name(w)}, {w.strides[0]}, {w.strides[1]}}}" for w in (op.w_in, op.w_state)]
     biases = [operands.name(b) if b else "nullptr" for b in (op.b_in, op.b_state)]
     call = f"pack_recurrent<{op.cell}, {n_in}, {hidden}, {op.tile}>({', '.join([*weights, *biases, operands.name(op.out)])});"
-    return Call(call, tuple(operands.views))
+    return Call(call, tuple(operands.views), op.out.buffer.real)
 
 
 def emit_recurrent(op: RecurrentOp, machine: Machine) -> Call:
@@ -242,14 +253,16 @@ def emit_recurrent(op: RecurrentOp, machine: Machine) -> Call:
     w, out = operands.name(op.packed), operands.name(op.out)
     memory = operands.name(op.memory) if op.memory else "nullptr"
     arguments = f"{times}, {x}, {op.x.strides[0]}, {h}, {h_row}, {w}, {out}, {op.out.strides[0]}, {memory}"
-    return Call(f"Recurrent<{shape}>::run<{samples}, {row_tile}>({arguments});", tuple(operands.views), 2 if op.memory else 1)
+    return Call(f"Recurrent<{shape}>::run<{samples}, {row_tile}>({arguments});", tuple(operands.views), op.out.buffer.real, 2 if op.memory else 1)
 
 
 def emit(op: Op, machine: Machine) -> Call:
-    """Return the text of an operation."""
+    """Return the text of an operation; the machine is that of the numbers that it makes."""
     match op:
         case MapOp():
             return emit_map(op)
+        case ConvertOp():
+            return emit_convert(op)
         case ReduceOp():
             return emit_reduce(op)
         case PackDenseOp():

@@ -1,9 +1,6 @@
 // Elementary functions of vectors. Coefficients are Chebyshev fits of these very forms in 40-digit arithmetic (tanh in float: a
 // rational fit, reweighted until its error is level). What is NaN stays NaN; infinities, overflow and denormals come out as
 // they should.
-#pragma once
-
-#include "vector.h"
 
 namespace {
 

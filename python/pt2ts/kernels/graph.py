@@ -13,12 +13,19 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from ..pytorch import symbols
 from ..pytorch.quiet import quiet
 from .elementwise import ELEMENTWISE
-from .ir import EntangledError, Expr, Network, Place, Shape, UnsupportedError, View, contiguous, load
+from .ir import EntangledError, Expr, Network, Place, Real, Shape, UnsupportedError, View, contiguous, load
 from .layers import LAYERS
 from .lowering import Lowering
 from .machine import Machine
 
 HANDLERS = {**ELEMENTWISE, **LAYERS}
+REALS = {torch.float32: Real.SINGLE, torch.float64: Real.DOUBLE}
+#: Dtypes of arrays, as the interface of kernels counts them; those in between have no kernels.
+DTYPES = (
+    torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.float32, torch.float64, torch.complex64,
+    torch.complex128, torch.bool,
+)  # fmt: skip
+_CONVERSIONS = frozenset({"to", "_to_copy", "type_as"})
 _MOST_CONSTANTS = 20_000
 
 #: Arguments that change no numbers; a dtype is seen in the result, and refused there if it is another one.
@@ -63,7 +70,7 @@ def prepared(program: torch.export.ExportedProgram) -> torch.export.ExportedProg
     return rewritten
 
 
-def dtype_of(program: torch.export.ExportedProgram) -> torch.dtype:
+def reals_of(program: torch.export.ExportedProgram) -> list[Real]:
     """Return what a prepared program computes in."""
     found = {
         value.dtype
@@ -71,10 +78,14 @@ def dtype_of(program: torch.export.ExportedProgram) -> torch.dtype:
         for value in _tensors(node.meta.get("val"))
         if value.dtype.is_floating_point and (node.users or node.op == "output")
     }
-    if len(found) != 1 or not found <= {torch.float32, torch.float64}:
-        names = ", ".join(sorted(str(d).removeprefix("torch.") for d in found)) or "no floating-point numbers"
-        raise UnsupportedError(f"kernels compute in float32 or float64; here is {names}")
-    return found.pop()
+    if not found or not found <= set(REALS):
+        names = ", ".join(sorted(map(_short, found))) or "no floating-point numbers"
+        raise UnsupportedError(f"kernels compute in float32 and float64; here is {names}")
+    return [real for dtype, real in REALS.items() if dtype in found]
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 class Reader:
@@ -107,7 +118,7 @@ class Reader:
         self.sizes = {**sizes, **({block[0]: block[1]} if block else {})}
         self.block = block
         self.layouts = layouts
-        self.dtype = dtype_of(program)
+        self.reals = reals_of(program)
 
     def number(self, value: Any) -> int:
         """Return a size as a number."""
@@ -137,23 +148,28 @@ class Reader:
             raise EntangledError("an array whose size is computed from the number of samples")
         return at[0]
 
-    def argument(self, tensor: torch.Tensor, place: Place, index: int, layout: str, network: Network) -> View:
-        """Return the caller's array, or that of a block of samples."""
+    def argument(self, tensor: torch.Tensor, place: Place, index: int, layout: str, network: Network, real: Real) -> View:
+        """Return the caller's array, or that of a block of samples, as it is read or written."""
         shape, sample = self.shape(tensor), self._sample(tensor)
         if math.prod(shape) == 0:
             raise UnsupportedError("an array without elements")
         # Where samples lie beside each other their distance depends on how many there are: a block is brought into PyTorch's order.
         strides = contiguous(shape) if layout == "torch" or sample is not None else tuple(contiguous(shape[::-1])[::-1])
-        view = network.allocate(place, shape, index=index)
+        if tensor.dtype not in DTYPES:
+            raise UnsupportedError(f"an array of {_short(tensor.dtype)}")
+        network.dtypes.append(DTYPES.index(tensor.dtype))
+        view = network.allocate(place, shape, real, index=index)
         return View(view.buffer, shape, strides, sample=sample)
 
-    def read(self, machine: Machine, rows: int) -> Network:
+    def read(self, machines: Mapping[Real, Machine], rows: int) -> Network:
         """Return what the program computes."""
-        b = Lowering(machine, rows)
+        b = Lowering(machines, rows)
         b.network.block = self.block[1] if self.block else None
         env: dict[torch.fx.Node, Any] = {}
-        targets = self._outputs(b)
+        targets: dict[torch.fx.Node, View] = {}
         for node in self.program.graph.nodes:
+            if node.op != "placeholder" and not targets:
+                targets = self._outputs(b)  # behind the inputs
             if node.op == "placeholder":
                 env[node] = self._placeholder(node, b)
             elif node.op == "call_function":
@@ -177,29 +193,41 @@ class Reader:
                     return spec.arg.value
                 raise UnsupportedError(f"the input '{node.name}' is no tensor")
             layout = self.layouts[index] if index < len(self.layouts) else "torch"
-            view = self.argument(node.meta["val"], Place.INPUT, index, layout, b.network)
+            dtype = node.meta["val"].dtype
+            real = REALS.get(dtype) or self._read_as(node, dtype)
+            view = self.argument(node.meta["val"], Place.INPUT, index, layout, b.network, real)
             b.network.inputs.append(view)
-            if node.users and node.meta["val"].dtype != self.dtype:
-                raise UnsupportedError(f"the input '{node.name}' is {str(node.meta['val'].dtype).removeprefix('torch.')}")
-            return load(view)
+            return b.combine("ne", load(view), 0.0) if dtype is torch.bool else load(view)
         if not node.users:
             return None
         value = node.meta["val"]
-        if isinstance(value, torch.Tensor) and value.dtype != self.dtype:
-            raise UnsupportedError(f"'{spec.target}' is {str(value.dtype).removeprefix('torch.')}")
+        if not isinstance(value, torch.Tensor) or value.dtype not in REALS:
+            raise UnsupportedError(f"'{spec.target}' is {_short(value.dtype) if isinstance(value, torch.Tensor) else 'no tensor'}")
+        real = REALS[value.dtype]
         if spec.target in self.weights:
             shape = tuple(int(size) for size in value.shape)
-            return load(b.network.allocate(Place.WEIGHT, shape, index=self.weights[spec.target]))
+            return load(b.network.allocate(Place.WEIGHT, shape, real, index=self.weights[spec.target]))
         held = self.program.constants.get(spec.target)
         if not isinstance(held, torch.Tensor):
             raise UnsupportedError(f"'{spec.target}' is no weight and no constant")
         numbers = held.detach().reshape(-1).tolist()
-        if len(b.network.constants) + len(numbers) > _MOST_CONSTANTS:
+        constants = b.network.constants[real]
+        if len(constants) + len(numbers) > _MOST_CONSTANTS:
             raise UnsupportedError(f"the constant '{spec.target}' has {len(numbers)} elements; register large ones as buffers")
-        view = b.network.allocate(Place.CONSTANT, tuple(held.shape))
-        view.buffer.offset = len(b.network.constants)
-        b.network.constants += numbers
+        view = b.network.allocate(Place.CONSTANT, tuple(held.shape), real)
+        view.buffer.offset = len(constants)
+        constants += numbers
         return load(view)
+
+    def _read_as(self, node: torch.fx.Node, dtype: torch.dtype) -> Real:
+        """Return as what kind of real numbers an input of another dtype is read: the one that the network converts it to."""
+        if dtype is torch.bool or not node.users:
+            return self.reals[0]
+        users = [user for user in node.users if not is_size(user)]
+        made = {user.meta["val"].dtype if name_of(user.target) in _CONVERSIONS else dtype for user in users}
+        if len(made) == 1 and made <= set(REALS):
+            return REALS[made.pop()]
+        raise UnsupportedError(f"arithmetic with the input '{node.name}', which is {_short(dtype)}; convert it to real numbers first")
 
     def _argument(self, value: Any, env: dict[torch.fx.Node, Any], scalar: bool) -> Any:
         if isinstance(value, torch.fx.Node):
@@ -225,8 +253,8 @@ class Reader:
         if not is_supported(node):
             raise UnsupportedError("this operation is unknown to kernels")
         for value in _tensors(node.meta.get("val")):
-            if value.dtype not in (self.dtype, torch.bool):
-                raise UnsupportedError(f"a result in {str(value.dtype).removeprefix('torch.')}")
+            if value.dtype not in REALS and value.dtype is not torch.bool:
+                raise UnsupportedError(f"a result in {_short(value.dtype)}")
         count, handler = HANDLERS[name]
         scalar = name in ELEMENTWISE
         given = self._bound(node, env, scalar, count)
@@ -244,6 +272,8 @@ class Reader:
             expected = node.meta["val"]
             if result.boolean != (expected.dtype is torch.bool):
                 raise UnsupportedError("a conversion between numbers and conditions")
+            if expected.dtype in REALS:
+                result = b.convert(result, REALS[expected.dtype])
             if result.shape != self.shape(expected):
                 raise UnsupportedError(f"a result of shape {result.shape} where PyTorch has {self.shape(expected)}")
             if len(node.users) > 1:
@@ -275,7 +305,8 @@ class Reader:
             if not isinstance(value, torch.fx.Node) or not isinstance(value.meta.get("val"), torch.Tensor):
                 raise UnsupportedError("an output that is no tensor")
             index = len(b.network.outputs)
-            out = self.argument(value.meta["val"], Place.OUTPUT, index, "torch", b.network)
+            real = REALS.get(value.meta["val"].dtype, self.reals[0])
+            out = self.argument(value.meta["val"], Place.OUTPUT, index, "torch", b.network, real)
             b.network.outputs.append(out)
             found.setdefault(value, out)
             if value.target is operator.getitem and value.args[1] == 0 and isinstance(value.args[0], torch.fx.Node):
@@ -285,6 +316,8 @@ class Reader:
     def _output(self, node: torch.fx.Node, env: dict[torch.fx.Node, Any], b: Lowering) -> None:
         for value, out in zip(node.args[0], b.network.outputs, strict=True):  # type: ignore[arg-type]
             result: Expr = env[value]
+            if result.boolean:
+                result = b.combine("where", result, 1.0, 0.0)
             if result.sample is not None and result.sample != out.sample:
                 raise EntangledError("the samples are elsewhere in the output")
             if result.view is None or result.view.buffer is not out.buffer or result.view.strides != out.strides:

@@ -31,6 +31,18 @@ class EntangledError(Exception):
     """The samples of a batch are not independent of each other, as far as can be seen."""
 
 
+class Real(StrEnum):
+    """Kinds of real numbers; the name is that of the type in C++."""
+
+    SINGLE = "float"
+    DOUBLE = "double"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return 4 if self is Real.SINGLE else 8
+
+
 class Place(StrEnum):
     """Where a buffer lies; the name is that of the pointer in the generated code."""
 
@@ -49,10 +61,11 @@ class Place(StrEnum):
 
 @dataclass(eq=False)
 class Buffer:
-    """Numbers in memory: the whole of an input, or a piece of the workspace."""
+    """Numbers in memory: the whole of an input, or a piece of the workspace. The offset of memory of our own is in bytes."""
 
     place: Place
     size: int
+    real: Real
     index: int = 0
     offset: int = 0
 
@@ -111,6 +124,8 @@ class Expr:
     ----------
     op
         Key of the table of operations, or ``load``, ``constant``, ``product``.
+    real
+        What it computes in; None for numbers, which are of any kind.
     """
 
     op: str
@@ -121,6 +136,7 @@ class Expr:
     view: View | None = None
     value: float = 0.0
     product: Product | None = None
+    real: Real | None = None
 
     def walk(self, seen: set[int] | None = None) -> Iterator[Expr]:
         """Yield this and everything in it, arguments first, each once."""
@@ -166,7 +182,7 @@ class Expr:
 
 def load(view: View) -> Expr:
     """Return the expression that reads a view."""
-    return Expr("load", (), view.shape, view.sample, view=view)
+    return Expr("load", (), view.shape, view.sample, view=view, real=view.buffer.real)
 
 
 def constant(value: float, shape: Shape = ()) -> Expr:
@@ -190,6 +206,24 @@ class MapOp:
     def operations(self) -> int:
         """About how many operations of arithmetic it is."""
         return self.expr.operations
+
+
+@dataclass(frozen=True, eq=False)
+class ConvertOp:
+    """Store numbers as numbers of the other kind."""
+
+    view: View
+    out: View
+
+    @property
+    def reads(self) -> list[Buffer]:
+        """Buffers that must be computed before."""
+        return [self.view.buffer]
+
+    @property
+    def operations(self) -> int:
+        """About how many operations of arithmetic it is."""
+        return math.prod(self.out.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +339,7 @@ class RecurrentOp:
         return 2 * math.prod(self.out.shape) * GATES[self.cell] * (self.x.shape[-1] + self.out.shape[-1] + _FUNCTION)
 
 
-Op = MapOp | ReduceOp | PackDenseOp | DenseOp | PackRecurrentOp | RecurrentOp
+Op = MapOp | ConvertOp | ReduceOp | PackDenseOp | DenseOp | PackRecurrentOp | RecurrentOp
 
 
 @dataclass
@@ -318,6 +352,8 @@ class Network:
         Samples in a block; None when all are computed at once.
     inputs, outputs
         Each as a view of the caller's array.
+    dtypes
+        Codes of the dtypes of the inputs and outputs in the contract.
     """
 
     ops: list[Op] = field(default_factory=list)
@@ -325,12 +361,13 @@ class Network:
     inputs: list[View] = field(default_factory=list)
     outputs: list[View] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
-    constants: list[float] = field(default_factory=list)
+    constants: dict[Real, list[float]] = field(default_factory=lambda: {real: [] for real in Real})
     block: int | None = None
+    dtypes: list[int] = field(default_factory=list)
 
-    def allocate(self, place: Place, shape: Shape, sample: int | None = None, index: int = 0) -> View:
+    def allocate(self, place: Place, shape: Shape, real: Real, sample: int | None = None, index: int = 0) -> View:
         """Return a new contiguous array."""
-        buffer = Buffer(place, math.prod(shape), index)
+        buffer = Buffer(place, math.prod(shape), real, index)
         self.buffers.append(buffer)
         return View(buffer, shape, contiguous(shape), sample=sample)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from . import views
 from .ir import EntangledError, Expr, UnsupportedError, View, constant, load
-from .lowering import Lowering, stack
+from .lowering import Lowering, kind_of, stack
 from .recurrent import recurrent
 
 Result = Expr | list[Expr]
@@ -65,6 +65,7 @@ def baddbmm(b: Lowering, bias: Expr, x: Expr, y: Expr, beta: float = 1, alpha: f
 
 def cat(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
     """Arrays one after the other: each is computed where it belongs."""
+    tensors = b.promoted(tensors)
     first = tensors[0]
     dim = views.normal(dim, len(first.shape))
     samples = {t.sample for t in tensors if t.sample is not None}
@@ -73,7 +74,7 @@ def cat(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
     sample = samples.pop() if samples else None
     shape = list(first.shape)
     shape[dim] = sum(t.shape[dim] for t in tensors)
-    out = b.allocate(all(t.fixed for t in tensors), tuple(shape), sample)
+    out = b.allocate(all(t.fixed for t in tensors), tuple(shape), sample, kind_of(tensors))
     start = 0
     for t in tensors:
         b.store(t, views.cut(out, dim, start, start + t.shape[dim]))
@@ -140,6 +141,15 @@ def _reduction(kind: str) -> Handler:
     def handler(b: Lowering, x: Expr, dims: Sequence[int] | int | None = None, keepdim: bool = False) -> Expr:
         wanted = [dims] if isinstance(dims, int) else list(dims or range(len(x.shape)))
         return b.reduce(kind, x, wanted, keepdim)
+
+    return handler
+
+
+def _quantifier(kind: str) -> Handler:
+    def handler(b: Lowering, x: Expr, dims: Sequence[int] | int | None = None, keepdim: bool = False) -> Expr:
+        wanted = [dims] if isinstance(dims, int) else list(dims or range(len(x.shape)))
+        numbers = b.combine("where", x if x.boolean else b.combine("ne", x, 0.0), 1.0, 0.0)
+        return b.combine("ne", b.reduce(kind, numbers, wanted, keepdim), 0.0)
 
     return handler
 
@@ -248,6 +258,8 @@ LAYERS: dict[str, tuple[int, Handler]] = {
     "amax": (3, _reduction("Maximum")),
     "amin": (3, _reduction("Minimum")),
     "prod": (3, _reduction("Product")),
+    "all": (3, _quantifier("Minimum")),
+    "any": (3, _quantifier("Maximum")),
     "mean": (3, mean),
     "gru": (9, recurrent("Gru")),
     "lstm": (9, recurrent("Lstm")),

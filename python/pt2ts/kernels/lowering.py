@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from . import views
 from .elementwise import CONDITIONS
 from .ir import (
     Buffer,
+    ConvertOp,
     DenseOp,
     EntangledError,
     Expr,
@@ -19,6 +20,7 @@ from .ir import (
     PackDenseOp,
     Place,
     Product,
+    Real,
     ReduceOp,
     Shape,
     UnsupportedError,
@@ -57,19 +59,29 @@ def common_sample(args: Sequence[Expr], shape: Shape) -> int | None:
     return dim
 
 
+def real_of(args: Sequence[Expr]) -> Real | None:
+    """Return the kind of numbers of expressions that have one kind."""
+    return next((arg.real for arg in args if arg.real is not None), None)
+
+
+def kind_of(args: Sequence[Expr]) -> Real:
+    """Return the kind in which they are stored; plain numbers lose nothing in double precision."""
+    return real_of(args) or Real.DOUBLE
+
+
 class Lowering:
     """Builds a network.
 
     Parameters
     ----------
-    machine
-        What it is compiled for.
+    machines
+        What it is compiled for, by the kind of numbers.
     rows
         Samples of a block, or all: for these the layout of packed weights is chosen.
     """
 
-    def __init__(self, machine: Machine, rows: int) -> None:
-        self.machine = machine
+    def __init__(self, machines: Mapping[Real, Machine], rows: int) -> None:
+        self.machines = machines
         self.rows = rows
         self.network = Network()
         #: Where the result of the operation at hand is wanted, if that is known.
@@ -78,7 +90,7 @@ class Lowering:
 
     def combine(self, op: str, *args: Expr | float) -> Expr:
         """Return an elementwise operation, not computed yet."""
-        given = [arg if isinstance(arg, Expr) else constant(float(arg)) for arg in args]
+        given = self.promoted([arg if isinstance(arg, Expr) else constant(float(arg)) for arg in args])
         if any(arg.boolean for arg in (given[1:] if op == "where" else given)) and op not in ("and", "or", "xor", "not"):
             raise UnsupportedError("arithmetic with conditions")
         if op in ("and", "or", "xor", "not") and not all(arg.boolean for arg in given):
@@ -89,7 +101,25 @@ class Lowering:
             # What depends on weights only is computed when they are packed.
             given = [load(self.packed(arg)) if arg.fixed and arg.op != "constant" and not arg.boolean else arg for arg in given]
         shape = broadcast_shapes(*(arg.shape for arg in given))
-        return Expr(op, tuple(given), shape, common_sample(given, shape), op in CONDITIONS)
+        return Expr(op, tuple(given), shape, common_sample(given, shape), op in CONDITIONS, real=real_of(given))
+
+    def promoted(self, args: Sequence[Expr]) -> list[Expr]:
+        """Return expressions in one kind of numbers: in double precision if any of them is."""
+        if len({arg.real for arg in args} - {None}) < 2:
+            return list(args)
+        return [self.convert(arg, Real.DOUBLE) for arg in args]
+
+    def convert(self, expr: Expr, real: Real) -> Expr:
+        """Return an expression in this kind of numbers."""
+        if expr.real in (None, real):
+            return expr
+        if expr.boolean:
+            return self.combine("ne", self.convert(self.combine("where", expr, 1.0, 0.0), real), 0.0)
+        view = self.view(expr)
+        place = Place.PACKED if view.buffer.place.fixed else Place.WORK
+        out = self.network.allocate(place, view.shape, real, view.sample)
+        self.append(ConvertOp(view, out))
+        return load(out)
 
     def view(self, expr: Expr) -> View:
         """Return an expression as numbers in memory."""
@@ -102,17 +132,17 @@ class Lowering:
             return view
         key = (view.buffer, view.offset, view.shape, view.strides)
         if key not in self._copies:
-            out = self.network.allocate(Place.PACKED, view.shape)
+            out = self.network.allocate(Place.PACKED, view.shape, view.buffer.real)
             self.append(MapOp(load(view), out))
             self._copies[key] = out
         return self._copies[key]
 
-    def allocate(self, fixed: bool, shape: Shape, sample: int | None) -> View:
+    def allocate(self, fixed: bool, shape: Shape, sample: int | None, real: Real) -> View:
         """Return memory for the result of the operation at hand: where it is wanted, if that is known."""
         target, self.target = self.target, None
-        if not fixed and target is not None and target.shape == shape and target.sample == sample:
+        if not fixed and target is not None and (target.shape, target.sample, target.buffer.real) == (shape, sample, real):
             return target
-        return self.network.allocate(Place.PACKED if fixed else Place.WORK, shape, sample)
+        return self.network.allocate(Place.PACKED if fixed else Place.WORK, shape, real, sample)
 
     def settle(self, expr: Expr) -> Expr:
         """Return an expression that may be used more than once without being computed more than once."""
@@ -122,6 +152,8 @@ class Lowering:
         """Compute an expression into memory."""
         if expr.boolean:
             raise UnsupportedError("a condition as a tensor of its own")
+        if out is not None:
+            expr = self.convert(expr, out.buffer.real)
         if out is not None and out.buffer.place is not Place.PACKED and expr.fixed and expr.op != "constant":
             expr = load(self.packed(expr))
         products = expr.products
@@ -132,7 +164,8 @@ class Lowering:
             expr = _substitute(expr, swaps)
         if keep is not None:
             return self._dense(keep, expr, out)
-        out = out or self.network.allocate(Place.PACKED if expr.fixed else Place.WORK, expr.shape, expr.sample)
+        place = Place.PACKED if expr.fixed else Place.WORK
+        out = out or self.network.allocate(place, expr.shape, expr.real or Real.DOUBLE, expr.sample)
         self.append(MapOp(expr, out))
         return out
 
@@ -166,7 +199,7 @@ class Lowering:
             expr = load(views.permute(self.view(expr), kept + reduced))
         shape = expr.shape[: len(kept)]
         place = Place.PACKED if expr.fixed else Place.WORK
-        out = self.network.allocate(place, shape, expr.sample)
+        out = self.network.allocate(place, shape, expr.real or Real.DOUBLE, expr.sample)
         self.append(ReduceOp(kind, expr, len(reduced), out, scale))
         for dim in reduced if keepdim else []:
             out = views.unsqueeze(out, dim)
@@ -174,6 +207,9 @@ class Lowering:
 
     def linear(self, x: Expr, weight: View, bias: View | None) -> Expr:
         """Return a linear layer of weights [out, in], not computed yet."""
+        kinds = {x.real, weight.buffer.real} | ({bias.buffer.real} if bias is not None else set())
+        if len(kinds - {None}) > 1:
+            raise UnsupportedError("a linear layer whose weights are in another precision than its input")
         if not weight.buffer.place.fixed or (bias is not None and not bias.buffer.place.fixed):
             raise UnsupportedError("a linear layer with weights that are computed from inputs")
         seen = self.view(x)
@@ -181,7 +217,7 @@ class Lowering:
             raise UnsupportedError(f"a linear layer of {weight.shape} for an array {seen.shape}")
         if seen.sample == len(seen.shape) - 1:
             raise EntangledError("a linear layer over the batch")
-        return Expr("product", (), (*seen.shape[:-1], weight.shape[0]), seen.sample, product=Product(seen, weight, bias))
+        return Expr("product", (), (*seen.shape[:-1], weight.shape[0]), seen.sample, product=Product(seen, weight, bias), real=weight.buffer.real)
 
     def row_count(self, shape: Shape, sample: int | None) -> int:
         """Return how many rows there are for the block that the layout of weights is made for."""
@@ -193,13 +229,15 @@ class Lowering:
         x, weight, bias = product.product.x, product.product.weight, product.product.bias
         n_out, n_in = weight.shape
         fixed = expr.fixed
-        out = out or self.network.allocate(Place.PACKED if fixed else Place.WORK, expr.shape, expr.sample)
+        real = weight.buffer.real
+        machine = self.machines[real]
+        out = out or self.network.allocate(Place.PACKED if fixed else Place.WORK, expr.shape, real, expr.sample)
         if n_out > 1 and out.strides[-1] != 1:
             result = self._dense(product, expr, None)
             self.append(MapOp(load(result), out))
             return out
-        tile = self.machine.tile(n_in, n_out, self.row_count(x.shape[:-1], x.sample), x.strides[-1] == 1 or n_in == 1)
-        packed = self.network.allocate(Place.PACKED, (self.machine.packed_dense(n_in, n_out, tile),))
+        tile = machine.tile(n_in, n_out, self.row_count(x.shape[:-1], x.sample), x.strides[-1] == 1 or n_in == 1)
+        packed = self.network.allocate(Place.PACKED, (machine.packed_dense(n_in, n_out, tile),), real)
         self.network.packing.append(PackDenseOp(weight, bias, packed, tile))
         self.append(DenseOp(x, packed, product, expr, out, tile))
         return out
@@ -217,6 +255,7 @@ def _substitute(expr: Expr, swaps: dict[int, Expr]) -> Expr:
 
 def stack(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
     """Arrays one after the other along a new dimension."""
+    tensors = b.promoted(tensors)
     first = tensors[0]
     dim = views.normal(dim, len(first.shape) + 1)
     samples = {t.sample for t in tensors if t.sample is not None}
@@ -224,7 +263,7 @@ def stack(b: Lowering, tensors: Sequence[Expr], dim: int = 0) -> Expr:
         raise EntangledError("samples are put beside other samples")
     sample = samples.pop() if samples else None
     shape = (*first.shape[:dim], len(tensors), *first.shape[dim:])
-    out = b.allocate(all(t.fixed for t in tensors), shape, None if sample is None else sample + (sample >= dim))
+    out = b.allocate(all(t.fixed for t in tensors), shape, None if sample is None else sample + (sample >= dim), kind_of(tensors))
     for i, t in enumerate(tensors):
         b.store(t, views.select(out, dim, i))
     return load(out)

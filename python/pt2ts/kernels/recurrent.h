@@ -2,10 +2,6 @@
 //
 // Packed are, tile by tile (`Tile` vectors of hidden units): the biases of the four sums, then for every input and after that
 // for every element of the state the weights of all gates.
-#pragma once
-
-#include "dense.h"
-#include "functions.h"
 
 namespace {
 

@@ -39,10 +39,10 @@ def recurrent(cell: str) -> Callable[..., list[Expr]]:
                 target, b.target = b.target, None
             if batch_first:
                 place = None if layer.sample is None else 0
-                out = b.allocate(False, (samples, times, hidden * directions), place)
+                out = b.allocate(False, (samples, times, hidden * directions), place, layer.buffer.real)
                 out = views.permute(out, [1, 0, 2])
             else:
-                out = b.allocate(False, (times, samples, hidden * directions), layer.sample)
+                out = b.allocate(False, (times, samples, hidden * directions), layer.sample, layer.buffer.real)
             if depth < num_layers - 1:
                 b.target = target
             for direction in range(directions):
@@ -78,9 +78,12 @@ def _cell(b: Lowering, cell: str, x: View, out: View, w: list[View], first: list
     if x.buffer.place.fixed or not all(v.buffer.place.fixed for v in w):
         raise UnsupportedError("a recurrent layer whose weights depend on inputs, or whose inputs do not")
     w = [b.contiguous(v) for v in w]
-    packed = b.network.allocate(Place.PACKED, (b.machine.packed_recurrent(gates, n_in, hidden),))
+    real = x.buffer.real
+    if any(v.buffer.real is not real for v in [*w, *(f for f in first if f is not None)]):
+        raise UnsupportedError("a recurrent layer whose weights or state are in another precision than its input")
+    packed = b.network.allocate(Place.PACKED, (b.machines[real].packed_recurrent(gates, n_in, hidden),), real)
     b_in, b_state = (w[2], w[3]) if len(w) == 4 else (None, None)
-    tile = b.machine.recurrent_tile(hidden, b.row_count((samples,), None if x.sample is None else 0))
+    tile = b.machines[real].recurrent_tile(hidden, b.row_count((samples,), None if x.sample is None else 0))
     b.append(PackRecurrentOp(cell, w[0], w[1], b_in, b_state, packed, tile))
     h = first[0]
     if h is not None and h.strides[1] != 1 and hidden > 1:
@@ -88,7 +91,7 @@ def _cell(b: Lowering, cell: str, x: View, out: View, w: list[View], first: list
     memory = None
     if cell == "Lstm":
         start = load(first[1]) if first[1] is not None else constant(0.0, (samples, hidden))
-        memory = b.network.allocate(Place.WORK, (samples, hidden), None if x.sample is None else x.sample - 1)
+        memory = b.network.allocate(Place.WORK, (samples, hidden), real, None if x.sample is None else x.sample - 1)
         b.store(start, memory)
     b.append(RecurrentOp(cell, x, packed, h, out, tile, memory))
     final = views.select(out, 0, -1)

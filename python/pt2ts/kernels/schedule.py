@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .emit import Call, emit
-from .ir import Buffer, Network, Op, Place, View
+from .ir import Buffer, Network, Op, Place, Real, View
 from .machine import Machine
 
 #: Buffers begin at whole cache lines, and behind the last one is room for a vector that reads over the end.
-_LINE = 64
+LINE = 64
 
 
 @dataclass(frozen=True)
 class Address:
-    """One operand of a call: which of the caller's arrays or which memory of ours, and how far into it."""
+    """One operand of a call: which of the caller's arrays or which memory of ours, and how far into it.
+
+    The offset is in bytes for memory of our own, otherwise in numbers.
+    """
 
     place: Place
+    real: Real
     index: int
     offset: int
 
     def text(self, index_step: int = 0, offset_step: int = 0) -> str:
         """Return it in C++, moving on with the loop variable ``n``."""
         offset = f"{self.offset}" + (f" + n * {offset_step}" if offset_step else "")
-        if self.place in (Place.WORK, Place.PACKED, Place.CONSTANT):
-            return f"{self.place} + {offset}"
+        if self.place is Place.CONSTANT:
+            return f"{self.real}_constants + {offset}"
+        if self.place in (Place.WORK, Place.PACKED):
+            return f"at<{self.real}>({self.place}, {offset})"
         index = f"{self.index}" + (f" + n * {index_step}" if index_step else "")
-        return f"{self.place}[{index}]" + ("" if offset == "0" else f" + {offset}")
+        return f"as<{self.real}>({self.place}[{index}])" + ("" if offset == "0" else f" + {offset}")
 
 
 @dataclass
@@ -39,8 +45,8 @@ class Program:
     ----------
     calls
         Body of a function and the operands of each call.
-    work
-        Elements of memory that it needs.
+    work, packed
+        Bytes of memory that it needs, and that its weights need.
     """
 
     run: list[Call]
@@ -49,21 +55,20 @@ class Program:
     packed: int
 
 
-def plan(network: Network, machine: Machine) -> Program:
+def plan(network: Network, machines: Mapping[Real, Machine]) -> Program:
     """Put a network into order and memory."""
     packing, running = _needed(network)
-    pack, run = _ordered(packing, machine), _ordered(running, machine)
+    pack, run = _ordered(packing, machines), _ordered(running, machines)
     end = 0
     for buffer in _in_order(pack, Place.PACKED):
         buffer.offset = end
-        end += lines(buffer.size, machine)
-    return Program(run, pack, _allocate(run, machine) + lines(1, machine), end + lines(1, machine))
+        end += bytes_of(buffer)
+    return Program(run, pack, _allocate(run) + LINE, end + LINE)
 
 
-def lines(size: int, machine: Machine) -> int:
-    """Return how many elements the whole cache lines have that hold ``size`` of them."""
-    line = _LINE // machine.itemsize
-    return -(-size // line) * line
+def bytes_of(buffer: Buffer) -> int:
+    """Return how many bytes the whole cache lines have that hold a buffer."""
+    return -(-buffer.size * buffer.real.itemsize // LINE) * LINE
 
 
 def _writes(op: Op) -> list[View]:
@@ -85,7 +90,7 @@ def _needed(network: Network) -> tuple[list[Op], list[Op]]:
     ]
 
 
-def _ordered(ops: Sequence[Op], machine: Machine) -> list[Call]:
+def _ordered(ops: Sequence[Op], machines: Mapping[Real, Machine]) -> list[Call]:
     """Sort by depth and by what is done, so that what many branches do alike comes together."""
     depth: dict[Buffer, int] = {}
     first: dict[str, int] = {}
@@ -94,7 +99,7 @@ def _ordered(ops: Sequence[Op], machine: Machine) -> list[Call]:
         level = 1 + max((depth.get(buffer, 0) for buffer in op.reads), default=0)
         for view in _writes(op):
             depth[view.buffer] = max(level, depth.get(view.buffer, 0))
-        call = emit(op, machine)
+        call = emit(op, machines[op.out.buffer.real])
         keyed.append((level, first.setdefault(call.body, number), number, call))
     return [call for *_, call in sorted(keyed, key=lambda key: key[:3])]
 
@@ -108,7 +113,7 @@ def _in_order(calls: Sequence[Call], place: Place) -> list[Buffer]:
     return list(seen)
 
 
-def _allocate(calls: Sequence[Call], machine: Machine) -> int:
+def _allocate(calls: Sequence[Call]) -> int:
     """Give each buffer of the workspace a place that nothing alive uses; return the size of all."""
     lives: dict[Buffer, list[int]] = {}
     for time, call in enumerate(calls):
@@ -119,7 +124,7 @@ def _allocate(calls: Sequence[Call], machine: Machine) -> int:
     groups = [[buffer for buffer in lives if lives[buffer][0] in times] for times in _runs(calls)]
     placed: list[tuple[int, int, int, int]] = []
     for group in (g for g in groups if g):
-        sizes = [lines(buffer.size, machine) for buffer in group]
+        sizes = [bytes_of(buffer) for buffer in group]
         begin, end = min(lives[b][0] for b in group), max(lives[b][1] for b in group)
         near = sorted((low, high) for low, high, start, stop in placed if start <= end and begin <= stop)
         offset = 0
@@ -141,27 +146,31 @@ def _runs(calls: Sequence[Call]) -> list[range]:
 
 def _address(view: View) -> Address:
     buffer = view.buffer
-    ours = buffer.place in (Place.WORK, Place.PACKED, Place.CONSTANT)
-    return Address(buffer.place, 0 if ours else buffer.index, view.offset + (buffer.offset if ours else 0))
+    if buffer.place in (Place.WORK, Place.PACKED):
+        return Address(buffer.place, buffer.real, 0, view.offset * buffer.real.itemsize + buffer.offset)
+    return Address(buffer.place, buffer.real, buffer.index, view.offset + buffer.offset)
 
 
 @dataclass
 class Functions:
     """The functions of a kernel: one for each text."""
 
-    names: dict[tuple[str, int, int], str]
+    names: dict[tuple[str, Real, tuple[str, ...]], str]
 
     def name(self, call: Call) -> str:
-        """Return the function's name."""
-        key = (call.body, len(call.operands), call.writes)
-        return self.names.setdefault(key, f"step{len(self.names)}")
+        """Return the function's name, with the namespace of the numbers that it computes with."""
+        kinds = [call.real if view is None else view.buffer.real for view in call.operands]
+        first = len(kinds) - call.writes
+        types = tuple(f"{kind}*" if i >= first else f"const {kind}*" for i, kind in enumerate(kinds))
+        return f"of_{call.real}::" + self.names.setdefault((call.body, call.real, types), f"step{len(self.names)}")
 
-    def text(self) -> str:
-        """Return all of them."""
+    def text(self, real: Real) -> str:
+        """Return all that compute with one kind of numbers."""
         parts = []
-        for (body, count, writes), name in self.names.items():
-            parameters = ", ".join(f"{'const real*' if i < count - writes else 'real*'} a{i}" for i in range(count))
-            parts.append(f"void {name}({parameters}) {{\n{body}\n}}\n")
+        for (body, kind, types), name in self.names.items():
+            if kind is real:
+                parameters = ", ".join(f"{type_} a{i}" for i, type_ in enumerate(types))
+                parts.append(f"void {name}({parameters}) {{\n{body}\n}}\n")
         return "\n".join(parts)
 
     def calls(self, calls: Sequence[Call]) -> str:

@@ -1,16 +1,5 @@
 // Vectors of the CPU that a kernel is compiled for: GCC's vector extensions, so that one text serves every instruction set.
-// FTORCH_KERNEL_REAL is float or double; a kernel has one of them.
-#pragma once
-
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
-
-#if defined(__AVX512F__)
-#include <immintrin.h>  // half of the time that a small kernel takes to compile, so only where it must be
-#endif
-
+// FTORCH_KERNEL_REAL is float or double: a kernel includes this and what follows in a namespace for each that it computes in.
 namespace {
 
 using real = FTORCH_KERNEL_REAL;

@@ -109,6 +109,8 @@ class Report:
                 rows += [(key.replace("_", " "), text)] if value else []
         if spec.tuning:
             rows.append(("tuned for", ", ".join(dict.fromkeys(str(row["sizes"]) for row in spec.tuning))))
+        if why := next((item.no_kernel for item in spec.variants if item.no_kernel), ""):
+            rows.append(("no kernel", why))
         return [*rows, ("golden sample", "none" if self.golden is None else _golden_text(self.golden))]
 
     def tensors(self) -> list[tuple[str, ...]]:

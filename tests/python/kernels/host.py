@@ -81,7 +81,7 @@ class Host:
         memories = [torch.full((t.numel() + guard,), 77.0, dtype=t.dtype) for t in like]
         outputs = [m[:-guard].reshape(t.shape) for m, t in zip(memories, like, strict=True)]
         self.run_into(inputs, outputs)
-        assert all((m[-guard:] == 77.0).all() for m in memories)
+        assert all((m[-guard:] == torch.tensor(77.0, dtype=m.dtype)).all() for m in memories)
         return outputs
 
     def run_into(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], samples: tuple[int, int] | None = None) -> None:

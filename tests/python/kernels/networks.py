@@ -168,10 +168,3 @@ class Sorted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sort(x)[0]
-
-
-class Widened(nn.Module):
-    """Two kinds of numbers."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.double().sum(-1).float()

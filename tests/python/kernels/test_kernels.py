@@ -163,7 +163,7 @@ def test_needs_the_c_library_only(built: Built, tmp_path: Path) -> None:
     assert all(name.split(".")[0] in ("libc", "libm") for name in names)
     symbols = subprocess.run(["readelf", "--dyn-syms", "-W", path], capture_output=True, text=True, check=True).stdout
     exported = {line.split()[-1] for line in symbols.splitlines() if " GLOBAL DEFAULT " in line and " UND " not in line}
-    assert exported == {"ftorch_kernel_abi", "ftorch_kernel_pack", "ftorch_kernel_run"}
+    assert exported == {"ftorch_kernel_abi", "ftorch_kernel_needs", "ftorch_kernel_pack", "ftorch_kernel_run"}
 
 
 def test_text_is_deterministic() -> None:
@@ -341,7 +341,6 @@ def test_samples_that_depend_on_each_other() -> None:
         (networks.Counting(), (4,), "buffer"),
         (nn.Linear(4, 4).to(torch.bfloat16), (4,), "bfloat16"),
         (networks.Sorted(), (4,), "sort"),
-        (networks.Widened(), (4,), "float64"),
     ],
 )
 def test_what_is_not_supported(module: nn.Module, shape: tuple[int, ...], reason: str) -> None:

@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 
+#include <array>
+
 #include "core/error.h"
 #include "host/environment.h"
 
@@ -25,12 +27,18 @@ void AlignedBytes::grow(size_t size) {
   size_ = size;
 }
 
-KernelLibrary::KernelLibrary(std::shared_ptr<const Library> library, const std::string& what) : library_(std::move(library)) {
+KernelLibrary::KernelLibrary(std::shared_ptr<const Library> library, const Variant& variant, const std::string& what)
+    : library_(std::move(library)) {
   void* handle = library_->handle();
   const int32_t abi = function_of<int32_t (*)()>(handle, "ftorch_kernel_abi", what)();
   if (abi != known_abi)
     fail(CTORCH_ERROR_FILE, what, " has interface ", abi, ", this library knows ", known_abi,
          abi < known_abi ? "; export the model again" : "; install a newer version of it");
+  std::array<int64_t, 3> needs{};
+  function_of<void (*)(int64_t*)>(handle, "ftorch_kernel_needs", what)(needs.data());
+  if (needs[0] != static_cast<int64_t>(variant.workspace) || needs[1] != static_cast<int64_t>(variant.packed) ||
+      (needs[2] != 0) != (variant.samples >= 0) || variant.grain < 0)
+    fail(CTORCH_ERROR_FILE, what, " is not what the contract says of it; export the model again");
   pack = function_of<Pack>(handle, "ftorch_kernel_pack", what);
   run = function_of<Run>(handle, "ftorch_kernel_run", what);
 }

@@ -41,7 +41,8 @@ struct KernelArray {
 // The code, which all models of a package share.
 class KernelLibrary {
  public:
-  KernelLibrary(std::shared_ptr<const Library> library, const std::string& what);
+  // Refuses code of another interface, and code that needs other memory than the contract says.
+  KernelLibrary(std::shared_ptr<const Library> library, const Variant& variant, const std::string& what);
 
   using Pack = void (*)(const void* const* weights, void* packed);
   using Run = void (*)(const KernelArray* inputs, const KernelArray* outputs, const void* packed, void* workspace, int64_t first,

@@ -81,6 +81,9 @@ Variant parse_variant(const nlohmann::json& entry, const Spec& spec) {
   if (auto samples = entry.find("samples"); samples != entry.end() && !samples->is_null())
     variant.samples = static_cast<int32_t>(symbol_named(samples->get<std::string>(), variant, spec));
   variant.grain = entry.value("grain", int64_t{0});
+  for (size_t i = 0; variant.kind == VariantKind::kernel && i < spec.symbols.size(); ++i)
+    if (static_cast<int32_t>(i) != variant.samples && variant.sizes[i].min != variant.sizes[i].max)
+      throw std::invalid_argument("the kernel '" + variant.name + "' is said to compute other sizes than one");
   return variant;
 }
 
