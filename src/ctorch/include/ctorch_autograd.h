@@ -8,7 +8,10 @@
 #ifndef CTORCH_AUTOGRAD_H
 #define CTORCH_AUTOGRAD_H
 
-#include "ctorch_core.h"
+#include "ctorch_array.h"
+#include "ctorch_linkage.h"
+#include "ctorch_model.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 

@@ -8,7 +8,8 @@
 #ifndef CTORCH_OPTIM_H
 #define CTORCH_OPTIM_H
 
-#include "ctorch_core.h"
+#include "ctorch_linkage.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 

@@ -5,7 +5,8 @@
 #include "compat/version.h"
 #include "core/handle_table.h"
 #include "core/text.h"
-#include "ctorch_trainer.h"
+#include "ctorch_device.h"
+#include "ctorch_runtime.h"
 #include "device/device.h"
 #include "host/environment.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "contract/spec.h"
-#include "ctorch_core.h"
+#include "ctorch_array.h"
 
 namespace ctorch {
 
