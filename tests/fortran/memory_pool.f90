@@ -1,4 +1,4 @@
-program pool
+program memory_pool
   !! Where the memory of tensors goes between calls. The first argument names what to look at; the answer is one number.
   use, intrinsic :: iso_c_binding, only: c_int, c_long
   use, intrinsic :: iso_fortran_env, only: int64, real32
@@ -99,4 +99,4 @@ contains
     end do
   end subroutine between_threads
 
-end program pool
+end program memory_pool

@@ -51,7 +51,7 @@ def caller(tmp_path: Path) -> Make:
     def make(changes: Changes) -> Path:
         headers = changed_headers(tmp_path / "caller", changes)
         flags = [f"-L{PLACE.library_dir}", f"-Wl,-rpath,{PLACE.library_dir}", "-lctorch"]
-        run("gcc", "-std=c99", f"-I{headers}", HERE / "caller.c", *flags, "-o", tmp_path / "program")
+        run("gcc", "-std=c99", f"-I{headers}", HERE / "one_call.c", *flags, "-o", tmp_path / "program")
         return tmp_path / "program"
 
     return make

@@ -1,4 +1,4 @@
-program parallel
+program parallel_calls
   !! The host's OpenMP and PyTorch's: the host's thread count never changes, and many threads may call one model.
   use, intrinsic :: iso_fortran_env, only: int64, real32
   use :: omp_lib, only: omp_get_max_threads, omp_get_num_threads, omp_get_thread_num, omp_set_num_threads
@@ -111,4 +111,4 @@ contains
     end do
   end subroutine many_errors
 
-end program parallel
+end program parallel_calls

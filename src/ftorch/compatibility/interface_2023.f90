@@ -1,4 +1,4 @@
-module ftorch_teaching
+module ftorch_interface_2023
   !! The interface of 2023 that the teaching material uses: functions that return tensors and modules.
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use :: ftorch_capi, only: ctorch_model_yield, ctorch_tensor_from_blob, ctorch_tensor_yield
@@ -86,4 +86,4 @@ contains
     outputs(1)%p = c_null_ptr  ! lets go of the handle before the local name is finalized
   end subroutine torch_module_forward
 
-end module ftorch_teaching
+end module ftorch_interface_2023

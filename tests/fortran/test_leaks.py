@@ -1,4 +1,4 @@
-"""Runtime manners: the host program's floating-point environment, threads and memory are as before."""
+"""Whatever is done a thousand times: the memory of the process stays what it was."""
 
 from __future__ import annotations
 
@@ -31,28 +31,6 @@ LONG = {
 }
 # Growth that is noise: a page here and there, whatever the count.
 NOISE_KB = 2000
-
-
-@pytest.mark.parametrize("mode", ["none", "traps", "inexact", "flags", "clear", "rounding", "flush"])
-def test_floating_point_environment(build: Build, run: Run, mode: str) -> None:
-    done = run(build("manners.f90"), mode, env={"OMP_NUM_THREADS": "4"})
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("as before\n")
-
-
-@pytest.mark.parametrize("traps", ["invalid,zero,overflow", "invalid,zero,overflow,inexact"])
-def test_compiled_with_traps(fc: str, build: Build, run: Run, traps: str) -> None:
-    if fc != "gfortran":
-        pytest.skip("-ffpe-trap is gfortran's; the mode 'traps' does the same in the program")
-    done = run(build("manners.f90", flags=(f"-ffpe-trap={traps}",)), "none", env={"OMP_NUM_THREADS": "4"})
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("as before\n")
-
-
-def test_host_threads(build: Build, run: Run) -> None:
-    done = run(build("parallel.f90", flags=("-fopenmp",)))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "right in parallel\n"
 
 
 def grown(build: Build, run: Run, name: str, count: int) -> int:

@@ -11,7 +11,9 @@ MEGABYTE_KB = 1024
 
 def answer(build: Build, run: Run, what: str, **environment: str) -> int:
     """Number that the program printed."""
-    done = run(build("process_memory.f90", "pool.f90", flags=("-fopenmp",)), what, env={"OMP_NUM_THREADS": "4", **environment})
+    done = run(
+        build("process_memory.f90", "memory_pool.f90", flags=("-fopenmp",)), what, env={"OMP_NUM_THREADS": "4", **environment}
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1] == "live 0"
@@ -35,6 +37,6 @@ def test_what_waits_is_bounded(build: Build, run: Run, setting: str, bound: int)
 
 
 def test_freed_by_another_thread(build: Build, run: Run) -> None:
-    done = run(build("process_memory.f90", "pool.f90", flags=("-fopenmp",)), "threads", env={"OMP_NUM_THREADS": "4"})
+    done = run(build("process_memory.f90", "memory_pool.f90", flags=("-fopenmp",)), "threads", env={"OMP_NUM_THREADS": "4"})
     assert done.returncode == 0, done.stderr
     assert done.stdout == "live 0\n"

@@ -1,4 +1,4 @@
-program mutations
+program damaged_files
   !! Loads and runs every model file named on standard input and prints `name status values`: the status of the load, or of the
   !! call where the load succeeded, and what the call computed.
   use, intrinsic :: iso_fortran_env, only: output_unit, real32
@@ -34,4 +34,4 @@ contains
     write (*, '(1x,i0,6(1x,es12.5))') status, y
   end subroutine run
 
-end program mutations
+end program damaged_files

@@ -1,4 +1,4 @@
-module ftorch_data
+module ftorch_batches
   !! Mini-batches of samples in Fortran arrays, in an order that is shuffled anew in each epoch. Only the batch is copied. The order
   !! is a function of the seed and the epoch, the same with every compiler, so a run can be resumed in the middle of an epoch.
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_ptr
@@ -279,4 +279,4 @@ contains
     uniform = real(modulo(p1 - p2, m1), real64) / real(m1, real64)
   end function uniform
 
-end module ftorch_data
+end module ftorch_batches

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .arrays import CONVERTED, LAID_OUT, PERMUTED, STORAGE, Section, cut, offset, trip, values, whole
+from .trips import CONVERTED, LAID_OUT, PERMUTED, STORAGE, Section, cut, offset, trip, values, whole
 
 SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SUFFIXES = st.sampled_from(list(STORAGE))

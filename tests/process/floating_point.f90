@@ -154,7 +154,7 @@ contains
 
 end module floating_calls
 
-program floating
+program floating_point
   !! Arguments: whose parallel region is the first (call, host, or inside: the calls are made in the host's region), what the
   !! host wants (plain, traps, flush), and what is called: operations, model files.
   use, intrinsic :: ieee_arithmetic
@@ -216,4 +216,4 @@ contains
     end do
   end subroutine call_all
 
-end program floating
+end program floating_point

@@ -1,4 +1,4 @@
-module manners_scenarios
+module host_state_scenarios
   !! What the library must leave as it was: floating-point traps, flags and flush-to-zero, and the OpenMP thread count.
   use, intrinsic :: ieee_arithmetic
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
@@ -81,13 +81,13 @@ contains
     call same(before, 'an error')
   end subroutine storms
 
-end module manners_scenarios
+end module host_state_scenarios
 
-program manners
+program host_state
   use, intrinsic :: ieee_arithmetic
   use, intrinsic :: iso_fortran_env, only: real32
   use :: ftorch, only: torch_live_handles
-  use :: manners_scenarios, only: storms
+  use :: host_state_scenarios, only: storms
   implicit none (type, external)
   character(len=16) :: mode
   call get_command_argument(1, mode)
@@ -106,10 +106,10 @@ program manners
     if (ieee_support_underflow_control(1.0_real32)) call ieee_set_underflow_mode(.false.)
   case ('none')  ! as the program starts
   case default
-    error stop 'manners: unknown mode'
+    error stop 'host_state: unknown mode'
   end select
   call storms(4, 1)
   call storms(200000, 4)
   if (torch_live_handles() /= 0) error stop 'handles are left'
   write (*, '(a)') 'as before'
-end program manners
+end program host_state

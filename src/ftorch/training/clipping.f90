@@ -1,4 +1,4 @@
-module ftorch_gradients
+module ftorch_clipping
   !! Clipping of gradients, between torch_tensor_backward and the optimizer's step.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t
   use, intrinsic :: iso_fortran_env, only: real64
@@ -85,4 +85,4 @@ contains
     end if
   end subroutine value_of_model
 
-end module ftorch_gradients
+end module ftorch_clipping

@@ -17,7 +17,7 @@ import numpy.f2py
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-CACHE = ROOT / "build" / "tests" / "wrap"
+CACHE = ROOT / "build" / "tests" / "arrays"
 NAME = "facade"
 
 

@@ -45,7 +45,7 @@ def test_damaged_files(build: Build, models: Path, tmp_path: Path, name: str) ->
             changed.append(f"{n}.pt")
     (tmp_path / "good.pt").write_bytes(good)
     names = ["good.pt", *changed]
-    program = build("mutations.f90")
+    program = build("damaged_files.f90")
     done = subprocess.run(
         [program], cwd=tmp_path, input="\n".join(names) + "\n", capture_output=True, text=True, timeout=1200, check=False
     )

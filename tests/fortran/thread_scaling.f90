@@ -1,4 +1,4 @@
-program threads
+program thread_scaling
   !! Seconds for the same number of calls of one model by 1, 2 and 4 threads: the best of several rounds.
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use :: ftorch
@@ -54,4 +54,4 @@ contains
     end do
   end subroutine some_calls
 
-end program threads
+end program thread_scaling

@@ -1,4 +1,4 @@
-program generated_manners
+program generated_mistakes
   !! What a generated module does when something is wrong, and what its guard counts.
   use, intrinsic :: iso_c_binding, only: c_bool
   use, intrinsic :: iso_fortran_env, only: int64, output_unit, real64
@@ -86,4 +86,4 @@ contains
     call guard_report(output_unit)
   end subroutine guarded
 
-end program generated_manners
+end program generated_mistakes

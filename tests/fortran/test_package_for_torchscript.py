@@ -57,10 +57,12 @@ def test_numbers_and_mistakes(fc: str, build: Build, in_disguise: Path, topic: s
 
 
 def test_host_threads(build: Build, in_disguise: Path) -> None:
-    assert run(in_disguise, build("parallel.f90", flags=("-fopenmp",))).stdout == "right in parallel\n"
+    assert run(in_disguise, build("parallel_calls.f90", flags=("-fopenmp",))).stdout == "right in parallel\n"
 
 
 def test_pages_and_live_handles(build: Build, in_disguise: Path) -> None:
-    first, live = run(in_disguise, build("process_memory.f90", "pool.f90", flags=("-fopenmp",)), "faults").stdout.splitlines()
+    first, live = run(
+        in_disguise, build("process_memory.f90", "memory_pool.f90", flags=("-fopenmp",)), "faults"
+    ).stdout.splitlines()
     assert int(first.split()[-1]) < 5
     assert live == "live 0"
