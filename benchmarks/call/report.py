@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import torch
 from matplotlib import pyplot as plt
 
-from bench_build import COMPILER
-from bench_measure import Case, Estimate
+from benchmarks.shared.measure import Case
+from benchmarks.shared.report import Verdict, number, table
 
 LABELS = {
     "plain": "C++ loop",
@@ -28,28 +22,10 @@ LABELS = {
     "eager": "eager Python",
     "loops": "Fortran loops",
 }
-
-
 #: Microseconds; what a short call takes at most.
 SHORT = 25.0
 #: How many times as long as forward infer may take where calls are long.
 LONG_INFER = 1.02
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One bar: missed only if even the lower confidence limit exceeds it."""
-
-    what: str
-    case: str
-    estimate: Estimate
-    bar: float
-    unit: str
-
-    @property
-    def met(self) -> bool:
-        """Whether the bar is met."""
-        return self.estimate.low <= self.bar
 
 
 def judge(case: Case) -> list[Verdict]:
@@ -67,53 +43,6 @@ def judge(case: Case) -> list[Verdict]:
         excess = case.excess("from_array", "from_blob")
         verdicts.append(Verdict("tensor from array + delete - at::from_blob", case.label, excess, 0.35, "us"))
     return verdicts
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def first_line(command: str) -> str:
-    """Return what a compiler says it is."""
-    return subprocess.run([command, "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
-
-
-def surroundings() -> dict[str, Any]:
-    """Describe the machine and the versions of everything that matters."""
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "torch": torch.__version__,
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "ftorch": version("ftorch"),
-        "fortran": first_line(COMPILER["fortran"]),
-        "c++": first_line(COMPILER["c++"]),
-        "python": platform.python_version(),
-    }
-
-
-def number(value: float) -> str:
-    """Format microseconds with three digits that mean something."""
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an aligned Markdown table; the first column is text, the others numbers."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        return "| " + " | ".join(cells) + " |"
-
-    rule = ["-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
-    return "\n".join([line(header), "|" + "|".join(f" {cell} " for cell in rule) + "|", *map(line, rows)])
 
 
 def markdown(cases: Sequence[Case], around: dict[str, Any]) -> str:
@@ -143,13 +72,6 @@ def markdown(cases: Sequence[Case], around: dict[str, Any]) -> str:
             "",
         ]
     )
-
-
-def record(text: str, page: Path, name: str) -> None:
-    """Replace what stands between the marks of a name in a page of the documentation."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, rest = page.read_text().split(begin)
-    page.write_text(f"{before}{begin}\n{text}{end}{rest.split(end)[1]}")
 
 
 def as_json(cases: Sequence[Case], around: dict[str, Any]) -> str:

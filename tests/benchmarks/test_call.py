@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ..support import BUILD, ROOT
+from benchmarks.call.report import judge
+from benchmarks.shared.measure import Case, Estimate, estimate
+from benchmarks.shared.networks import NETWORKS as ALL
+from benchmarks.shared.networks import batches_of
+from benchmarks.shared.report import Verdict
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from bench_measure import Case, Estimate, estimate
-from bench_networks import NETWORKS as ALL
-from bench_networks import batches_of
-from bench_report import Verdict, judge
+from ..support import BUILD, ROOT
 
 NETWORKS = ("mlp_small", "mlp_large", "sst_cnn")
 BATCHES = (1, 3)  # of the SST network, a batch of more than one sample is measured in another way
@@ -29,7 +29,7 @@ def results() -> Path:
     folder = BUILD / "bench"
     effort = ["--pairs", "2", "--rounds", "2", "--block-us", "100"]
     cases = ["--networks", *NETWORKS, "--batches", *map(str, BATCHES)]
-    command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), *effort, *cases, "--output", str(folder)]
+    command = [sys.executable, str(ROOT / "benchmarks" / "call" / "run.py"), *effort, *cases, "--output", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode in (0, MISSED), done.stdout + done.stderr
     return folder / "results"

@@ -13,10 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import pt2ts
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.networks import COLUMNS, NETWORKS, ROWS, perceptron, write_weights
 from tests.python.kernels.networks import Column, GravityWaves
-
-from bench_networks import COLUMNS, NETWORKS, ROWS, perceptron, write_weights
 
 #: Where the Fortran program has the output among its tensors, after at most two inputs.
 OUTPUT = 3

@@ -1,7 +1,7 @@
 program train_compiled
   !! Times steps of a compiled training against the same training through the library's optimizers, in one process.
   !!
-  !! Usage: `train_compiled CASE.nml`. The first line of output are the contestants' names. Reads the order in which to load, makes
+  !! Usage: `steps CASE.nml`. The first line of output are the contestants' names. Reads the order in which to load, makes
   !! the first steps and answers the losses after them; then each line of standard input is an order of contestants, each answer
   !! their nanoseconds per step.
   use, intrinsic :: iso_fortran_env, only: int64, output_unit, real32, real64

@@ -1,6 +1,6 @@
 """Times kernels against loops by hand in Fortran, in turns, and beside TorchScript.
 
-Run as ``python benchmarks/kernels.py [name ...]``. The kernel and the Fortran loops take turns inside one program;
+Run as ``python benchmarks/kernels/run.py [name ...]``. The kernel and the Fortran loops take turns inside one program;
 TorchScript is called from Python, which adds a few microseconds to each of its calls.
 """
 
@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.build import SHARED
+from benchmarks.shared.networks import NETWORKS, write_weights
 from tests.python.kernels.host import Host, eager, host_of
 from tests.python.kernels.networks import Column, GravityWaves
-
-from bench_networks import NETWORKS, write_weights
 
 HERE = Path(__file__).resolve().parent
 PAIRS = 60
@@ -54,8 +54,8 @@ CASES = {
 def build(folder: Path) -> tuple[Path, Path]:
     """Compile the driver and the loops."""
     driver, loops = folder / "driver", folder / "loops.so"
-    subprocess.run(["gcc", "-O2", str(HERE / "kernels_driver.c"), "-o", str(driver), "-ldl"], check=True)
-    sources = [str(HERE / "loops.f90"), str(HERE / "kernels_loops.f90")]
+    subprocess.run(["gcc", "-O2", str(HERE / "driver.c"), "-o", str(driver), "-ldl"], check=True)
+    sources = [str(SHARED / "loops.f90"), str(HERE / "c_loops.f90")]
     flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", f"-J{folder}"]
     subprocess.run(["gfortran", *flags, *sources, "-o", str(loops)], check=True)
     return driver, loops

@@ -18,13 +18,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench_build import COMPILER, HERE, interface_flags, interface_library, make
-from bench_measure import Case, Contestant, Effort, shuffled, stay_on_one_core
-from bench_report import Verdict, number, record, surroundings, table
-from compiled_networks import COMPILED, write, write_case
-from compiled_plot import plot
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.compiled.networks import COMPILED, write, write_case
+from benchmarks.compiled.plot import plot
+from benchmarks.shared.build import COMPILER, SHARED, interface_flags, interface_library, make
+from benchmarks.shared.measure import Case, Contestant, Effort, shuffled, stay_on_one_core
+from benchmarks.shared.report import Verdict, number, record, surroundings, table
 
-ROOT = HERE.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 #: Contestants may differ by this much, relative to the largest result.
 AGREEMENT = {torch.float32: 1e-5, torch.float64: 1e-12}
@@ -95,11 +97,11 @@ def build(folder: Path) -> Path:
     headers = ["-isystem", str(include), "-isystem", str(include / "torch/csrc/api/include")]
     options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
     link = [f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
-    source = HERE / "compiled_plain.cpp"
+    source = HERE / "plain.cpp"
     make(plain, [source], [COMPILER["c++"], *options, *headers, str(source), "-o", plain.name, *link])
-    source = HERE / "loops.f90"
+    source = SHARED / "loops.f90"
     make(loops, [source], [COMPILER["fortran"], "-O3", "-march=native", "-ffast-math", "-c", str(source), "-o", loops.name])
-    first, last, source = interface_flags("--fflags"), interface_flags("--ldflags"), HERE / "compiled.f90"
+    first, last, source = interface_flags("--fflags"), interface_flags("--ldflags"), HERE / "calls.f90"
     ours = [loops.name, "-L.", "-lcompiled_plain", "-Wl,-rpath,$ORIGIN", "-o", program.name]
     command = [COMPILER["fortran"], "-O2", *first, str(source), *ours, *last]
     make(program, [source, loops, plain, interface_library(last)], command)
@@ -111,7 +113,7 @@ def measure(program: Path, name: str, batch: int, effort: Effort) -> CompiledCas
     folder, case = program.parent, CompiledCase(name, batch)
     command = [program, write_case(name, batch, effort.block_us, folder)]
     output = f"{name}_{batch}.eager"
-    eager = Contestant([sys.executable, HERE / "compiled_eager.py", name, str(batch), str(effort.block_us), output], folder)
+    eager = Contestant([sys.executable, HERE / "eager.py", name, str(batch), str(effort.block_us), output], folder)
     names: list[str] = []
     for _ in range(STARTS):
         native = Contestant(command, folder)

@@ -1,6 +1,6 @@
 """What subnormal inputs cost: four layers of 128, 64 columns, TorchScript and a kernel, with and without flushing them to zero.
 
-Run as ``python benchmarks/subnormals.py``.
+Run as ``python benchmarks/subnormals/run.py``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import nn
 
 import pt2ts
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from bench_build import COMPILER, HERE, interface_flags
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.build import COMPILER, interface_flags
 
+HERE = Path(__file__).resolve().parent
 WIDTH, COLUMNS = 128, 64
 
 
@@ -34,7 +35,7 @@ def main() -> None:
         folder = Path(name)
         program = folder / "subnormals"
         flags, libraries = interface_flags("--fflags"), interface_flags("--ldflags")
-        command = [COMPILER["fortran"], "-O2", *flags, f"-J{folder}", str(HERE / "subnormals.f90"), *libraries, "-o", str(program)]
+        command = [COMPILER["fortran"], "-O2", *flags, f"-J{folder}", str(HERE / "calls.f90"), *libraries, "-o", str(program)]
         subprocess.run(command, check=True)
         print("| file | ordinary | subnormal | flushed | subnormal / ordinary | flushed / ordinary |")
         print("| --- | ---: | ---: | ---: | ---: | ---: |")

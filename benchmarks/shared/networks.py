@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pt2ts
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "02_sst_emulator"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "02_sst_emulator"))
 from sst_model import AnomalyCNN
 
 ROWS, COLUMNS = 18, 432

@@ -1,4 +1,4 @@
-"""What a step of a compiled training costs: against the optimizers of the library and eager Python, measured as ``run.py`` does it.
+"""What a step of a compiled training costs: against the optimizers of the library and eager Python, measured as calls are.
 
 Results go to ``build/bench/results``. Exits with 1 when contestants compute different losses and with 3 when a bar is missed.
 ``--eager FOLDER CASE`` is the process of eager Python, which times a block of steps for every line it reads.
@@ -22,13 +22,15 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
-from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
-from bench_networks import perceptron
-from bench_report import number, record, surroundings, table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.build import make_program
+from benchmarks.shared.measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
+from benchmarks.shared.networks import perceptron
+from benchmarks.shared.report import number, record, surroundings, table
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "compiled-training.md"
 
 #: How many times as fast as a contestant a compiled step has to be, in the case of the 1-16-1 network.
@@ -96,10 +98,8 @@ def data(name: str) -> tuple[Tensor, Tensor]:
 
 def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> Path:
     """Compile the program that holds the contestants."""
-    program, source = folder / "train_compiled", HERE / "train_compiled.f90"
-    first = interface_flags("--fflags") if fflags is None else fflags
-    last = interface_flags("--ldflags") if ldflags is None else ldflags
-    make(program, [source, interface_library(last)], [COMPILER["fortran"], "-O2", *first, str(source), "-o", program.name, *last])
+    program = folder / "compiled_training"
+    make_program(program, HERE / "steps.f90", (fflags, ldflags), [])
     return program
 
 

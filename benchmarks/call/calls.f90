@@ -32,10 +32,10 @@ module bench_plain
 
 end module bench_plain
 
-program bench
+program time_calls
   !! Times the contestants of one case (a network and a batch size) against each other in one process.
   !!
-  !! Usage: `bench CASE.nml`. Reads the order in which to load the contestants' models, then rounds: each line of standard input is
+  !! Usage: `calls CASE.nml`. Reads the order in which to load the contestants' models, then rounds: each line of standard input is
   !! an order of contestants, each answer their nanoseconds per call. The first line of output are the contestants' names. At the
   !! end of input it writes what they computed.
   use, intrinsic :: iso_c_binding, only: c_null_char, c_ptr
@@ -184,4 +184,4 @@ contains
     close (unit)
   end subroutine write_outputs
 
-end program bench
+end program time_calls

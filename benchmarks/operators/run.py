@@ -15,13 +15,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import torch
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.build import make_program, make_yardstick
+from benchmarks.shared.measure import ENVIRONMENT, Estimate, estimate, stay_on_one_core
+from benchmarks.shared.report import record, surroundings
 
-from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import ENVIRONMENT, Estimate, estimate, stay_on_one_core
-from bench_report import record, surroundings
-
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 SIZES = (1, 1000, 100000)
 JUDGED, RATIO, EXCESS_US = 1000, 1.15, 0.5
@@ -29,18 +29,9 @@ JUDGED, RATIO, EXCESS_US = 1000, 1.15, 0.5
 
 def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> Path:
     """Compile both sides and return the program."""
-    here, torch_folder = Path(__file__).resolve().parent, Path(torch.__file__).parent
-    include, libraries = torch_folder / "include", torch_folder / "lib"
-    plain, source = folder / "libbench_operators.so", here / "operators.cpp"
-    headers = ["-isystem", str(include), "-isystem", str(include / "torch/csrc/api/include")]
-    options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
-    link = [f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
-    make(plain, [source], [COMPILER["c++"], *options, *headers, str(source), "-o", plain.name, *link])
-    program, source = folder / "operators", here / "operators.f90"
-    flags = ["-O2", *(interface_flags("--fflags") if fflags is None else fflags), str(source)]
-    last = ["-L.", "-lbench_operators", "-Wl,-rpath,$ORIGIN", "-o", program.name]
-    ldflags = interface_flags("--ldflags") if ldflags is None else ldflags
-    make(program, [source, plain, interface_library(ldflags)], [COMPILER["fortran"], *flags, *last, *ldflags])
+    plain, program = folder / "libbench_operators.so", folder / "operators"
+    make_yardstick(plain, HERE / "plain.cpp")
+    make_program(program, HERE / "operators.f90", (fflags, ldflags), [plain])
     return program
 
 

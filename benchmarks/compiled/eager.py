@@ -1,6 +1,6 @@
 """The eager Python contestant of compiled packages, in a process of its own.
 
-Usage: ``python compiled_eager.py NETWORK BATCH BLOCK_US OUTPUT``; it speaks as ``bench_eager.py`` does.
+Usage: ``python eager.py NETWORK BATCH BLOCK_US OUTPUT``; it speaks as that of ``call`` does.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench_eager import serve
-from compiled_networks import COMPILED
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.compiled.networks import COMPILED
+from benchmarks.shared.eager import serve
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 module train_plain
-  !! The C++ contestants, train_plain.cpp.
+  !! The C++ contestants, plain.cpp.
   use, intrinsic :: iso_c_binding, only: c_char, c_float, c_int32_t, c_int64_t, c_ptr
   implicit none (type, external)
   private
@@ -30,7 +30,7 @@ end module train_plain
 program train
   !! Times the training steps of one case (a network, a batch size, an optimizer) against each other in one process.
   !!
-  !! Usage: `train CASE.nml`. The first line of output are the contestants' names. Reads the order in which to load, makes the first
+  !! Usage: `steps CASE.nml`. The first line of output are the contestants' names. Reads the order in which to load, makes the first
   !! steps and answers the losses after them; then each line of standard input is an order of contestants, each answer their
   !! nanoseconds per step.
   use, intrinsic :: iso_c_binding, only: c_null_char, c_ptr

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from ..support import BUILD, ROOT
+from benchmarks.training.run import CASES, FIRST_STEPS, TrainingCase
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from train_run import CASES, FIRST_STEPS, TrainingCase
+from ..support import BUILD, ROOT
 
 MISSED = 3
 CHOSEN = (0, 1)
@@ -23,7 +22,7 @@ def cases() -> list[dict[str, Any]]:
     """Results of a very short run."""
     folder = BUILD / "bench_train"
     effort = ["--pairs", "2", "--rounds", "2", "--block-us", "200", "--cases", *map(str, CHOSEN)]
-    command = [sys.executable, str(ROOT / "benchmarks" / "train_run.py"), *effort, "--output", str(folder)]
+    command = [sys.executable, str(ROOT / "benchmarks" / "training" / "run.py"), *effort, "--output", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode in (0, MISSED), done.stdout + done.stderr
     found: list[dict[str, Any]] = json.loads((folder / "results" / "training.json").read_text())

@@ -1,5 +1,5 @@
 module compiled_plain
-  !! The C++ contestants, compiled_plain.cpp.
+  !! The C++ contestants, plain.cpp.
   use, intrinsic :: iso_c_binding, only: c_char, c_int32_t, c_int64_t, c_ptr
   implicit none (type, external)
   private

@@ -1,6 +1,6 @@
 """Eager Python's training steps: a process of its own that times a block of steps for every line it reads.
 
-Usage: ``python train_eager.py NETWORK BATCH OPTIMIZER DATA FIRST_STEPS BLOCK_US``; answers with the loss after the first steps,
+Usage: ``python eager.py NETWORK BATCH OPTIMIZER DATA FIRST_STEPS BLOCK_US``; answers with the loss after the first steps,
 then with nanoseconds per step.
 """
 
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from bench_networks import NETWORKS
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.networks import NETWORKS
 
 
 def main() -> None:

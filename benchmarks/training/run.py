@@ -1,4 +1,4 @@
-"""What a training step costs: Fortran against plain C++ and eager Python, measured as ``run.py`` measures calls.
+"""What a training step costs: Fortran against plain C++ and eager Python, measured as calls are.
 
 Results go to ``build/bench/results``. Exits with 1 when contestants compute different losses and with 3 when the bar is missed.
 """
@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench_build import COMPILER, interface_flags, interface_library, make
-from bench_measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
-from bench_networks import NETWORKS, sample, write
-from bench_report import number, record, surroundings, table
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.shared.build import make_program, make_yardstick
+from benchmarks.shared.measure import Contestant, Estimate, estimate, shuffled, stay_on_one_core
+from benchmarks.shared.networks import NETWORKS, sample, write
+from benchmarks.shared.report import number, record, surroundings, table
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 #: What a step through the library may cost, as a multiple of the fastest plain C++.
@@ -81,18 +82,10 @@ class TrainingCase:
 
 
 def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> Path:
-    """Compile the contestants and return the program that holds them; ``bench_build.build`` says why it is done so."""
-    root = Path(torch.__file__).parent
-    plain, source = folder / "libtrain_plain.so", HERE / "train_plain.cpp"
-    headers = ["-isystem", str(root / "include"), "-isystem", str(root / "include/torch/csrc/api/include")]
-    options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
-    link = [f"-L{root / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{root / 'lib'}"]
-    make(plain, [source], [COMPILER["c++"], *options, *headers, str(source), "-o", plain.name, *link])
-    program, source = folder / "train", HERE / "train.f90"
-    ours = ["-L.", "-ltrain_plain", "-Wl,-rpath,$ORIGIN", "-o", program.name]
-    first = interface_flags("--fflags") if fflags is None else fflags
-    last = interface_flags("--ldflags") if ldflags is None else ldflags
-    make(program, [source, plain, interface_library(last)], [COMPILER["fortran"], "-O2", *first, str(source), *ours, *last])
+    """Compile the contestants and return the program that holds them."""
+    plain, program = folder / "libtrain_plain.so", folder / "training"
+    make_yardstick(plain, HERE / "plain.cpp")
+    make_program(program, HERE / "steps.f90", (fflags, ldflags), [plain])
     return program
 
 
@@ -115,7 +108,7 @@ def measure(program: Path, case: TrainingCase, pairs: int, rounds: int, block_us
     folder = program.parent
     command = [program, write_case(case, block_us, folder)]
     settings = [case.network, str(case.batch), case.optimizer, f"{case.name}.data", str(FIRST_STEPS), str(block_us)]
-    eager = Contestant([sys.executable, HERE / "train_eager.py", *settings], folder)
+    eager = Contestant([sys.executable, HERE / "eager.py", *settings], folder)
     case.losses["eager"] = float(eager.answer()[0])
     for _ in range(pairs):
         native = Contestant(command, folder)

@@ -1,4 +1,4 @@
-"""Runs the contestants of a case against each other and turns their times into medians with confidence limits.
+"""Contestants that take turns, and their times as medians with confidence limits.
 
 The contestants of a process take turns, in random order, in blocks of about half a millisecond, so that whatever else the machine
 does meets all of them. Every pair of measurements comes from a fresh process that loads the models in random order, because two
@@ -13,23 +13,14 @@ import os
 import random
 import statistics
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from benchmarks.shared.networks import NETWORKS
 
-from bench_networks import NETWORKS, write_case
-
-HERE = Path(__file__).resolve().parent
 #: Contestants may differ by this much, relative to the largest result.
 AGREEMENT = 1e-5
-#: Processes over which the pairs of long calls are spread.
-LONG_STARTS = 3
-#: Contestants that compute the network.
-COMPUTING = ("forward", "infer", "bare_forward", "plain", "loops")
 
 
 @dataclass(frozen=True)
@@ -132,58 +123,3 @@ def stay_on_one_core() -> None:
 def shuffled(count: int) -> str:
     """Return 1..count in random order."""
     return " ".join(map(str, random.sample(range(1, count + 1), count)))
-
-
-def disagreement(case: Case, names: Sequence[str], folder: Path) -> float:
-    """Return the largest difference between a contestant's result and eager Python's, relative to the largest value."""
-    expected: NDArray[np.float32] = np.fromfile(folder / f"{case.network}_{case.batch}.eager", np.float32)
-    results = np.fromfile(folder / f"{case.network}_{case.batch}.out", np.float32)
-    computed = results.reshape(sum(name in COMPUTING for name in names), -1)
-    return float(np.abs(computed - expected.ravel()).max() / np.abs(expected).max())
-
-
-def measure(program: Path, network: str, batch: int, effort: Effort) -> Case:
-    """Time all contestants of one case.
-
-    Parameters
-    ----------
-    program
-        What ``bench_build.build`` made; the networks' files lie beside it.
-    network
-        One of ``NETWORKS``.
-    batch
-        Samples per call.
-    effort
-        How long to measure.
-
-    Returns
-    -------
-    Case
-        The times, and by how much the contestants' results differ.
-    """
-    folder = program.parent
-    case = Case(network, batch)
-    command = [program, write_case(network, batch, effort.block_us, folder)]
-    output = f"{network}_{batch}.eager"
-    eager = Contestant([sys.executable, HERE / "bench_eager.py", network, str(batch), str(effort.block_us), output], folder)
-    # Where things lie does not matter to calls of a quarter of a second: there, each round is a pair of its own.
-    long = network == "sst_cnn" and batch > 1
-    names: list[str] = []
-    for _ in range(LONG_STARTS if long else effort.pairs):
-        native = Contestant(command, folder)
-        names = native.answer()
-        native.tell(shuffled(len(names)))
-        for n in range(-(-effort.pairs // LONG_STARTS) if long else effort.rounds):
-            native.tell(shuffled(len(names)))
-            answers = dict(zip(names, native.answer(), strict=True))
-            eager.tell("")
-            answers["eager"] = eager.answer()[0]
-            for name, nanoseconds in answers.items():
-                pairs = case.times.setdefault(name, [])
-                if long or n == 0:
-                    pairs.append([])
-                pairs[-1].append(float(nanoseconds) / 1000)
-        native.finish()
-    eager.finish()
-    case.difference = disagreement(case, names, folder)
-    return case

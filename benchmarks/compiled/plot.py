@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from bench_measure import Case
+from benchmarks.shared.measure import Case
 
 
 def plot(cases: Sequence[Case], labels: Mapping[str, str], path: Path) -> None:

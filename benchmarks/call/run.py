@@ -12,12 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-from bench_build import build
-from bench_measure import AGREEMENT, Effort, measure, stay_on_one_core
-from bench_networks import NETWORKS, batches_of, write
-from bench_report import as_json, judge, markdown, plot, record, surroundings
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.call.measure import build, measure
+from benchmarks.call.report import as_json, judge, markdown, plot
+from benchmarks.shared.measure import AGREEMENT, Effort, stay_on_one_core
+from benchmarks.shared.networks import NETWORKS, batches_of, write
+from benchmarks.shared.report import record, surroundings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 

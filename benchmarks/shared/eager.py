@@ -1,7 +1,6 @@
-"""The eager Python contestant: a process of its own that times a block of calls for every line it reads.
+"""Eager Python as a contestant: a process of its own that times a block of calls for every line it reads.
 
-Usage: ``python bench_eager.py NETWORK BATCH BLOCK_US OUTPUT``; answers with nanoseconds per call, and writes what it computed
-at the end of input.
+It answers with nanoseconds per call, and writes what it computed at the end of input.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-
-from bench_networks import NETWORKS, sample
 
 
 def serve(module: nn.Module, inputs: Sequence[Tensor], block_us: float, output: Path) -> None:
@@ -34,14 +31,3 @@ def serve(module: nn.Module, inputs: Sequence[Tensor], block_us: float, output: 
                 timed(1)
             print(timed(calls), flush=True)
         module(*inputs).numpy().tofile(output)
-
-
-def main() -> None:
-    """Time a network of ``bench_networks``."""
-    name, batch, block_us, output = sys.argv[1:]
-    network = NETWORKS[name]
-    serve(network.module(name), [sample(network, int(batch))], float(block_us), Path(output))
-
-
-if __name__ == "__main__":
-    main()
