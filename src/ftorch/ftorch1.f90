@@ -9,8 +9,8 @@ module ftorch
   use :: ftorch_generics, only: torch_delete
   use :: ftorch_loss
   use :: ftorch_model
-  use :: ftorch_model_names, only: torch_model_buffer_names, torch_model_input_names, torch_model_output_names, &
-    torch_model_parameter_names
+  use :: ftorch_model_names, only: torch_model_buffer_names, torch_model_contract, torch_model_input_names, &
+    torch_model_output_names, torch_model_parameter_names
   use :: ftorch_optim
   use :: ftorch_parameters
   use :: ftorch_random
