@@ -6,7 +6,7 @@ module ftorch_clipping
   use :: ftorch_capi, only: ctorch_clip_norm, ctorch_clip_value
   use :: ftorch_error, only: flag, check_status
   use :: ftorch_model, only: torch_model
-  use :: ftorch_optim_type, only: parameters_of
+  use :: ftorch_optimizer_type, only: parameters_of
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)
   private
