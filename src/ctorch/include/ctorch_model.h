@@ -1,6 +1,6 @@
 /**
  * @file ctorch_model.h
- * @brief Models: loaded, called, saved, and what their contract says.
+ * @brief Models: loaded, called, differentiated, saved, and what their contract says.
  */
 #ifndef CTORCH_MODEL_H
 #define CTORCH_MODEL_H
@@ -67,6 +67,18 @@ int32_t ctorch_model_forward(const ctorch_model *model, const ctorch_tensor inpu
  * dimension when the model's contract names one.
  */
 int32_t ctorch_model_infer(const ctorch_model *model, const ctorch_array *x, const ctorch_array *y, int32_t convert);
+
+/**
+ * Jacobian matrix of a model of one input and one output straight into a host array of the shape of the output, then that of
+ * the input. y may be null; otherwise it receives the output. One sample may be given without the batch dimension when the
+ * model's contract names one: then neither shape has it.
+ */
+int32_t ctorch_model_jacobian(const ctorch_model *model, const ctorch_array *x, const ctorch_array *y,
+                              const ctorch_array *derivative, int32_t convert);
+
+/** The same for the second derivatives of a model whose output is a single number: the shape of the input twice. */
+int32_t ctorch_model_hessian(const ctorch_model *model, const ctorch_array *x, const ctorch_array *y,
+                             const ctorch_array *derivative, int32_t convert);
 
 /** Saves the model with its contract, under a temporary name that is renamed when complete. */
 int32_t ctorch_model_save(const ctorch_model *model, const char *path, int64_t path_length);
