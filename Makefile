@@ -86,8 +86,8 @@ test-long:
 # A missed bar does not keep the others from being measured.
 bench: install
 	failed=0; \
-	$(python) benchmarks/run.py $(if $(LONG),--long) || failed=$$?; \
-	for part in bench_operators train_run compiled_run train_compiled; do $(python) benchmarks/$$part.py || failed=$$?; done; \
+	$(python) benchmarks/call/run.py $(if $(LONG),--long) || failed=$$?; \
+	for part in operators training compiled compiled_training; do $(python) benchmarks/$$part/run.py || failed=$$?; done; \
 	exit $$failed
 
 lint:

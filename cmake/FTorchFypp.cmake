@@ -31,8 +31,9 @@ function(ftorch_fypp output input)
   cmake_path(RELATIVE_PATH output BASE_DIRECTORY "${PROJECT_BINARY_DIR}" OUTPUT_VARIABLE shown)
   add_custom_command(
     OUTPUT "${output}"
-    COMMAND "${FTORCH_FYPP}" -I "${PROJECT_SOURCE_DIR}/src/types" -M "${PROJECT_SOURCE_DIR}/src/bindings" -m operations ${ARGN} ${folding} --depfile "${output}.d" "${input}" "${output}"
+    COMMAND "${FTORCH_FYPP}" -I "${PROJECT_SOURCE_DIR}/src/types" -M "${PROJECT_SOURCE_DIR}/src/bindings" -m operations -m optimizers ${ARGN} ${folding} --depfile "${output}.d" "${input}" "${output}"
     DEPENDS "${input}" "${PROJECT_SOURCE_DIR}/src/bindings/forms.py" "${PROJECT_SOURCE_DIR}/src/bindings/operations.py"
+      "${PROJECT_SOURCE_DIR}/src/bindings/optimizers.py"
     DEPFILE "${output}.d"
     COMMENT "Expanding ${shown}"
     VERBATIM)

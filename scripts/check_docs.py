@@ -109,7 +109,7 @@ def wrong_commands(code: Code) -> Iterator[str]:
     for rest in re.findall(r"python -m ftorch\b([^;&|)]*)", code.text):
         known = options_of("python/ftorch/__main__.py")
         yield from (f"python -m ftorch has no option {word}" for word in _OPTION.findall(rest) if word not in known)
-    for script, rest in re.findall(r"\b((?:examples|benchmarks|scripts)/\w+\.py)\b([^;&|]*)", code.text):
+    for script, rest in re.findall(r"\b((?:examples|benchmarks|scripts)/[\w/]+\.py)\b([^;&|]*)", code.text):
         if (ROOT / script).exists():
             yield from (f"{script} has no option {word}" for word in _OPTION.findall(rest) if word not in options_of(script))
     if code.inline and code.text.startswith("--"):

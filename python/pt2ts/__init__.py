@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from .exporting.convert import convert
     from .exporting.export import export
     from .fortran.render import fortran_module
+    from .inspection.inspect import inspect
     from .timing.bench import bench
     from .training.export import export_training
     from .tuning.tune import tune
     from .verification.diff import diff
-    from .verification.inspect import inspect
     from .verification.verify import verify
 
 __all__ = [
@@ -81,7 +81,7 @@ _HOMES = {
     "export": "exporting.export",
     "export_training": "training.export",
     "fortran_module": "fortran.render",
-    "inspect": "verification.inspect",
+    "inspect": "inspection.inspect",
     "read_golden": "container.reading",
     "read_spec": "container.reading",
     "tune": "tuning.tune",

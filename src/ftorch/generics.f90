@@ -1,7 +1,7 @@
 module ftorch_generics
   !! Generic names over the types of several modules.
   use :: ftorch_model, only: torch_model_delete
-  use :: ftorch_optim_type, only: torch_optim_delete
+  use :: ftorch_optimizer_type, only: torch_optim_delete
   use :: ftorch_tensor_type, only: torch_tensor_delete
   use :: ftorch_trainer, only: torch_trainer_delete
   implicit none (type, external)

@@ -10,6 +10,7 @@ module ftorch_tensor
   use :: ftorch_elements
   use :: ftorch_grad_mode
   use :: ftorch_gradient_check
+  use :: ftorch_reductions
   implicit none (type, external)
   public
 end module ftorch_tensor

@@ -7,11 +7,10 @@ import sys
 
 import pytest
 
-from ..support import BUILD, ROOT
+from benchmarks.compiled.networks import COMPILED
+from benchmarks.compiled.run import BARS, PAGE, CompiledCase, judge
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from compiled_networks import COMPILED
-from compiled_run import BARS, PAGE, CompiledCase, judge
+from ..support import BUILD, ROOT
 
 MISSED = 3
 PAIRS = 36
@@ -59,7 +58,7 @@ def test_the_page_has_a_place_for_the_tables() -> None:
 @pytest.mark.long
 def test_it_runs() -> None:
     folder = BUILD / "bench_compiled"
-    command = [sys.executable, str(ROOT / "benchmarks" / "compiled_run.py"), "--networks", "mlp_small", "--batches", "1", "32"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "compiled" / "run.py"), "--networks", "mlp_small", "--batches", "1", "32"]
     done = subprocess.run([*command, "--pairs", "6", "--output", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode in (0, MISSED), done.stdout + done.stderr
     text = (folder / "performance.md").read_text()

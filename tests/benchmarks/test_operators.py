@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from ..support import BUILD, ROOT
+from benchmarks.operators.run import PAGE, SIZES, met
+from benchmarks.shared.measure import Estimate
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from bench_measure import Estimate
-from bench_operators import PAGE, SIZES, met
+from ..support import BUILD, ROOT
 
 MISSED = 3
 
@@ -21,7 +20,7 @@ MISSED = 3
 @pytest.mark.long
 def test_every_size_is_timed() -> None:
     folder = BUILD / "bench_operators"
-    command = [sys.executable, str(ROOT / "benchmarks" / "bench_operators.py"), "--pairs", "2", "--rounds", "2"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "operators" / "run.py"), "--pairs", "2", "--rounds", "2"]
     done = subprocess.run([*command, "--output", str(folder)], capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode in (0, MISSED), done.stdout + done.stderr
     found: dict[str, dict[str, Any]] = json.loads((folder / "results" / "operators.json").read_text())

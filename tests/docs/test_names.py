@@ -38,7 +38,7 @@ PLANTED = {
     "FTORCH_POOL_GB": "nothing reads FTORCH_POOL_GB",
     "ctorch_model_laod": "there is no ctorch_model_laod",
     "pt2ts.exprt(net)": "there is no pt2ts.exprt",
-    "benchmarks/run.py --longer": "benchmarks/run.py has no option --longer",
+    "benchmarks/call/run.py --longer": "benchmarks/call/run.py has no option --longer",
 }
 
 

@@ -95,10 +95,10 @@ contains
     character(len=200) :: errmsg
     integer(int64) :: i
     t = torch_zeros([2, 3])
-    call t%set(1, 2, 5)
-    call t%set(2, 3, -7_int64)
-    call t%set(2, 1, 0.5)
-    call t%set(1, 1, 4, stat, errmsg)
+    call t%set(5, [1, 2])
+    call t%set(-7_int64, [2, 3])
+    call t%set(0.5, [2, 1])
+    call t%set(4, [1, 1], stat, errmsg)
     call check(stat == 0, 'set with stat')
     call check_values(t, [4.0_real64, 5.0_real64, 0.0_real64, 0.5_real64, 0.0_real64, -7.0_real64], 'set')
     n = torch_zeros([integer ::], dtype=torch_kInt64)
@@ -110,7 +110,7 @@ contains
     call check(i == 3, 'its value is no index')
     call n%set(2_int64**53 + 1, stat=stat, errmsg=errmsg)
     call check(stat == torch_error_argument .and. index(errmsg, 'does not hold 9007199254740993 exactly') > 0, 'refused')
-    call t%set(3, 1, 1, stat, errmsg)
+    call t%set(1, [3, 1], stat, errmsg)
     call check(stat == torch_error_argument, 'outside')
   end subroutine elements
 

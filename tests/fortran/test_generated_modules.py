@@ -183,11 +183,11 @@ FAILURES = {
 
 
 @pytest.fixture(scope="session")
-def manners(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder: Path) -> Callable[..., Done]:
-    """Run scenarios of generated_manners.f90."""
+def mistakes(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder: Path) -> Callable[..., Done]:
+    """Run scenarios of generated_mistakes.f90."""
     source = folder / "fields_mod.f90"
     source.write_text(render_module(made["fields"].view))
-    program = build_fortran(source, HERE / "generated_manners.f90", compiler=fc, flags=strict(fc))
+    program = build_fortran(source, HERE / "generated_mistakes.f90", compiler=fc, flags=strict(fc))
 
     def start(*scenarios: str) -> Done:
         done = subprocess.run([program, *scenarios], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
@@ -197,9 +197,9 @@ def manners(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder:
     return start
 
 
-def test_failures_are_reported(manners: Callable[..., Done]) -> None:
+def test_failures_are_reported(mistakes: Callable[..., Done]) -> None:
     """With the status and the words of the library; the program goes on, and nothing is left over."""
-    done = manners(*FAILURES)
+    done = mistakes(*FAILURES)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     for line, (scenario, (status, fragment)) in zip(lines, FAILURES.items(), strict=True):
@@ -207,15 +207,15 @@ def test_failures_are_reported(manners: Callable[..., Done]) -> None:
         assert fragment in line
 
 
-def test_without_stat_the_program_stops(manners: Callable[..., Done]) -> None:
-    done = manners("stops")
+def test_without_stat_the_program_stops(mistakes: Callable[..., Done]) -> None:
+    done = mistakes("stops")
     assert done.returncode == 1
     assert "input 1 'sst' (K): expected float32 [batch, 4, 6]" in done.stderr
 
 
-def test_guard(manners: Callable[..., Done]) -> None:
+def test_guard(mistakes: Callable[..., Done]) -> None:
     """Bounds belong to the range; NaN does not; both forms of run are counted once; what was never outside is not reported."""
-    words = [line.split() for line in manners("guard", "missed").stdout.splitlines()]
+    words = [line.split() for line in mistakes("guard", "missed").stdout.splitlines()]
     assert [" ".join(line) for line in words if line[0] != "fields_mod:"] == [
         "counts 3 1 2", "sstmonth", "counts 0 0", "guard 0", "missed 0",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 
 from ..support import printed_flags
 from .conftest import HERE, Build, Run
-from .endings import SETTINGS, Ending, assert_stopped, endings
+from .forks import SETTINGS, Ending, assert_stopped, endings
 from .misuse.file_table import FILES, GOOD_FILES
 from .misuse.state_table import STATES
 from .misuse.stop_table import STOPS

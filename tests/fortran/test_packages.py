@@ -11,11 +11,11 @@ import pytest
 
 from . import package_files
 from .conftest import Build
-from .endings import SETTINGS, assert_stopped, endings
+from .forks import SETTINGS, assert_stopped, endings
 from .misuse.table import ARGUMENT, DEVICE, FILE, HANDLE, MEMORY, MODEL, SUCCESS, Row
 from .package_runs import run_package, start
-from .test_manners import NOISE_KB
-from .test_mutations import damaged
+from .test_damaged_files import damaged
+from .test_leaks import NOISE_KB
 
 KIT = ("package_kit.f90",)
 MISUSE = ("forks.f90", "misuse/kit.f90", "misuse/packages.fypp")
@@ -212,7 +212,7 @@ def test_damaged_packages(build: Build, packages: Path, tmp_path: Path, name: st
             path.write_bytes(damaged(good, chance))
         names.append(path.name)
     done = subprocess.run(
-        [build("mutations.f90")],
+        [build("damaged_files.f90")],
         cwd=tmp_path,
         input="\n".join(names) + "\n",
         capture_output=True,
@@ -250,8 +250,8 @@ def test_memory_is_flat(build: Build, packages: Path, name: str, scenario: str, 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["kernel", "aoti", "script"])
 def test_threads_share_the_work(build: Build, packages: Path, name: str) -> None:
-    """The same calls by 1, 2 and 4 threads: right, without waiting for each other, and at what they cost one (two threads of one core: twice)."""
-    done = start(build("threads.f90", flags=("-fopenmp",)), f"{name}.pt2", folder=packages)
+    """The same calls by 1, 2 and 4 threads: right, without waiting for each other, at what they cost one (on one core: twice)."""
+    done = start(build("thread_scaling.f90", flags=("-fopenmp",)), f"{name}.pt2", folder=packages)
     assert done.returncode == 0, done.stdout + done.stderr
     one, two, four, *waits = (float(word) for word in done.stdout.split())
     assert max(two, four) < 2.5 * one, (one, two, four)

@@ -12,8 +12,10 @@ import pytest
 
 from ..support import ROOT, run
 
+TABLES = ["src/types/dtypes.fypp", "src/bindings/forms.py", "src/bindings/optimizers.py", "template.h.fypp"]
 
-@pytest.mark.parametrize("table", ["src/types/dtypes.fypp", "src/bindings/forms.py", "template.h.fypp"])
+
+@pytest.mark.parametrize("table", TABLES)
 def test_tables_are_tracked(tmp_path: Path, table: str) -> None:
     for folder in ("types", "bindings"):
         shutil.copytree(ROOT / "src" / folder, tmp_path / "src" / folder)

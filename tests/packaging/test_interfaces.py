@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ftorch import Installation
+
 from ..support import ROOT, run
 
 
 def test_results_keep_what_the_caller_gave_them(tmp_path: Path) -> None:
     """An entry that fails leaves its results as they were; intent(out) would let compilers drop what was put there before."""
-    headers = sorted((ROOT / "src" / "ctorch" / "include").glob("ctorch_*.h"))
+    headers = sorted(Installation().include_dir.glob("ctorch_*.h"))
     made = {name: tmp_path / name for name in ("loader", "names", "fortran")}
     run(
         sys.executable, ROOT / "src" / "bindings" / "generate.py", *headers,

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..support import printed_flags, run, shared_folder, sources_of_pt2ts
-from . import networks
+from . import blas_networks
 
 HERE = Path(__file__).resolve().parent
 TORCH = Path(torch.__file__).parent / "lib"
@@ -23,7 +23,7 @@ SYSTEM = Path(run("gcc", "-print-file-name=libc.so")).resolve().parent
 @cache
 def models() -> Path:
     """Folder of the model files."""
-    return shared_folder("blas", [Path(networks.__file__).read_bytes(), *sources_of_pt2ts()], networks.write_models)
+    return shared_folder("blas", [Path(blas_networks.__file__).read_bytes(), *sources_of_pt2ts()], blas_networks.write_models)
 
 
 def started(program: Path, **environment: str) -> str:
@@ -45,7 +45,7 @@ def started(program: Path, **environment: str) -> str:
 def assert_right(program: Path, **environment: str) -> None:
     """Run a host: it finds no fault with its own side, and prints PyTorch's numbers twice."""
     lines = started(program, **environment).splitlines()
-    wanted = networks.expected()
+    wanted = blas_networks.expected()
     assert [line.split()[0] for line in lines] == 2 * list(wanted)
     for line in lines:
         name, *numbers = line.split()

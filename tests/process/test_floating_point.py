@@ -91,7 +91,7 @@ def said(program: Path, *arguments: str, folder: Path | None = None) -> str:
 @pytest.mark.parametrize("calls", [("operations", "hundredth.pt"), ("hundredth.pt2", "operations")])
 def test_all_orders(program: Program, models: Path, order: str, mode: str, calls: tuple[str, str]) -> None:
     """A call, a region of the host, or calls within a region come first; operations and models as they do in both formats."""
-    assert said(program("floating.f90"), order, mode, *calls, folder=models) == "each has its own"
+    assert said(program("floating_point.f90"), order, mode, *calls, folder=models) == "each has its own"
 
 
 @pytest.mark.parametrize("state", ["fast", "trapping"])
@@ -100,7 +100,7 @@ def test_state_of_the_program(fc: str, program: Program, models: Path, order: st
     """What the compiler's flags set before the program starts."""
     flags, mode = FLAGS["gfortran" if fc == "gfortran" else "flang"][state]
     calls = ("operations", "hundredth.pt", "hundredth.pt2")
-    assert said(program("floating.f90", *flags), order, mode, *calls, folder=models) == "each has its own"
+    assert said(program("floating_point.f90", *flags), order, mode, *calls, folder=models) == "each has its own"
 
 
 @pytest.mark.parametrize("suffix", ["pt", "pt2"])
@@ -129,12 +129,12 @@ def test_contract(models: Path, name: str) -> None:
 def build_teams(folder: Path) -> None:
     """Build regions as GCC and as Clang make them, and a program that calls them as PyTorch's are called."""
     sources = ROOT / "src" / "ctorch"
-    run("cc", "-O1", "-fPIC", "-fopenmp", "-shared", HERE / "regions.c", "-o", folder / "gnu.so")
-    run("cc", "-O1", "-fPIC", "-fopenmp", "-DAS_CLANG", "-c", HERE / "regions.c", "-o", folder / "clang.o")
+    run("cc", "-O1", "-fPIC", "-fopenmp", "-shared", HERE / "parallel_regions.c", "-o", folder / "gnu.so")
+    run("cc", "-O1", "-fPIC", "-fopenmp", "-DAS_CLANG", "-c", HERE / "parallel_regions.c", "-o", folder / "clang.o")
     run("cc", "-shared", folder / "clang.o", "-o", folder / "clang.so", "-l:libomp.so.5")
     run("cc", "-O1", f"-I{sources}", "-c", sources / "loader" / "rebind.c", "-o", folder / "rebind.o")
-    run("c++", "-std=c++20", "-O1", f"-I{sources}", HERE / "teams.cpp", sources / "host" / "float_call.cpp", folder / "rebind.o",
-        "-o", folder / "teams", "-ldl", "-pthread")  # fmt: skip
+    run("c++", "-std=c++20", "-O1", f"-I{sources}", HERE / "parallel_regions_in_calls.cpp", sources / "host" / "float_call.cpp",
+        folder / "rebind.o", "-o", folder / "teams", "-ldl", "-pthread")  # fmt: skip
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="reads the word of control of x86-64")
@@ -142,7 +142,7 @@ def build_teams(folder: Path) -> None:
 @pytest.mark.parametrize("order", ["call", "host"])
 def test_regions_of_both_run_times(order: str, word: str) -> None:
     """Masked, flushing, trapping, both, rounding up, with all flags, with traps and flags; libgomp and libomp in one process."""
-    decisive = [(HERE / name).read_bytes() for name in ("regions.c", "teams.cpp")]
+    decisive = [(HERE / name).read_bytes() for name in ("parallel_regions.c", "parallel_regions_in_calls.cpp")]
     decisive += [
         path.read_bytes() for pattern in ("host/float_*", "loader/rebind.*") for path in (ROOT / "src" / "ctorch").glob(pattern)
     ]

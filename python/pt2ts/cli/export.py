@@ -72,9 +72,9 @@ def export(
     from ..contract.declare import parse_symbol
     from ..contract.formats import choose_files, format_of, with_options
     from ..exporting import export as exporter
+    from ..inspection import inspect as inspector
     from ..sources.load import load_complete, load_examples
     from ..sources.onnx import contract_of
-    from ..verification import inspect as inspector
     from .journal import journal
 
     with journal(as_json) as notes:

@@ -10,12 +10,12 @@ import typer
 from . import console
 
 if TYPE_CHECKING:
-    from ..verification.inspect import Report
+    from ..inspection.inspect import Report
 
 
 def tables(report: Report) -> None:
     """Print inputs, outputs and variants."""
-    from ..verification import inspect as inspector
+    from ..inspection import inspect as inspector
 
     console.table(inspector.COLUMNS, report.tensors())
     if report.variants():
@@ -29,7 +29,7 @@ def inspect(
 ) -> None:
     """Show what a model file says about itself."""
     from ..contract.network import COLUMNS as LAYER_COLUMNS
-    from ..verification import inspect as inspector
+    from ..inspection import inspect as inspector
 
     report = inspector.inspect(file)
     if as_json:

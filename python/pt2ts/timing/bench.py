@@ -139,7 +139,7 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
     spec = read_spec(path)
     if spec.kind == "training":
         raise VerifyError(
-            f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/train_run.py measures steps"
+            f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/training/run.py measures steps"
         )
     cases = Cases(spec, read_golden(path))
     sizes: Sequence[int | None] = [None]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ..errors import DeclarationError
 from .groups import Given, Group, read_groups
+from .optimizers import OPTIMIZERS, check_optimizer
 from .options import Choice, check_option, choose, positive
-from .rules import OPTIMIZERS, check_optimizer
 from .schedules import SCHEDULES, first_rate, moves_momentum
 
 

@@ -14,10 +14,10 @@ from ..errors import ExportError, UnexportableError
 from ..explain import explain_run
 from .groups import assign
 from .losses import Loss, reduce_targets
+from .optimizers import OPTIMIZERS
 from .options import Choice
 from .plan import Rules
 from .random import CountedDropout
-from .rules import OPTIMIZERS
 from .schedules import scheduled_momentum, scheduled_rate
 from .state import LAST_RATE, RATE, SEED, STEP, StateTensor, initial_state, slot_name
 

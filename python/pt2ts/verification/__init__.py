@@ -1,1 +1,1 @@
-"""Written files are judged and described: against their module, their contract, each other; nothing here makes one."""
+"""Written files are judged: against their module, their contract, each other; nothing here makes one."""

@@ -1,4 +1,4 @@
-// Entries of automatic differentiation, and the reductions that losses are made of.
+// Entries of automatic differentiation.
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
@@ -161,14 +161,6 @@ int32_t ctorch_autograd_hessian(const ctorch_tensor* y, const ctorch_tensor* x, 
     Input of(y, "y"), by(x, "x");
     return_result(result, lifetime, hessian(*of, *by, graph_of(retain_graph, create_graph)));
   });
-}
-
-int32_t ctorch_tensor_sum(const ctorch_tensor* tensor, ctorch_tensor* output) {
-  return compute([&] { store_result(output, Input(tensor, "tensor")->sum(), /*scalar=*/true); });
-}
-
-int32_t ctorch_tensor_mean(const ctorch_tensor* tensor, ctorch_tensor* output) {
-  return compute([&] { store_result(output, Input(tensor, "tensor")->mean(), /*scalar=*/true); });
 }
 
 }  // extern "C"

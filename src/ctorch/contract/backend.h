@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "contract/spec.h"
-#include "ctorch_core.h"
+#include "ctorch_array.h"
 #include "host/float_call.h"
 #include "io/atomic_file.h"
 #include "io/state.h"

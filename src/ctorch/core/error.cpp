@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "ctorch_runtime.h"
+
 namespace ctorch {
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/reclaim.h"
-#include "ctorch_core.h"
+#include "ctorch_types.h"
 
 namespace ctorch {
 

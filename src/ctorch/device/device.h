@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "ctorch_core.h"
+#include "ctorch_types.h"
 
 namespace ctorch {
 

@@ -1,1 +1,1 @@
-ctorch_sources(device.cpp)
+ctorch_sources(device.cpp entries.cpp)

@@ -22,15 +22,21 @@
 #ifndef CTORCH_H
 #define CTORCH_H
 
+#include "ctorch_array.h"
 #include "ctorch_autograd.h"
 #include "ctorch_checkpoint.h"
-#include "ctorch_core.h"
+#include "ctorch_device.h"
 #include "ctorch_elements.h"
+#include "ctorch_model.h"
+#include "ctorch_operand.h"
 #include "ctorch_ops.h"
 #include "ctorch_optim.h"
 #include "ctorch_parameters.h"
 #include "ctorch_random.h"
+#include "ctorch_runtime.h"
+#include "ctorch_tensor.h"
 #include "ctorch_trainer.h"
+#include "ctorch_types.h"
 #include "ctorch_version.h"
 
 #endif

@@ -1,6 +1,6 @@
 /**
  * @file ctorch_autograd.h
- * @brief Automatic differentiation: gradients, derivatives of expressions and of models, and when the graph is recorded.
+ * @brief Automatic differentiation: gradients, derivatives of expressions, and when the graph is recorded.
  *
  * A graph is freed by the call that runs through it, unless retain_graph keeps it for another time. With create_graph the
  * derivative is recorded itself, so that it can be differentiated again; that keeps the graph, too.
@@ -8,7 +8,8 @@
 #ifndef CTORCH_AUTOGRAD_H
 #define CTORCH_AUTOGRAD_H
 
-#include "ctorch_core.h"
+#include "ctorch_linkage.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 
@@ -24,12 +25,6 @@ int32_t ctorch_tensor_zero_grad(const ctorch_tensor *tensor);
 
 /** Starts or stops recording what is computed from a leaf tensor. */
 int32_t ctorch_tensor_set_requires_grad(const ctorch_tensor *tensor, int32_t requires_grad);
-
-/** Sum of all elements; an output of shape [1] that wraps an array is written through. */
-int32_t ctorch_tensor_sum(const ctorch_tensor *tensor, ctorch_tensor *output);
-
-/** Mean of all elements; an output of shape [1] that wraps an array is written through. */
-int32_t ctorch_tensor_mean(const ctorch_tensor *tensor, ctorch_tensor *output);
 
 /* ---------------------------------------------------------------- derivatives of expressions ------------------------- */
 
@@ -60,20 +55,6 @@ int32_t ctorch_autograd_jacobian(const ctorch_tensor *y, const ctorch_tensor *x,
 /** Second derivatives of a single number y with respect to x: the shape of x twice. */
 int32_t ctorch_autograd_hessian(const ctorch_tensor *y, const ctorch_tensor *x, int32_t retain_graph, int32_t create_graph,
                                 int32_t lifetime, ctorch_tensor *result);
-
-/* ---------------------------------------------------------------- derivatives of models ------------------------------ */
-
-/**
- * Jacobian matrix of a model of one input and one output straight into a host array of the shape of the output, then that of
- * the input. y may be null; otherwise it receives the output. One sample may be given without the batch dimension when the
- * model's contract names one: then neither shape has it.
- */
-int32_t ctorch_model_jacobian(const ctorch_model *model, const ctorch_array *x, const ctorch_array *y,
-                              const ctorch_array *derivative, int32_t convert);
-
-/** The same for the second derivatives of a model whose output is a single number: the shape of the input twice. */
-int32_t ctorch_model_hessian(const ctorch_model *model, const ctorch_array *x, const ctorch_array *y,
-                             const ctorch_array *derivative, int32_t convert);
 
 /* ---------------------------------------------------------------- when the graph is recorded ------------------------- */
 

@@ -5,8 +5,11 @@
 #ifndef CTORCH_CHECKPOINT_H
 #define CTORCH_CHECKPOINT_H
 
-#include "ctorch_core.h"
+#include "ctorch_linkage.h"
+#include "ctorch_model.h"
+#include "ctorch_operand.h"
 #include "ctorch_optim.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 

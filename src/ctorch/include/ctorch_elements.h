@@ -5,7 +5,9 @@
 #ifndef CTORCH_ELEMENTS_H
 #define CTORCH_ELEMENTS_H
 
-#include "ctorch_core.h"
+#include "ctorch_linkage.h"
+#include "ctorch_operand.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 

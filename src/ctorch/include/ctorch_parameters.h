@@ -7,7 +7,9 @@
 #ifndef CTORCH_PARAMETERS_H
 #define CTORCH_PARAMETERS_H
 
-#include "ctorch_core.h"
+#include "ctorch_linkage.h"
+#include "ctorch_model.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 

@@ -5,7 +5,8 @@
 #ifndef CTORCH_RANDOM_H
 #define CTORCH_RANDOM_H
 
-#include "ctorch_core.h"
+#include "ctorch_linkage.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
 

@@ -8,12 +8,12 @@
 #ifndef CTORCH_TRAINER_H
 #define CTORCH_TRAINER_H
 
-#include "ctorch_core.h"
+#include "ctorch_array.h"
+#include "ctorch_linkage.h"
+#include "ctorch_model.h"
+#include "ctorch_tensor.h"
 
 CTORCH_BEGIN
-
-/** Kind of handle, for ctorch_live_handles. */
-enum { CTORCH_HANDLE_TRAINER = 4 };
 
 /** A trainer; zero means "no trainer". */
 typedef struct ctorch_trainer {

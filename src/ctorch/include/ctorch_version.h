@@ -9,7 +9,9 @@
 #ifndef CTORCH_VERSION_H
 #define CTORCH_VERSION_H
 
-#include "ctorch_core.h"
+#include "ctorch_array.h"
+#include "ctorch_linkage.h"
+#include "ctorch_operand.h"
 
 /** Grows when something that was there changes: an entry, a number or a structure. It is the SOVERSION of libctorch. */
 #define CTORCH_INTERFACE_MAJOR 1

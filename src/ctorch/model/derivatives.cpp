@@ -7,7 +7,7 @@
 
 #include "autograd/derivative.h"
 #include "compat/tensor_impl.h"
-#include "ctorch_autograd.h"
+#include "ctorch_model.h"
 #include "model/handle.h"
 
 using namespace ctorch;

@@ -2,6 +2,7 @@
 #include <ATen/core/Formatting.h>
 
 #include "core/text.h"
+#include "ctorch_model.h"
 #include "model/handle.h"
 
 using namespace ctorch;

@@ -1,6 +1,7 @@
 // What a model handle names.
 #pragma once
 #include "core/shared_handle.h"
+#include "ctorch_model.h"
 #include "model/model.h"
 
 namespace ctorch {

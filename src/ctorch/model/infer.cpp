@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/text.h"
+#include "ctorch_model.h"
 #include "model/handle.h"
 #include "tensor/memory.h"
 

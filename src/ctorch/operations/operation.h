@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compat/tensor_impl.h"
+#include "ctorch_operand.h"
 #include "tensor/handle.h"
 #include "tensor/memory.h"
 

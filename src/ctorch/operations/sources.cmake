@@ -1,2 +1,2 @@
 ftorch_fypp("${generated}/ctorch/operations/ops.cpp" "${CMAKE_CURRENT_LIST_DIR}/ops.cpp.fypp")
-ctorch_sources(losses.cpp operation.cpp "${generated}/ctorch/operations/ops.cpp")
+ctorch_sources(losses.cpp operation.cpp reductions.cpp "${generated}/ctorch/operations/ops.cpp")

@@ -1,12 +1,11 @@
-// Entries about the process: versions, threads, random numbers, live handles, devices.
+// Entries about the process: versions, threads, subnormal numbers, seeds, live handles.
 #include <ATen/Context.h>
 #include <ATen/core/Generator.h>
 
 #include "compat/version.h"
 #include "core/handle_table.h"
 #include "core/text.h"
-#include "ctorch_trainer.h"
-#include "device/device.h"
+#include "ctorch_runtime.h"
 #include "host/environment.h"
 
 using namespace ctorch;
@@ -57,14 +56,6 @@ int32_t ctorch_runtime_set_flush_denormals(int32_t mode) {
 
 int32_t ctorch_runtime_seed(int64_t seed) {
   return guard([&] { at::manual_seed(static_cast<uint64_t>(seed)); });
-}
-
-int32_t ctorch_device_count(int32_t device_type, int32_t* count) {
-  return answer_with(count, "count", [&] { return device_count(device_type); });
-}
-
-int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index) {
-  return guard([&] { synchronize(device(device_type, device_index)); });
 }
 
 }  // extern "C"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compat/tensor_impl.h"
+#include "ctorch_tensor.h"
 #include "tensor/memory.h"
 
 using namespace ctorch;

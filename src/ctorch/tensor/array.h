@@ -2,6 +2,7 @@
 #pragma once
 #include <c10/util/SmallVector.h>
 
+#include "ctorch_array.h"
 #include "tensor/handle.h"
 
 namespace ctorch {

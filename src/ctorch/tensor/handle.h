@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/handle_table.h"
+#include "ctorch_tensor.h"
 #include "host/environment.h"
 #include "tensor/conversion.h"
 #include "tensor/memory.h"

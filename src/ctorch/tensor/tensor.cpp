@@ -9,6 +9,7 @@
 #include "compat/tensor_impl.h"
 #include "core/shared_handle.h"
 #include "core/text.h"
+#include "ctorch_tensor.h"
 #include "tensor/handle.h"
 #include "tensor/memory.h"
 

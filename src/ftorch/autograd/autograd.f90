@@ -1,19 +1,17 @@
 module ftorch_autograd
-  !! Automatic differentiation: gradients by backward passes, derivatives of expressions, and the reductions that losses are made
-  !! of. A graph is freed by the call that runs through it unless retain_graph keeps it; with create_graph the derivative can be
-  !! differentiated again.
+  !! Automatic differentiation: gradients by backward passes, derivatives of expressions. A graph is freed by the call that runs
+  !! through it unless retain_graph keeps it; with create_graph the derivative can be differentiated again.
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_null_ptr, c_ptr
   use :: ftorch_arguments, only: handles
   use :: ftorch_capi, only: ctorch_autograd_grad, ctorch_autograd_gradient, ctorch_autograd_hessian, ctorch_autograd_jacobian, &
-    ctorch_autograd_jvp, ctorch_autograd_vjp, ctorch_tensor_backward, ctorch_tensor_gradient, ctorch_tensor_mean, &
-    ctorch_tensor_set_requires_grad, ctorch_tensor_sum
+    ctorch_autograd_jvp, ctorch_autograd_vjp, ctorch_tensor_backward, ctorch_tensor_gradient, ctorch_tensor_set_requires_grad
   use :: ftorch_compiler, only: result_lifetime
   use :: ftorch_error, only: flag, check_status
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)
   private
 
-  public :: torch_tensor_sum, torch_tensor_mean, torch_tensor_backward, torch_tensor_get_gradient
+  public :: torch_tensor_backward, torch_tensor_get_gradient
   public :: torch_tensor_set_requires_grad, torch_gradient, torch_grad, torch_vjp, torch_jvp, torch_jacobian, torch_hessian
 
   interface torch_tensor_backward
@@ -30,24 +28,6 @@ module ftorch_autograd
   end interface torch_grad
 
 contains
-
-  subroutine torch_tensor_sum(output, tensor, stat, errmsg)
-    !! Sum of all elements. An output that wraps a Fortran array of one element is written through.
-    type(torch_tensor), intent(inout) :: output
-    type(torch_tensor), intent(in) :: tensor
-    integer, optional, intent(out) :: stat
-    character(len=*), optional, intent(inout) :: errmsg
-    call check_status(ctorch_tensor_sum(tensor%p, output%p), 'torch_tensor_sum', stat, errmsg)
-  end subroutine torch_tensor_sum
-
-  subroutine torch_tensor_mean(output, tensor, stat, errmsg)
-    !! Mean of all elements. An output that wraps a Fortran array of one element is written through.
-    type(torch_tensor), intent(inout) :: output
-    type(torch_tensor), intent(in) :: tensor
-    integer, optional, intent(out) :: stat
-    character(len=*), optional, intent(inout) :: errmsg
-    call check_status(ctorch_tensor_mean(tensor%p, output%p), 'torch_tensor_mean', stat, errmsg)
-  end subroutine torch_tensor_mean
 
   subroutine backward_scalar(tensor, retain_graph, create_graph, stat, errmsg)
     type(torch_tensor), intent(in) :: tensor

@@ -1,1 +1,1 @@
-ftorch_sources(teaching.f90 test_utils.fypp)
+ftorch_sources(interface_2023.f90 test_utils.fypp)

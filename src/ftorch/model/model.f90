@@ -2,15 +2,14 @@ module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int64, output_unit, real64
-  use :: ftorch_capi, only: ctorch_model_contract, ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, &
-    ctorch_model_load, ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, &
-    ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_to_string, &
+  use :: ftorch_capi, only: ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, ctorch_model_load, &
+    ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, ctorch_model_set_training, &
+    ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_take_weights, ctorch_model_to_string, &
     ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: flag, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
-  use :: ftorch_capi, only: ctorch_model_take_weights
   use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
@@ -19,7 +18,7 @@ module ftorch_model
   public :: torch_model_jacobian, torch_model_hessian, torch_model_take_weights
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
-  public :: torch_model_contract, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
+  public :: torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
   public :: torch_model_stats
 
   type :: torch_model
@@ -375,18 +374,6 @@ contains
     character(len=*), optional, intent(inout) :: errmsg
     call check_status(ctorch_model_zero_grad(model%p), 'torch_model_zero_grad', stat, errmsg)
   end subroutine torch_model_zero_grad
-
-  function torch_model_contract(model) result(json)
-    !! The model's contract as JSON text; empty for a model without one.
-    class(torch_model), intent(in) :: model
-    character(len=:), allocatable :: json
-    type(c_ptr) :: text
-    integer(c_int64_t) :: length
-    text = c_null_ptr
-    length = 0
-    call check_status(ctorch_model_contract(model%p, text, length), 'torch_model_contract')
-    json = text_of(text, length)
-  end function torch_model_contract
 
   subroutine torch_model_self_test(model, max_difference, stat, errmsg)
     !! Replays the sample of inputs and outputs that the model file carries.

@@ -1,1 +1,1 @@
-ftorch_sources(functions.fypp intrinsics.fypp loss.fypp operators.fypp)
+ftorch_sources(functions.fypp intrinsics.fypp loss.fypp operators.fypp reductions.f90)

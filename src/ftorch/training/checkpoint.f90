@@ -4,7 +4,7 @@ module ftorch_checkpoint
   use :: ftorch_capi, only: ctorch_checkpoint_load, ctorch_checkpoint_save
   use :: ftorch_error, only: flag, check_status
   use :: ftorch_model, only: torch_model
-  use :: ftorch_optim_type, only: torch_optim
+  use :: ftorch_optimizer_type, only: torch_optim
   use :: ftorch_schedule_type, only: torch_schedule
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)

@@ -3,7 +3,7 @@ module ftorch_report
   use, intrinsic :: iso_fortran_env, only: int64, output_unit, real32, real64
   use :: ftorch_elements, only: torch_tensor_item
   use :: ftorch_error, only: refuse
-  use :: ftorch_optim_type, only: torch_optim
+  use :: ftorch_optimizer_type, only: torch_optim
   use :: ftorch_tensor_type, only: torch_tensor
   use :: ftorch_text, only: text
   use :: ftorch_types, only: torch_error_argument

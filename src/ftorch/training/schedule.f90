@@ -5,7 +5,7 @@ module ftorch_schedule
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_arguments, only: real_or
   use :: ftorch_error, only: int_or, refuse
-  use :: ftorch_optim_type, only: torch_optim
+  use :: ftorch_optimizer_type, only: torch_optim
   use :: ftorch_schedule_rule, only: rule_cosine, rule_exponential, rule_linear, rule_multistep, rule_one_cycle, rule_plateau, &
     rule_polynomial, rule_restarts, rule_step, schedule_rule
   use :: ftorch_schedule_type, only: begin, compose, torch_schedule

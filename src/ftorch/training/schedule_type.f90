@@ -4,7 +4,7 @@ module ftorch_schedule_type
   use, intrinsic :: iso_fortran_env, only: real64
   use :: ftorch_capi, only: ctorch_optim_same
   use :: ftorch_error, only: refuse, check_status
-  use :: ftorch_optim_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_momentum, set_rates, torch_optim
+  use :: ftorch_optimizer_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_momentum, set_rates, torch_optim
   use :: ftorch_schedule_rule, only: rule_one_cycle, rule_plateau, rule_size, schedule_rule
   use :: ftorch_types, only: torch_error_argument, torch_error_handle
   implicit none (type, external)

@@ -18,8 +18,8 @@ from pt2ts.container import reading
 from pt2ts.container.package import SPEC, read_members, save
 from pt2ts.contract.network import Layer, Network
 from pt2ts.contract.spec import SPEC_FILE, Spec
+from pt2ts.inspection.inspect import inspect
 from pt2ts.pytorch import torchscript
-from pt2ts.verification.inspect import inspect
 
 from ...support import replay, write_script
 from .. import package_modules

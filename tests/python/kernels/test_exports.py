@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 import pt2ts
+from benchmarks.compiled.networks import COMPILED
 
 from ...support import ROOT, shared_folder, sources_of_pt2ts
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from compiled_networks import COMPILED
 
 #: Rows of the page: name of the network, and a mark for each variant that is a kernel.
 _TABLE = re.compile(r"<!-- packages: begin -->\n(.*?)<!-- packages: end -->", re.DOTALL)

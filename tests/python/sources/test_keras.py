@@ -19,9 +19,9 @@ from pt2ts.capture.layers import describe
 from pt2ts.capture.trials import Trial
 from pt2ts.container import reading
 from pt2ts.contract.network import Layer
+from pt2ts.inspection.inspect import inspect
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.sources import keras as keras_model
-from pt2ts.verification.inspect import inspect
 
 from ...support import replay
 from ..cli.test_cli import pt2ts_command

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pt2ts
 from pt2ts.report import Check, listening
-from pt2ts.training import rules as training_rules
+from pt2ts.training import optimizers as training_optimizers
 from pt2ts.training.comparison import StepCheck, check_training
 from pt2ts.training.losses import make_loss
 from pt2ts.training.plan import make_rules
@@ -142,14 +142,14 @@ def test_a_wrong_step_is_found_whatever_the_size_of_the_gradients(fault: Fault, 
 
 def plant_rule(monkeypatch: pytest.MonkeyPatch, name: str, **changed: Any) -> None:
     """Change the source of a rule of optimization."""
-    monkeypatch.setitem(training_rules.OPTIMIZERS, name, training_rules.OPTIMIZERS[name]._replace(**changed))
+    monkeypatch.setitem(training_optimizers.OPTIMIZERS, name, training_optimizers.OPTIMIZERS[name]._replace(**changed))
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-10])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 @pytest.mark.parametrize("number", ["size", "root"])
 def test_a_wrong_bias_correction_is_found(monkeypatch: pytest.MonkeyPatch, optimizer: str, number: str, size: float) -> None:
-    right = training_rules.OPTIMIZERS[optimizer]
+    right = training_optimizers.OPTIMIZERS[optimizer]
 
     def numbers(*arguments: Any) -> dict[str, Tensor]:
         found = right.numbers(*arguments)
@@ -163,7 +163,7 @@ def test_a_wrong_bias_correction_is_found(monkeypatch: pytest.MonkeyPatch, optim
 @pytest.mark.parametrize("optimizer", ["sgd weight_decay=1e-4", "adam weight_decay=1e-4", "adamw weight_decay=1e-4"])
 def test_a_forgotten_weight_decay_is_found(monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
     name = optimizer.split()[0]
-    right = training_rules.OPTIMIZERS[name]
+    right = training_optimizers.OPTIMIZERS[name]
 
     def update(choice: Any, *arguments: Any) -> Any:
         return right.update(replace(choice, options={**choice.options, "weight_decay": 0.0}), *arguments)
@@ -198,7 +198,7 @@ def test_the_steps_of_a_file_run_in_a_fresh_process() -> None:
 
 @pytest.mark.long
 def test_a_step_that_is_compiled_wrong_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    right = training_rules.OPTIMIZERS["adam"]
+    right = training_optimizers.OPTIMIZERS["adam"]
 
     def update(choice: Any, weight: Tensor, *arguments: Any) -> Any:
         new, kept = right.update(choice, weight, *arguments)

@@ -10,7 +10,7 @@
 
 #include "contract/backend.h"
 #include "contract/spec.h"
-#include "ctorch_core.h"
+#include "ctorch_array.h"
 #include "model/package/kernel.h"
 
 namespace ctorch {

@@ -1,112 +1,15 @@
 // Entries of optimizers.
-#include <algorithm>
 #include <optional>
-#include <sstream>
 #include <tuple>
 
 #include "core/text.h"
 #include "tensor/handle.h"
+#include "training/optimizer/arguments.h"
 #include "training/optimizer/handle.h"
 
 using namespace ctorch;
 
-namespace {
-
-std::vector<at::Tensor> parameter_list(const ctorch_tensor parameters[], int32_t n_parameters, bool whole_model) {
-  if (n_parameters > 0) require(parameters, "parameters");
-  std::vector<at::Tensor> list;
-  for (int32_t i = 0; i < n_parameters; ++i) {
-    const at::Tensor& parameter = *Input(&parameters[i], "a tensor of argument 'parameters'");
-    if (!whole_model && !parameter.requires_grad())
-      fail(CTORCH_ERROR_ARGUMENT, "argument 'parameters': tensor ", i + 1,
-           " does not require gradients; make it with requires_grad=.true., or load its model so");
-    list.push_back(parameter);
-  }
-  if (whole_model && std::none_of(list.begin(), list.end(), [](const auto& p) { return p.requires_grad(); }))
-    fail(CTORCH_ERROR_ARGUMENT, "the model has no parameter that requires gradients; load it with requires_grad=.true.");
-  return list;
-}
-
-std::string option_name(const char* name, int64_t length) {
-  if (!name || length < 1) fail(CTORCH_ERROR_ARGUMENT, "argument 'name' is empty");
-  return read_text(name, length, "name");
-}
-
-// Values of options whose names are in one text, separated by commas.
-std::vector<std::pair<std::string, double>> options_by_name(const char* names, int64_t length, const double values[],
-                                                            int32_t count) {
-  std::vector<std::pair<std::string, double>> options;
-  if (count <= 0) return options;
-  require(values, "values");
-  std::istringstream text(option_name(names, length));
-  std::string name;
-  for (int32_t i = 0; i < count; ++i) {
-    if (!std::getline(text, name, ',')) fail(CTORCH_ERROR_ARGUMENT, "argument 'names': expected ", count, " names, got ", i);
-    options.emplace_back(name, values[i]);
-  }
-  return options;
-}
-
-struct Parameters {
-  const ctorch_tensor* first;
-  int32_t count;
-  bool whole_model;
-};
-
-template <class Options>
-int32_t make(const Parameters& parameters, double learning_rate, double weight_decay, const Options& options,
-             ctorch_optim* out) {
-  return compute([&] {
-    require(out, "optim");
-    const std::shared_ptr<Optim> optim = make_optim(options);
-    optim->add_group(parameter_list(parameters.first, parameters.count, parameters.whole_model), learning_rate, weight_decay);
-    store(out, optim);
-  });
-}
-
-}  // namespace
-
 extern "C" {
-
-int32_t ctorch_optim_sgd(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
-                         double momentum, double weight_decay, double dampening, int32_t nesterov, ctorch_optim* optim) {
-  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
-              SgdOptions{momentum, dampening, nesterov != 0}, optim);
-}
-
-int32_t ctorch_optim_adam(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
-                          double beta_1, double beta_2, double eps, double weight_decay, int32_t amsgrad, ctorch_optim* optim) {
-  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
-              AdamOptions{beta_1, beta_2, eps, amsgrad != 0, /*decoupled=*/false}, optim);
-}
-
-int32_t ctorch_optim_adamw(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
-                           double beta_1, double beta_2, double eps, double weight_decay, int32_t amsgrad,
-                           ctorch_optim* optim) {
-  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
-              AdamOptions{beta_1, beta_2, eps, amsgrad != 0, /*decoupled=*/true}, optim);
-}
-
-int32_t ctorch_optim_adagrad(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
-                             double lr_decay, double weight_decay, double initial_accumulator_value, double eps,
-                             ctorch_optim* optim) {
-  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
-              AdagradOptions{lr_decay, initial_accumulator_value, eps}, optim);
-}
-
-int32_t ctorch_optim_rmsprop(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
-                             double alpha, double eps, double weight_decay, double momentum, int32_t centered,
-                             ctorch_optim* optim) {
-  return make({parameters, n_parameters, whole_model != 0}, learning_rate, weight_decay,
-              RmspropOptions{alpha, eps, momentum, centered != 0}, optim);
-}
-
-int32_t ctorch_optim_lbfgs(const ctorch_tensor parameters[], int32_t n_parameters, int32_t whole_model, double learning_rate,
-                           int32_t max_iter, int32_t max_eval, double tolerance_grad, double tolerance_change,
-                           int32_t history_size, int32_t strong_wolfe, ctorch_optim* optim) {
-  return make({parameters, n_parameters, whole_model != 0}, learning_rate, 0.0,
-              LbfgsOptions{max_iter, max_eval, history_size, tolerance_grad, tolerance_change, strong_wolfe != 0}, optim);
-}
 
 int32_t ctorch_optim_share(const ctorch_optim* source, ctorch_optim* target) { return share_handle(source, target); }
 
@@ -197,7 +100,7 @@ int32_t ctorch_optim_learning_rate(const ctorch_optim* optim, int32_t group, dou
 
 int32_t ctorch_optim_set_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {
   return guard([&] {
-    expect_positive("learning_rate", learning_rate);
+    expect_not_negative("learning_rate", learning_rate);
     Optim& target = object_of(optim);
     if (group != 0) {
       target.group(group).learning_rate = learning_rate;
@@ -218,7 +121,7 @@ int32_t ctorch_optim_base_learning_rate(const ctorch_optim* optim, int32_t group
 
 int32_t ctorch_optim_set_base_learning_rate(const ctorch_optim* optim, int32_t group, double learning_rate) {
   return guard([&] {
-    expect_positive("learning_rate", learning_rate);
+    expect_not_negative("learning_rate", learning_rate);
     object_of(optim).group(group).base_learning_rate = learning_rate;
   });
 }

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "training/optimizer/optimizer.h"
+#include "training/optimizer/options.h"
 
 namespace ctorch {
 namespace {
@@ -16,17 +16,9 @@ namespace {
 using Memory = torch::optim::LBFGSParamState;
 using torch::optim::LBFGS;
 
-class Lbfgs final : public Optim {
+class Lbfgs final : public Optim, LBFGSOptions {
  public:
-  explicit Lbfgs(const LbfgsOptions& given)
-      : Optim("lbfgs", {{"tolerance_grad", given.tolerance_grad},
-                        {"tolerance_change", given.tolerance_change},
-                        {"max_iter", double(given.max_iter)},
-                        {"max_eval", double(given.max_eval)},
-                        {"history_size", double(given.history_size)},
-                        {"strong_wolfe", double(given.strong_wolfe), true}}) {
-    check(default_options());
-  }
+  explicit Lbfgs(std::vector<Option> options) : Optim("lbfgs", std::move(options)) {}
 
   void add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay,
                  const std::vector<std::pair<std::string, double>>& given) override {
@@ -57,19 +49,6 @@ class Lbfgs final : public Optim {
   }
 
  private:
-  enum { tolerance_grad, tolerance_change, max_iter, max_eval, history_size, strong_wolfe };  // places among the options
-
-  void check(const Numbers& o) const override {
-    const auto expect_count = [&](const char* name, double value, int least) {
-      if (!(value >= least && value == std::floor(value) && value < 1e9))
-        fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected 1 or more, got ", value);
-    };
-    expect_count("max_iter", o[max_iter], 1);
-    expect_count("max_eval", o[max_eval], 0);  // 0: 5/4 of max_iter
-    expect_count("history_size", o[history_size], 1);
-    expect_positive("tolerance_grad", o[tolerance_grad]);
-    expect_positive("tolerance_change", o[tolerance_change]);
-  }
   Names memory_names(const Numbers&) const override { return {}; }
   void update(const Batch&, const Group&) override {}
 
@@ -175,6 +154,6 @@ class Lbfgs final : public Optim {
 
 }  // namespace
 
-std::shared_ptr<Optim> make_optim(const LbfgsOptions& options) { return std::make_shared<Lbfgs>(options); }
+std::shared_ptr<Optim> make_lbfgs(std::vector<Option> options) { return std::make_shared<Lbfgs>(std::move(options)); }
 
 }  // namespace ctorch

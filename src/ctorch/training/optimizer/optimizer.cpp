@@ -77,24 +77,38 @@ constexpr size_t head_size = 4;
 std::string shown(const Option& option, double value) {
   std::ostringstream text;
   text << option.name << '=';
-  if (option.flag)
+  if (option.bound == Bound::flag)
     text << (value != 0 ? ".true." : ".false.");
   else
     text << value;
   return text.str();
 }
 
-}  // namespace
-
-void expect_positive(const char* name, double value, bool zero_too) {
-  if (!(std::isfinite(value) && (zero_too ? value >= 0 : value > 0)))
-    fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected a finite number ", zero_too ? "not below" : "above",
-         " 0, got ", value);
+void check_bound(const Option& option, double value) {
+  const auto expect = [&](bool right, const char* what) {
+    if (!right) fail(CTORCH_ERROR_ARGUMENT, "argument '", option.name, "': expected ", what, ", got ", value);
+  };
+  const bool whole = value == std::floor(value) && value < 1e9;
+  switch (option.bound) {
+    case Bound::finite: return expect(std::isfinite(value), "a finite number");
+    case Bound::not_negative: return expect_not_negative(option.name, value);
+    case Bound::fraction: return expect(value >= 0 && value < 1, "a number from 0 to below 1");
+    case Bound::count: return expect(whole && value >= 1, "1 or more");
+    case Bound::count_or_0: return expect(whole && value >= 0, "0 or more");
+    case Bound::flag: return;
+  }
 }
 
-void expect_fraction(const char* name, double value) {
-  if (!(value >= 0 && value < 1))
-    fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected a number from 0 to below 1, got ", value);
+}  // namespace
+
+void expect_not_negative(const char* name, double value) {
+  if (!(std::isfinite(value) && value >= 0))
+    fail(CTORCH_ERROR_ARGUMENT, "argument '", name, "': expected a finite number not below 0, got ", value);
+}
+
+void Optim::check(const Numbers& options) const {
+  for (size_t i = 0; i < options_.size(); ++i) check_bound(options_[i], options[i]);
+  check_together(options);
 }
 
 Numbers Optim::default_options() const {
@@ -106,7 +120,7 @@ Numbers Optim::default_options() const {
 size_t Optim::place_of(const std::string& option) const {
   std::string names;
   for (size_t i = 0; i < options_.size(); ++i) {
-    if (options_[i].flag) continue;
+    if (options_[i].bound == Bound::flag) continue;
     if (option == options_[i].name) return i;
     names += (names.empty() ? "" : ", ") + std::string(options_[i].name);
   }
@@ -115,8 +129,8 @@ size_t Optim::place_of(const std::string& option) const {
 
 void Optim::add_group(std::vector<at::Tensor> parameters, double learning_rate, double weight_decay,
                       const std::vector<std::pair<std::string, double>>& given) {
-  expect_positive("learning_rate", learning_rate);
-  expect_positive("weight_decay", weight_decay);
+  expect_not_negative("learning_rate", learning_rate);
+  expect_not_negative("weight_decay", weight_decay);
   Numbers options = default_options();
   for (const auto& [name, value] : given) options[place_of(name)] = value;
   check(options);
@@ -234,7 +248,7 @@ void Optim::expect_same_rule(const Group& group, size_t number, const Numbers& s
   for (size_t i = 0; i < options_.size(); ++i) {
     Numbers changed = group.options;
     changed[i] = saved[i];
-    if (options_[i].flag ? saved[i] == group.options[i] : memory_names(changed) == group.memory_names) continue;
+    if (options_[i].bound == Bound::flag ? saved[i] == group.options[i] : memory_names(changed) == group.memory_names) continue;
     fail(CTORCH_ERROR_ARGUMENT, "group ", number + 1, " of the saved optimizer was made with ", shown(options_[i], saved[i]),
          ", that of this one with ", shown(options_[i], group.options[i]), "; make it in the same way");
   }
@@ -251,8 +265,8 @@ Group Optim::loaded(const State& state, size_t number, Names& known) const {
   const Numbers options = loaded_options(state, number, saved);
   expect_same_rule(group, number, options);
   check(options);
-  expect_positive("learning_rate", saved[0]);
-  expect_positive("weight_decay", saved[1]);
+  expect_not_negative("learning_rate", saved[0]);
+  expect_not_negative("weight_decay", saved[1]);
   group.learning_rate = saved[0];
   group.weight_decay = saved[1];
   group.base_learning_rate = saved[2];

@@ -20,11 +20,14 @@ struct Parameter {
   std::vector<at::Tensor> memory;
 };
 
+// What a number of a rule may be. A flag is 0 or 1; it chooses the rule, so it is that of all groups and stays.
+enum class Bound { finite, not_negative, fraction, count, count_or_0, flag };
+
 // A number of a rule, by the name of the argument that gave it.
 struct Option {
   const char* name;
-  double value;       // what groups have that say nothing else
-  bool flag = false;  // 0 or 1; it chooses the rule, so it is that of all groups and stays
+  double value;  // what groups have that say nothing else
+  Bound bound;
 };
 
 using Names = std::vector<std::string>;
@@ -81,18 +84,19 @@ class Optim {
  protected:
   virtual void update(const Batch& batch, const Group& group) = 0;
   virtual Names memory_names(const Numbers& options) const = 0;
-  virtual void check(const Numbers& options) const = 0;
+  // What the bounds of single options do not say.
+  virtual void check_together(const Numbers&) const {}
   // For rules with state of another form.
   virtual void add_state(State&) const {}
   virtual std::function<void()> prepare_own_load(const State&) {
     return [] {};
   }
 
-  Numbers default_options() const;
-
   std::vector<Group> groups_;
 
  private:
+  Numbers default_options() const;
+  void check(const Numbers& options) const;
   size_t place_of(const std::string& option) const;
   std::vector<Batch> batches(Group& group);
   Group loaded(const State& state, size_t number, Names& known) const;
@@ -104,35 +108,7 @@ class Optim {
   double default_learning_rate_ = 0, default_weight_decay_ = 0;
 };
 
-struct SgdOptions {
-  double momentum, dampening;
-  bool nesterov;
-};
-struct AdamOptions {
-  double beta_1, beta_2, eps;
-  bool amsgrad, decoupled;  // decoupled: AdamW
-};
-struct AdagradOptions {
-  double lr_decay, initial_accumulator, eps;
-};
-struct RmspropOptions {
-  double alpha, eps, momentum;
-  bool centered;
-};
-struct LbfgsOptions {
-  int64_t max_iter, max_eval, history_size;
-  double tolerance_grad, tolerance_change;
-  bool strong_wolfe;
-};
-
-std::shared_ptr<Optim> make_optim(const SgdOptions& options);
-std::shared_ptr<Optim> make_optim(const AdamOptions& options);
-std::shared_ptr<Optim> make_optim(const AdagradOptions& options);
-std::shared_ptr<Optim> make_optim(const RmspropOptions& options);
-std::shared_ptr<Optim> make_optim(const LbfgsOptions& options);
-
-// Checks of numbers; not-a-numbers fail all of them.
-void expect_positive(const char* name, double value, bool zero_too = true);
-void expect_fraction(const char* name, double value);  // 0 <= value < 1
+// Not-a-numbers fail, too.
+void expect_not_negative(const char* name, double value);
 
 }  // namespace ctorch

@@ -3,7 +3,7 @@
 
 #include "compat/foreach.h"
 #include "core/error.h"
-#include "training/optimizer/optimizer.h"
+#include "training/optimizer/options.h"
 
 namespace ctorch {
 namespace {
@@ -21,21 +21,12 @@ std::vector<at::Tensor> decayed(const Batch& batch, double weight_decay) {
   return weight_decay == 0 ? batch.gradients : compat::_foreach_add(batch.gradients, batch.values, weight_decay);
 }
 
-class Sgd final : public Optim {
+class Sgd final : public Optim, SGDOptions {
  public:
-  explicit Sgd(const SgdOptions& given)
-      : Optim("sgd",
-              {{"momentum", given.momentum}, {"dampening", given.dampening}, {"nesterov", double(given.nesterov), true}}) {
-    check(default_options());
-  }
+  explicit Sgd(std::vector<Option> options) : Optim("sgd", std::move(options)) {}
 
  private:
-  enum { momentum, dampening, nesterov };  // places among the options
-
-  void check(const Numbers& o) const override {
-    expect_positive("momentum", o[momentum]);
-    if (!std::isfinite(o[dampening]))
-      fail(CTORCH_ERROR_ARGUMENT, "argument 'dampening': expected a finite number, got ", o[dampening]);
+  void check_together(const Numbers& o) const override {
     if (o[nesterov] != 0 && (o[momentum] == 0 || o[dampening] != 0))
       fail(CTORCH_ERROR_ARGUMENT, "nesterov=.true. needs a momentum above 0 and a dampening of 0, got ", o[momentum], " and ",
            o[dampening]);
@@ -49,24 +40,12 @@ class Sgd final : public Optim {
   }
 };
 
-class Adam final : public Optim {
+class Adam final : public Optim, AdamOptions {
  public:
-  explicit Adam(const AdamOptions& given)
-      : Optim(
-            given.decoupled ? "adamw" : "adam",
-            {{"beta_1", given.beta_1}, {"beta_2", given.beta_2}, {"eps", given.eps}, {"amsgrad", double(given.amsgrad), true}}),
-        decoupled_(given.decoupled) {
-    check(default_options());
-  }
+  Adam(std::string name, std::vector<Option> options, bool decoupled)
+      : Optim(std::move(name), std::move(options)), decoupled_(decoupled) {}
 
  private:
-  enum { beta_1, beta_2, eps, amsgrad };
-
-  void check(const Numbers& o) const override {
-    expect_fraction("beta_1", o[beta_1]);
-    expect_fraction("beta_2", o[beta_2]);
-    expect_positive("eps", o[eps]);
-  }
   Names memory_names(const Numbers& o) const override {
     Names list{"step", "exp_avg", "exp_avg_sq"};
     if (o[amsgrad] != 0) list.emplace_back("max_exp_avg_sq");
@@ -89,27 +68,16 @@ class Adam final : public Optim {
   bool decoupled_;
 };
 
-class Adagrad final : public Optim {
+class Adagrad final : public Optim, AdagradOptions {
  public:
-  explicit Adagrad(const AdagradOptions& given)
-      : Optim("adagrad",
-              {{"lr_decay", given.lr_decay}, {"initial_accumulator_value", given.initial_accumulator}, {"eps", given.eps}}) {
-    check(default_options());
-  }
+  explicit Adagrad(std::vector<Option> options) : Optim("adagrad", std::move(options)) {}
 
  private:
-  enum { lr_decay, initial_accumulator, eps };
-
-  void check(const Numbers& o) const override {
-    expect_positive("lr_decay", o[lr_decay]);
-    expect_positive("initial_accumulator_value", o[initial_accumulator]);
-    expect_positive("eps", o[eps]);
-  }
   Names memory_names(const Numbers&) const override { return {"step", "sum"}; }
   void update(const Batch& batch, const Group& group) override {
     const Numbers& o = group.options;
     const auto& sums = batch.memory[1];
-    if (batch.first && o[initial_accumulator] != 0) compat::_foreach_add_(sums, o[initial_accumulator]);
+    if (batch.first && o[initial_accumulator_value] != 0) compat::_foreach_add_(sums, o[initial_accumulator_value]);
     count_step(batch.memory[0]);
     const std::vector<at::Tensor> gradients = decayed(batch, group.weight_decay);
     compat::_foreach_addcmul_(sums, gradients, gradients, 1);
@@ -122,24 +90,11 @@ class Adagrad final : public Optim {
   }
 };
 
-class Rmsprop final : public Optim {
+class Rmsprop final : public Optim, RMSpropOptions {
  public:
-  explicit Rmsprop(const RmspropOptions& given)
-      : Optim("rmsprop", {{"alpha", given.alpha},
-                          {"eps", given.eps},
-                          {"momentum", given.momentum},
-                          {"centered", double(given.centered), true}}) {
-    check(default_options());
-  }
+  explicit Rmsprop(std::vector<Option> options) : Optim("rmsprop", std::move(options)) {}
 
  private:
-  enum { alpha, eps, momentum, centered };
-
-  void check(const Numbers& o) const override {
-    expect_positive("alpha", o[alpha]);
-    expect_positive("eps", o[eps]);
-    expect_positive("momentum", o[momentum]);
-  }
   Names memory_names(const Numbers& o) const override {
     Names list{"square_avg"};
     if (o[momentum] > 0) list.emplace_back("momentum_buffer");
@@ -174,9 +129,14 @@ class Rmsprop final : public Optim {
 
 }  // namespace
 
-std::shared_ptr<Optim> make_optim(const SgdOptions& options) { return std::make_shared<Sgd>(options); }
-std::shared_ptr<Optim> make_optim(const AdamOptions& options) { return std::make_shared<Adam>(options); }
-std::shared_ptr<Optim> make_optim(const AdagradOptions& options) { return std::make_shared<Adagrad>(options); }
-std::shared_ptr<Optim> make_optim(const RmspropOptions& options) { return std::make_shared<Rmsprop>(options); }
+std::shared_ptr<Optim> make_sgd(std::vector<Option> options) { return std::make_shared<Sgd>(std::move(options)); }
+std::shared_ptr<Optim> make_adam(std::vector<Option> options) {
+  return std::make_shared<Adam>("adam", std::move(options), /*decoupled=*/false);
+}
+std::shared_ptr<Optim> make_adamw(std::vector<Option> options) {
+  return std::make_shared<Adam>("adamw", std::move(options), /*decoupled=*/true);
+}
+std::shared_ptr<Optim> make_adagrad(std::vector<Option> options) { return std::make_shared<Adagrad>(std::move(options)); }
+std::shared_ptr<Optim> make_rmsprop(std::vector<Option> options) { return std::make_shared<Rmsprop>(std::move(options)); }
 
 }  // namespace ctorch
