@@ -1,7 +1,8 @@
 /* Times a kernel, and Fortran loops for the same network if there are some, in turns.
  *
- * Arguments: the kernel's library, a file of packed weights, bytes of workspace, file of inputs, bytes of each input separated
- * by commas, bytes of outputs likewise, number of pairs, and optionally the library of the loops, their weights and the batch.
+ * Arguments: the kernel's library, a file of packed weights, bytes of workspace, file of inputs, shapes of the inputs (1024x5,1024x1),
+ * of the outputs likewise, number of pairs, code of the dtype, samples that the kernel is told to compute, and optionally the
+ * library of the loops, their weights and the batch.
  * Prints the microseconds per call of both, one pair a line. */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
@@ -11,12 +12,19 @@
 #include <string.h>
 #include <time.h>
 
-typedef void (*run_function)(const void *const *, void *const *, const void *, void *, const int64_t *);
+struct array {
+  void *data;
+  const int64_t *byte_strides;
+  int64_t dtype;
+};
+typedef void (*run_function)(const struct array *, const struct array *, const void *, void *, int64_t, int64_t);
 typedef void (*loops_function)(const float *, float *, int32_t);
 
-enum { MOST = 16, BLOCK_US = 400 };
+enum { MOST = 16, RANK = 8, FLOAT32 = 6, BLOCK_US = 400 };
 
-static void *inputs[MOST], *outputs[MOST], *packed, *workspace;
+static struct array inputs[MOST], outputs[MOST];
+static void *packed, *workspace;
+static int64_t samples, dtype;
 static run_function run;
 static loops_function loops;
 static int32_t batch;
@@ -41,8 +49,23 @@ static void *content(const char *path) {
   return to;
 }
 
-static void call_kernel(void) { run((const void *const *)inputs, outputs, packed, workspace, NULL); }
-static void call_loops(void) { loops(inputs[0], outputs[0], batch); }
+/* Makes the arrays of some shapes, last index fastest, and copies their content if there is any. */
+static void describe(char *shapes, const char *content, struct array *to) {
+  char *next;
+  for (char *word = strtok_r(shapes, ",", &next); word; word = strtok_r(NULL, ",", &next)) {
+    int64_t sizes[RANK], *strides = memory(RANK * sizeof(int64_t));
+    int rank = 0;
+    for (char *end = word; *word; word = *end ? end + 1 : end) sizes[rank++] = strtol(word, &end, 10);
+    int64_t bytes = dtype == FLOAT32 ? 4 : 8;
+    for (int d = rank - 1; d >= 0; --d) strides[d] = bytes, bytes *= sizes[d];
+    *to = (struct array){memory((size_t)bytes), strides, dtype};
+    if (content) memcpy(to->data, content, (size_t)bytes), content += bytes;
+    ++to;
+  }
+}
+
+static void call_kernel(void) { run(inputs, outputs, packed, workspace, 0, samples); }
+static void call_loops(void) { loops(inputs[0].data, outputs[0].data, batch); }
 
 /* Microseconds per call of so many calls. */
 static double timed(void (*call)(void), long calls) {
@@ -58,29 +81,24 @@ static long calls_in_block(void (*call)(void)) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 8) return 2;
+  if (count < 10) return 2;
   void *library = dlopen(arguments[1], RTLD_NOW);
   if (!library) return 2;
   *(void **)&run = dlsym(library, "ftorch_kernel_run");
   packed = content(arguments[2]);
   workspace = memory((size_t)atol(arguments[3]));
-  char *from = content(arguments[4]);
-  int n = 0;
-  for (char *word = strtok(arguments[5], ","); word; word = strtok(NULL, ",")) {
-    inputs[n] = memory((size_t)atol(word));
-    memcpy(inputs[n++], from, (size_t)atol(word));
-    from += atol(word);
-  }
-  n = 0;
-  for (char *word = strtok(arguments[6], ","); word; word = strtok(NULL, ",")) outputs[n++] = memory((size_t)atol(word));
+  dtype = atol(arguments[8]);
+  samples = atol(arguments[9]);
+  describe(arguments[5], content(arguments[4]), inputs);
+  describe(arguments[6], NULL, outputs);
   const long pairs = atol(arguments[7]);
   long loop_calls = 0;
-  if (count > 10) {
-    void *other = dlopen(arguments[8], RTLD_NOW);
+  if (count > 12) {
+    void *other = dlopen(arguments[10], RTLD_NOW);
     if (!other) return 2;
-    ((void (*)(const char *, int32_t))dlsym(other, "loops_read"))(arguments[9], (int32_t)strlen(arguments[9]));
+    ((void (*)(const char *, int32_t))dlsym(other, "loops_read"))(arguments[11], (int32_t)strlen(arguments[11]));
     *(void **)&loops = dlsym(other, "loops_apply");
-    batch = atoi(arguments[10]);
+    batch = atoi(arguments[12]);
     loop_calls = calls_in_block(call_loops);
   }
   const long kernel_calls = calls_in_block(call_kernel);

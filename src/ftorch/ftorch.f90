@@ -9,7 +9,8 @@ module ftorch
   !!     call torch_model_load(model, 'convection.pt')
   !!     call model%infer(x, y)
   !!
-  !! Several inputs or outputs go through tensors (torch_tensor_from_array shares an array's memory) and torch_model_forward.
+  !! Several inputs or outputs go through torch_model_infer_arrays, or as tensors (torch_tensor_from_array shares an array's memory)
+  !! through torch_model_forward.
   !! Every procedure that can fail ends with optional `stat` and `errmsg`; without `stat` a failure stops the program with a
   !! message, through torch_set_error_handler if one is set. Variables free themselves.
   use :: ftorch_batches

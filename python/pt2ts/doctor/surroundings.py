@@ -17,7 +17,9 @@ from ..toolchain import compiler as toolchain
 #: Variables that set numbers of threads; the first one decides for this library.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: Variables by which MPI says how many ranks share a node.
-_RANKS = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE")
+_RANKS = (
+    "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE", "PALS_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE",
+)  # fmt: skip
 #: Libraries of which a second copy in the way does harm.
 _LIBRARIES = ("libtorch*.so*", "libc10*.so*", "libctorch*.so*", "libftorch*.so*", "libgomp.so*")
 
@@ -35,11 +37,13 @@ def threads(environment: Mapping[str, str], cores: int) -> Iterator[Finding]:
             yield Finding(
                 "threads", f"{name}={value} asks for more threads than the {cores} cores", f"export {name}={cores}, or fewer"
             )
-    ranks = next((environment[name] for name in _RANKS if environment.get(name, "").isdecimal()), "1")
+    known = (re.match(r"[1-9]\d*", environment.get(name, "")) for name in _RANKS)
+    ranks = next((found[0] for found in known if found), "1")
     wanted = given.get("OMP_NUM_THREADS", str(cores)).split(",")[0]
     if int(ranks) > 1 and wanted.isdecimal() and int(ranks) * int(wanted) > (os.cpu_count() or cores):
         yield Finding(
-            "threads", f"{ranks} MPI ranks with {wanted} threads each are more than the node's {os.cpu_count()} cores",
+            "threads", f"{ranks} MPI ranks with {wanted} threads each are more than the node's {os.cpu_count()} cores"
+            + ("" if "OMP_NUM_THREADS" in given else " (calls of this library take their share; the program's own regions do not)"),
             "export OMP_NUM_THREADS=1, or cores divided by ranks",
         )  # fmt: skip
 

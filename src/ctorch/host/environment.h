@@ -30,6 +30,18 @@ int32_t compute(Body&& body) noexcept {
   });
 }
 
+// Within its life what compiled code calls, matrix products above all, has no more threads than the code itself. 0: no limit.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int32_t most) noexcept;
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int before_;
+};
+
 void set_threads(int32_t count);  // 0: as many as the host's OpenMP would use
 int32_t get_threads();
 

@@ -1,1 +1,1 @@
-ctorch_sources(environment.cpp float_call.cpp memory_pool.cpp)
+ctorch_sources(environment.cpp float_call.cpp memory_pool.cpp ranks.cpp)

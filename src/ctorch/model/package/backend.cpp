@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "compat/tensor_impl.h"
+#include "host/environment.h"
 #include "model/package/direct.h"
 #include "model/package/save.h"
 #include "model/package/variants.h"
@@ -205,6 +206,7 @@ class PackageBackend final : public Backend {
     for (size_t i = 0; info_->spec && i < inputs.size(); ++i)
       arrange(inputs[i], info_->spec->inputs[i].fortran_layout, chosen.kernel() != nullptr);
     if (chosen.aoti()) {
+      const ThreadLimit limit(chosen.variant->threads);
       std::vector<at::Tensor> given(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
       for (at::Tensor& output : chosen.aoti()->run(std::move(given))) results.values.push_back(std::move(output));
       return;
