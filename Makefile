@@ -87,7 +87,7 @@ test-long:
 bench: install
 	failed=0; \
 	$(python) benchmarks/run.py $(if $(LONG),--long) || failed=$$?; \
-	for part in bench_operators train_run compiled_run train_compiled; do $(python) benchmarks/$$part.py || failed=$$?; done; \
+	for part in bench_operators train_run compiled_run train_compiled host/run; do $(python) benchmarks/$$part.py || failed=$$?; done; \
 	exit $$failed
 
 lint:

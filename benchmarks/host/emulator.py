@@ -53,8 +53,9 @@ def columns(count: int, seed: int) -> Array:
     cloud = (draw.random((count, 8)) < 0.2) * (middle > 0.2) * draw.exponential(0.02, (count, 8))
     ozone = draw.uniform(0.7, 1.3, (count, 1)) * (6e-6 * np.exp(-8 * middle) + 4e-8)
     thickness = pressure * np.diff(boundary)
-    surface = [ground + draw.normal(0, 2, (count, 1)), *(draw.uniform(*b, (count, 1)) for b in [(0.9, 1), (280, 1120), (0.7, 3.6), (0.27, 0.4)])]
-    return np.concatenate([temperature, humidity, cloud, ozone, thickness, *surface], 1)
+    skin = ground + draw.normal(0, 2, (count, 1))
+    others = draw.uniform([0.9, 280, 0.7, 0.27], [1, 1120, 3.6, 0.4], (count, 4))
+    return np.concatenate([temperature, humidity, cloud, ozone, thickness, skin, others], 1)
 
 
 def longwave(library: Path, x: Array) -> Array:
@@ -68,7 +69,8 @@ def longwave(library: Path, x: Array) -> Array:
 def trained(x: Array, flux: Array, seconds: float) -> nn.Sequential:
     """Return a perceptron trained so long. What scales inputs and outputs becomes part of its first and last layer."""
     torch.manual_seed(1)
-    network = nn.Sequential(nn.Linear(45, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 9))
+    first, last = nn.Linear(45, 64), nn.Linear(64, 9)
+    network = nn.Sequential(first, nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), last)
     means, deviations = x.mean(0), x.std(0)
     deviations[deviations <= 1e-6 * abs(means)] = np.inf  # what never changes says nothing
     of_x, of_flux = [(torch.tensor(m), torch.tensor(s)) for m, s in ((means, deviations), (flux.mean(0), flux.std(0)))]
@@ -77,23 +79,23 @@ def trained(x: Array, flux: Array, seconds: float) -> nn.Sequential:
     start = time.perf_counter()
     while (done := (time.perf_counter() - start) / seconds) < 1:
         optimizer.param_groups[0]["lr"] = 2e-3 * (1 - done)
-        for batch in torch.randperm(len(x)).split(512)[:50]:
+        for batch in torch.randint(len(x), (50, 512)):
             optimizer.zero_grad()
             nn.functional.mse_loss(network(inputs[batch]), targets[batch]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.no_grad():
         network.double()
-        first, last = network[0], network[-1]
-        first.weight /= of_x[1]  # type: ignore[union-attr, operator]
-        first.bias -= first.weight @ of_x[0]  # type: ignore[union-attr, operator]
-        last.weight *= of_flux[1][:, None]  # type: ignore[union-attr, operator]
-        last.bias.copy_(last.bias * of_flux[1] + of_flux[0])  # type: ignore[union-attr, operator]
+        first.weight /= of_x[1]
+        first.bias.sub_(first.weight @ of_x[0])
+        last.weight *= of_flux[1][:, None]
+        last.bias.copy_(last.bias * of_flux[1] + of_flux[0])
     return network.float().eval()
 
 
 def write(folder: Path, scheme: Path, seconds: float) -> None:
-    """Write the host's columns, what the network makes of them, and the network in all forms; nothing is made again."""
-    if (folder / "done").exists():
+    """Write the host's columns, what the network makes of them, and the network in all forms, unless nothing has changed."""
+    done, sources = folder / "done", [Path(__file__), scheme, *Path(pt2ts.__file__).parent.rglob("*.*")]
+    if done.exists() and done.stat().st_mtime > max(source.stat().st_mtime for source in sources if source.suffix != ".pyc"):
         return
     x = columns(200_000, 1)
     network = trained(x, longwave(scheme, x), seconds)
@@ -114,13 +116,15 @@ def write(folder: Path, scheme: Path, seconds: float) -> None:
             (place / file).symlink_to(f"../{file}")
         form = pt2ts.Package(layout=layout)  # type: ignore[arg-type]
         pt2ts.export(network, example, place / "packed.pt2", inputs=["column[batch,45]"], outputs=["flux W/m2"], format=form)
-        fields = {name: part.contiguous() for name, part in zip(FIELDS, example.split(list(FIELDS.values()), 1), strict=True)}
+        fields = {
+            name: part.contiguous() for name, part in zip(FIELDS, torch.split(example, list(FIELDS.values()), 1), strict=True)
+        }
         declared = [f"{name}[batch,{size}]" for name, size in FIELDS.items()]
         pt2ts.export(FromFields(network), fields, place / "fields.pt2", inputs=declared, outputs=["flux W/m2"], format=form)
         for name in ("packed", "fields"):
             (place / f"{name}.f90").write_text(pt2ts.fortran_module(place / f"{name}.pt2", name, kind="real64"))
         unpack(place / "packed.pt2", place)
-    (folder / "done").touch()
+    done.touch()
 
 
 def unpack(package: Path, folder: Path) -> None:

@@ -1,9 +1,9 @@
 module host_longwave
   !! Longwave fluxes of columns of air, as textbooks have them (Goody and Yung, Atmospheric Radiation: Theoretical Basis, 2nd
-  !! edition, 1989): bands, the strengths of absorption within a band sorted into equal parts (correlated k), emission and absorption
-  !! without scattering, the directions of a hemisphere as one by the diffusivity factor. Fractions of Planck's function are sums of
-  !! exponentials (Chang and Rhee, Int. Comm. Heat Mass Transfer 11, 1984). The coefficients are round numbers that give a realistic
-  !! cost and realistic fluxes: nothing to forecast with.
+  !! edition, 1989): bands, the strengths of absorption within a band sorted into equal parts (correlated k), emission and
+  !! absorption without scattering, the directions of a hemisphere as one by the diffusivity factor. Fractions of Planck's function
+  !! are sums of exponentials (Chang and Rhee, Int. Comm. Heat Mass Transfer 11, 1984). The coefficients are round numbers that give
+  !! a realistic cost and realistic fluxes: nothing to forecast with.
   use, intrinsic :: iso_c_binding, only: c_double, c_int32_t
   use, intrinsic :: iso_fortran_env, only: real64
   implicit none (type, external)

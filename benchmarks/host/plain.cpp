@@ -1,5 +1,5 @@
-// PyTorch's own package of the emulator in a loop over its runner, as well as we can write it: nothing is checked. Inputs of other
-// strides than the compiled ones have to be copied, because its code does not look at them.
+// PyTorch's own package of the emulator in a loop over its runner, as well as we can write it: nothing is checked. Inputs of
+// other strides than the compiled ones have to be copied, because its code does not look at them.
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>

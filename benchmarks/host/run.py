@@ -23,16 +23,15 @@ import torch
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench_build import COMPILER, interface_flags, interface_library, make
 from bench_measure import Case, Contestant, Estimate, estimate, shuffled
 from bench_report import Verdict, number, record, surroundings, table
+from host.emulator import N_COLUMNS, STORAGES, longwave, write
 
-from emulator import N_COLUMNS, STORAGES, longwave, write
-
-PAGE = ROOT / "docs" / "benchmarks.md"
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PAGE = ROOT / "docs" / "benchmark-host.md"
 AGREEMENT = 1e-5
 #: Processes over which the pairs of a case are spread.
 STARTS = 6
@@ -49,6 +48,7 @@ LABELS = {
 }
 #: Microseconds that a call through the library may take beside its multiple of another contestant.
 CALL_US = 0.2
+NOT_MEASURED = "not measured: load"
 BY_HAND, BARE, BARE_DOUBLE, TEAM = 1.1, 1.15, 1.3, 1 / 1.8
 
 
@@ -116,7 +116,7 @@ def sizes_of(batch: int) -> NDArray[np.int32]:
 
 
 def idle_cores(seconds: float = 1.0) -> float:
-    """Return how many of our cores do nothing at present."""
+    """Return how many of our cores do nothing at present. The load average would still know of the case before."""
 
     def idle() -> int:
         lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
@@ -132,13 +132,13 @@ def measure(folder: Path, case: HostCase, pairs: int, starts: int) -> None:
     """Time all contestants of a case; each round is a pair. Processes do the same at the same time."""
     place, name = folder / case.network, f"{case.batch}_{case.threads}_{case.processes}"
     sizes_of(case.batch).tofile(place / f"{name}.sizes")
-    team = ["env", f"OMP_NUM_THREADS={case.threads}", f"MKL_NUM_THREADS={case.threads}", place / "host"]
+    team = ["env", f"OMP_NUM_THREADS={case.threads}", f"MKL_NUM_THREADS={case.threads}", str(place / "host")]
     expected: NDArray[np.float32] = np.fromfile(folder / "expected.bin", np.float32)
     case.difference = 0.0
     for _ in range(starts):
         outputs = [place / f"{name}_{n}.out" for n in range(case.processes)]
-        hosts = [Contestant([*team, f"{name}.sizes", str(case.threads), output], place) for output in outputs]
-        names = [host.answer() for host in hosts][0]
+        hosts = [Contestant([*team, f"{name}.sizes", str(case.threads), str(output)], place) for output in outputs]
+        names = [host.answer() for host in hosts].pop()
         for host in hosts:
             host.tell(shuffled(len(names)))
         for _ in range(-(-pairs // starts)):
@@ -173,7 +173,7 @@ def markdown(cases: Sequence[HostCase], error: float) -> str:
     """Return the results as Markdown."""
     rows, bars = [], []
     for case in cases:
-        times = [number(case.time(name).median) for name in LABELS] if case.times else ["not measured: load", *[""] * 8]
+        times = [number(case.time(name).median) for name in LABELS] if case.times else [NOT_MEASURED, *[""] * (len(LABELS) - 1)]
         rows.append([case.label, *times])
         for verdict in judge(case):
             limits = f"{verdict.estimate.low:.3f} to {verdict.estimate.high:.3f}"
@@ -228,7 +228,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="of training")
     parser.add_argument("--busy", action="store_true", help="measure several threads even where other work has the cores")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder for everything that is made")
-    parser.add_argument("--record", action="store_true", help="put the tables into docs/benchmarks.md too")
+    parser.add_argument("--record", action="store_true", help="put the tables into docs/benchmark-host.md too")
     options = parser.parse_args()
     folder, results = options.output.resolve() / "host", options.output.resolve() / "results"
     for place in (folder, results):
@@ -243,12 +243,16 @@ def main() -> int:
         storage, batch, threads, processes = CASES[chosen]
         case = HostCase(storage, batch, threads=threads, processes=processes)
         cases.append(case)
-        if threads > 1 and not options.busy and idle_cores() < threads - 0.2:
-            print(f"{case.label}: not measured: load", flush=True)
+        free = options.busy or threads == 1 or idle_cores() > threads - 0.2
+        if free:
+            os.sched_setaffinity(0, {max(cores)} if threads * processes == 1 else cores)
+            measure(folder, case, options.pairs, options.starts)
+            os.sched_setaffinity(0, cores)
+            free = options.busy or threads == 1 or idle_cores() > threads - 0.2
+        if not free:
+            case.times.clear()
+            print(f"{case.label}: {NOT_MEASURED}", flush=True)
             continue
-        os.sched_setaffinity(0, {max(cores)} if threads * processes == 1 else cores)
-        measure(folder, case, options.pairs, options.starts)
-        os.sched_setaffinity(0, cores)
         print(f"{case.label}: package {case.time('package').median:.2f} us", flush=True)
         if not case.difference <= AGREEMENT:
             print(f"the contestants' results differ by {case.difference:.1e} of the largest value", file=sys.stderr)
