@@ -91,19 +91,19 @@ def build(folder: Path) -> Path:
 def build_host(folder: Path, storage: str) -> None:
     """Compile the host with one storage of its arrays."""
     include, libraries = Path(torch.__file__).parent / "include", Path(torch.__file__).parent / "lib"
-    place, plain = folder / storage, folder / "libplain.so"
+    place, yardsticks, code = folder / storage, folder / "libyardsticks.so", HERE / "yardsticks.cpp"
     headers = ["-isystem", str(include), "-isystem", str(include / "torch/csrc/api/include")]
     options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
-    link = [f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
-    make(plain, [HERE / "plain.cpp"], [COMPILER["c++"], *options, *headers, str(HERE / "plain.cpp"), "-o", plain.name, *link])
+    link = ["-ldl", f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
+    make(yardsticks, [code], [COMPILER["c++"], *options, *headers, str(code), "-o", yardsticks.name, *link])
     text, source = place / "host.f90", HERE / "host.fypp"
     make(text, [source], ["fypp", f"-DSTORAGE='{storage}'", str(source), text.name])
     by_hand = [HERE / "longwave.f90", HERE / "network.f90"]
     best = [COMPILER["fortran"], "-O3", "-march=native", "-ffast-math", "-c", *map(str, by_hand)]
     make(place / "network.o", by_hand, best)
     fflags, ldflags = interface_flags("--fflags"), interface_flags("--ldflags")
-    ours = ["packed.f90", "fields.f90", "host.f90", "longwave.o", "network.o", "-L..", "-lplain", "-Wl,-rpath,$ORIGIN/.."]
-    sources = [text, place / "network.o", plain, place / "packed.f90", place / "fields.f90", interface_library(ldflags)]
+    ours = ["packed.f90", "fields.f90", "host.f90", "longwave.o", "network.o", "-L..", "-lyardsticks", "-Wl,-rpath,$ORIGIN/.."]
+    sources = [text, place / "network.o", yardsticks, place / "packed.f90", place / "fields.f90", interface_library(ldflags)]
     make(place / "host", sources, [COMPILER["fortran"], "-O2", "-fopenmp", *fflags, *ours, "-o", "host", *ldflags])
 
 
