@@ -87,7 +87,7 @@ test-long:
 bench: install
 	failed=0; \
 	$(python) benchmarks/call/run.py $(if $(LONG),--long) || failed=$$?; \
-	for part in operators training compiled compiled_training; do $(python) benchmarks/$$part/run.py || failed=$$?; done; \
+	for part in operators training compiled compiled_training host; do $(python) benchmarks/$$part/run.py || failed=$$?; done; \
 	exit $$failed
 
 lint:

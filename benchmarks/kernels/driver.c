@@ -1,9 +1,9 @@
 /* Times a kernel, and Fortran loops for the same network if there are some, in turns.
  *
- * Arguments: the kernel's library, a file of packed weights, bytes of workspace, file of inputs, shapes of the inputs (1024x5,1024x1),
- * of the outputs likewise, number of pairs, code of the dtype, samples that the kernel is told to compute, and optionally the
- * library of the loops, their weights and the batch.
- * Prints the microseconds per call of both, one pair a line. */
+ * Arguments: the kernel's library, a file of packed weights, bytes of workspace, file of inputs, shapes of the inputs
+ * (1024x5,1024x1), of the outputs likewise, number of pairs, code of the dtype, samples that the kernel is told to compute, and
+ * optionally the library of the loops, their weights and the batch. Prints the microseconds per call of both, one pair a line.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
 #include <stdint.h>

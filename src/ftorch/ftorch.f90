@@ -22,7 +22,7 @@ module ftorch
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_generics, only: torch_delete
   use :: ftorch_interface_2023
-  use :: ftorch_infer_arrays, only: torch_array, torch_model_infer_arrays
+  use :: ftorch_infer_arrays, only: torch_array, torch_describe_array, torch_model_infer_arrays
   use :: ftorch_loss
   use :: ftorch_model, torch_module => torch_model
   use :: ftorch_model, only: torch_model

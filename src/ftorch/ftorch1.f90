@@ -7,7 +7,7 @@ module ftorch
   use :: ftorch_ema
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
   use :: ftorch_generics, only: torch_delete
-  use :: ftorch_infer_arrays, only: torch_array, torch_model_infer_arrays
+  use :: ftorch_infer_arrays, only: torch_array, torch_describe_array, torch_model_infer_arrays
   use :: ftorch_loss
   use :: ftorch_model
   use :: ftorch_model_names, only: torch_model_buffer_names, torch_model_contract, torch_model_input_names, &

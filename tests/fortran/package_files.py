@@ -62,7 +62,8 @@ struct array {
   int64_t dtype; /* 6: float32, 7: float64 */
 };
 static char *place(const struct array *a, int64_t n, int i) { return a->data + n * a->byte_strides[0] + i * a->byte_strides[1]; }
-void ftorch_kernel_run(const struct array *x, const struct array *y, const void *packed, void *workspace, int64_t first, int64_t last) {
+void ftorch_kernel_run(const struct array *x, const struct array *y, const void *packed, void *workspace, int64_t first,
+                       int64_t last) {
   const float *p = packed;
   float *sum = workspace;
   for (int64_t n = first; n < last; ++n) {

@@ -75,7 +75,10 @@ FILES = (
     Row("odd_layout.pt2", FILE, "unknown layout 'spiral'"),
     *(Row(f"without_{name}.pt2", FILE, DAMAGED) for name in ("digest", "kind", "weights", "variants", "torch")),
     Row("kernel_abi.pt2", FILE, "variant 'b1', has interface 3, this library knows 2; install a newer version of it"),
-    *(Row(f"kernel_{name}.pt2", FILE, "variant 'any', is not what the contract says of it") for name in ("workspace", "packed", "fixed", "grain")),
+    *(
+        Row(f"kernel_{name}.pt2", FILE, "variant 'any', is not what the contract says of it")
+        for name in ("workspace", "packed", "fixed", "grain")
+    ),
     Row("kernel_range.pt2", FILE, "the kernel 'any' is said to compute other sizes than one"),
     Row("kernel_nobody.pt2", FILE, "variant 'any' has sizes of the unknown symbol 'level'"),
     Row("kernel_text.pt2", FILE, "/extra/ftorch_kernel_b1.so' cannot be loaded: "),

@@ -1,4 +1,4 @@
-"""Threads of a call follow the contract and the caller: small work stays on one, ranks share the cores, a limit holds for all code."""
+"""Threads of a call: small work stays on one, ranks share the cores, what was compiled in holds for all code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Sorted(torch.nn.Module):
         self.layer = torch.nn.Linear(64, 64)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x.sort(-1).values)
+        result: torch.Tensor = self.layer(x.sort(-1).values)
+        return result
 
 
 @pytest.fixture(scope="module")

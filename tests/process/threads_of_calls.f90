@@ -11,10 +11,10 @@ program threads_of_calls
   call torch_model_load(model, trim(file))
   allocate (x(64, 4096), y(64, 4096))
   x = 1
-  call model%infer(x(:, :3), y(:, :3))
+  call model%infer(x(:, :3), y(:, :3), permute_dims=[2, 1], output_permute_dims=[2, 1])
   write (*, '(i0, 1x, i0)', advance='no') torch_get_num_threads(), tasks()
   do i = 1, 3
-    call model%infer(x, y)
+    call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
   end do
   if (any(abs(y - spread(y(:, 1), 2, 4096)) > 1e-5)) error stop 'wrong numbers'
   write (*, '(1x, i0)') tasks()

@@ -179,9 +179,11 @@ def _kernel_for_all_sizes(
     """
     if set(forms.symbols) != {forms.batch} - {None}:
         others = ", ".join(sorted(set(forms.symbols) - {forms.batch}))
-        return refuse(f"the sizes of other dimensions than the batch are not fixed ({others})")
+        refuse(f"the sizes of other dimensions than the batch are not fixed ({others})")
+        return None
     if not forms.sizes_are_of_inputs:
-        return refuse("the size of a result is computed")
+        refuse("the size of a result is computed")
+        return None
     step(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
     sizes: dict[str, int | None] = dict.fromkeys(forms.symbols)
     layouts = [spec.layout for spec in forms.inputs]

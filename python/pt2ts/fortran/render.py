@@ -66,7 +66,7 @@ def _uses(view: ModuleView) -> list[str]:
     if view.direct:
         return common
     storages = {port.elements.storage for port in view.ports} - {""}
-    return sorted([*common, "torch_array", "torch_model_infer_arrays", *storages])
+    return sorted([*common, "torch_array", "torch_describe_array", "torch_model_infer_arrays", *storages])
 
 
 @cache

@@ -226,8 +226,8 @@ def _source(machines: Mapping[Real, Machine], networks: Sequence[Network]) -> So
         for number, (network, program) in enumerate(zip(networks, programs, strict=True))
     ]
     runs = [
-        f"first = run_blocks<Network{number}>(inputs, outputs, first, last, {str(number == len(networks) - 1).lower()}, packed, work);"
-        for number in range(len(networks))
+        f"first = run_blocks<Network{number}>(inputs, outputs, first, last, {also_part}, packed, work);"
+        for number, also_part in enumerate([*["false"] * (len(networks) - 1), "true"])
     ]
     pack = functions.calls(first.pack)
     kinds = []

@@ -51,7 +51,8 @@ FORMS: dict[str, str] = {
     },
     "round": "each_lane([](auto x) {{ return std::nearbyint(x); }}, {})",
     "pow": "each_lane([](auto x, auto y) {{ return std::pow(x, y); }}, {}, {})",
-    "remainder": "each_lane([](auto x, auto y) {{ const auto r = std::fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }}, {}, {})",
+    "remainder": "each_lane([](auto x, auto y) {{ "
+    "const auto r = std::fmod(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }}, {}, {})",
     "atan2": "each_lane([](auto x, auto y) {{ return std::atan2(x, y); }}, {}, {})",
 }
 

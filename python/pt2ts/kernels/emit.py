@@ -7,7 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .elementwise import FORMS
-from .ir import GATES, ConvertOp, DenseOp, Expr, MapOp, Op, PackDenseOp, PackRecurrentOp, Real, RecurrentOp, ReduceOp, Shape, View, collapse
+from .ir import (
+    GATES,
+    ConvertOp,
+    DenseOp,
+    Expr,
+    MapOp,
+    Op,
+    PackDenseOp,
+    PackRecurrentOp,
+    Real,
+    RecurrentOp,
+    ReduceOp,
+    Shape,
+    View,
+    collapse,
+)
 from .machine import Machine
 
 
@@ -253,7 +268,12 @@ def emit_recurrent(op: RecurrentOp, machine: Machine) -> Call:
     w, out = operands.name(op.packed), operands.name(op.out)
     memory = operands.name(op.memory) if op.memory else "nullptr"
     arguments = f"{times}, {x}, {op.x.strides[0]}, {h}, {h_row}, {w}, {out}, {op.out.strides[0]}, {memory}"
-    return Call(f"Recurrent<{shape}>::run<{samples}, {row_tile}>({arguments});", tuple(operands.views), op.out.buffer.real, 2 if op.memory else 1)
+    return Call(
+        f"Recurrent<{shape}>::run<{samples}, {row_tile}>({arguments});",
+        tuple(operands.views),
+        op.out.buffer.real,
+        2 if op.memory else 1,
+    )
 
 
 def emit(op: Op, machine: Machine) -> Call:

@@ -227,7 +227,9 @@ class Reader:
         made = {user.meta["val"].dtype if name_of(user.target) in _CONVERSIONS else dtype for user in users}
         if len(made) == 1 and made <= set(REALS):
             return REALS[made.pop()]
-        raise UnsupportedError(f"arithmetic with the input '{node.name}', which is {_short(dtype)}; convert it to real numbers first")
+        raise UnsupportedError(
+            f"arithmetic with the input '{node.name}', which is {_short(dtype)}; convert it to real numbers first"
+        )
 
     def _argument(self, value: Any, env: dict[torch.fx.Node, Any], scalar: bool) -> Any:
         if isinstance(value, torch.fx.Node):

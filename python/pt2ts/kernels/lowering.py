@@ -217,7 +217,14 @@ class Lowering:
             raise UnsupportedError(f"a linear layer of {weight.shape} for an array {seen.shape}")
         if seen.sample == len(seen.shape) - 1:
             raise EntangledError("a linear layer over the batch")
-        return Expr("product", (), (*seen.shape[:-1], weight.shape[0]), seen.sample, product=Product(seen, weight, bias), real=weight.buffer.real)
+        return Expr(
+            "product",
+            (),
+            (*seen.shape[:-1], weight.shape[0]),
+            seen.sample,
+            product=Product(seen, weight, bias),
+            real=weight.buffer.real,
+        )
 
     def row_count(self, shape: Shape, sample: int | None) -> int:
         """Return how many rows there are for the block that the layout of weights is made for."""

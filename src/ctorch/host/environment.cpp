@@ -17,8 +17,8 @@ namespace {
 
 std::atomic<int> wanted_threads{0};
 
-// Threads of a call where the library was not told: the host's. Where the host was not told either, OpenMP gives every process of
-// a job all cores, and then they wait for each other; each takes its share.
+// Threads of a call where the library was not told: the host's. Where the host was not told either, OpenMP gives every process
+// of a job all cores, and then they wait for each other; each takes its share.
 int default_threads(int host) noexcept {
   static const int nobody_said = std::getenv("OMP_NUM_THREADS") ? 0 : omp_get_num_procs();
   return host != nobody_said ? host : std::min(host, share_of_cores());

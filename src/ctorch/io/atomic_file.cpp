@@ -126,8 +126,8 @@ void make_like(int file, int folder, const std::string& replaced) {
   if (old.st_uid != mine.st_uid || old.st_gid != mine.st_gid) {
     if (::fchown(file, old.st_uid, old.st_gid) != 0) mode &= 0777;
     // Rights of a group that it cannot have are not for another group, beyond what everybody has.
-    if (::fstat(file, &mine) != 0 || mine.st_gid != old.st_gid)
-      if (::fchown(file, static_cast<uid_t>(-1), old.st_gid) != 0) mode = (mode & ~mode_t{070}) | (mode & 07) << 3;
+    const bool other_group = ::fstat(file, &mine) != 0 || mine.st_gid != old.st_gid;
+    if (other_group && ::fchown(file, static_cast<uid_t>(-1), old.st_gid) != 0) mode = (mode & ~mode_t{070}) | (mode & 07) << 3;
   }
   ::fchmod(file, mode);
   const Descriptor source(::openat(folder, replaced.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));

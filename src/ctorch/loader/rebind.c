@@ -256,7 +256,7 @@ __attribute__((constructor)) static void keep_out_the_host(void) {
 // The library behind a handle; null if there is none.
 static const object *object_of_handle(const object_list *all, void *library) {
   struct link_map *map = NULL;
-  if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return NULL;
+  if (dlinfo(library, RTLD_DI_LINKMAP, (void *)&map) != 0) return NULL;
   for (const object *o = all->items; o < all->items + all->count; ++o)
     if (o->base == map->l_addr && o->path == map->l_name) return o;
   return NULL;

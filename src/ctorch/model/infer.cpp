@@ -73,7 +73,7 @@ void as_batch_of_one(ArrayView& view) {
 // Tensors that exist and fit exactly go straight into compiled code.
 bool forward_directly(const ctorch_model* model, const ctorch_tensor inputs[], int32_t n_inputs, const ctorch_tensor outputs[],
                       int32_t n_outputs, bool convert) {
-  constexpr int32_t room = 8;
+  constexpr int32_t room = 32;
   if (!model || !inputs || !outputs || n_inputs < 1 || n_outputs < 1 || n_inputs > room || n_outputs > room) return false;
   const auto* shared = table_of<ctorch_model>().find(model->id);
   if (!shared || !shared->object->can_run_directly()) return false;

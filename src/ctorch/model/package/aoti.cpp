@@ -6,7 +6,7 @@
 
 namespace ctorch {
 
-AotiModel::AotiModel(std::shared_ptr<const Library> library) : AotiModel(library, Library::Place(*library)) {}
+AotiModel::AotiModel(const std::shared_ptr<const Library>& library) : AotiModel(library, Library::Place(*library)) {}
 
 AotiModel::AotiModel(std::shared_ptr<const Library> library, const Library::Place& place)
     : library_(std::move(library)), runner_(place.path()) {

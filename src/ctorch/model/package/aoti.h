@@ -18,7 +18,7 @@ namespace ctorch {
 
 class AotiModel {
  public:
-  explicit AotiModel(std::shared_ptr<const Library> library);
+  explicit AotiModel(const std::shared_ptr<const Library>& library);
   AotiModel(const AotiModel&) = delete;
   AotiModel& operator=(const AotiModel&) = delete;
   ~AotiModel() = default;

@@ -221,7 +221,7 @@ class PackageBackend final : public Backend {
     const auto described = [&](std::span<const at::Tensor> tensors) {
       std::vector<KernelArray> arrays;
       for (const at::Tensor& tensor : tensors) {
-        const auto bytes = static_cast<int64_t>(tensor.element_size());
+        const int64_t bytes = tensor.element_size();
         auto& strides = byte_strides.emplace_back();
         for (const int64_t stride : tensor.strides()) strides.push_back(stride * bytes);
         arrays.push_back({const_cast<void*>(tensor.const_data_ptr()), strides.data(), dtype_code(tensor.scalar_type())});
@@ -236,8 +236,8 @@ class PackageBackend final : public Backend {
   // Compiled code reads plain memory: what does not lie as it expects is copied, once, and counted. Kernels read any strides.
   void arrange(at::Tensor& input, bool fortran_layout, bool any_strides) {
     const auto sizes = input.sizes();
-    const bool right = input.numel() == 0 ||
-                       (plain(input) && (any_strides || fills_memory(sizes, input.strides(), 1, fortran_layout)));
+    const bool right =
+        input.numel() == 0 || (plain(input) && (any_strides || fills_memory(sizes, input.strides(), 1, fortran_layout)));
     if (right && (!input.is_cpu() || reinterpret_cast<uintptr_t>(input.const_data_ptr()) % input.element_size() == 0))
         [[likely]]
       return;

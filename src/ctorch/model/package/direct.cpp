@@ -46,16 +46,14 @@ class TensorDims {
   size_t rank() const { return static_cast<size_t>(tensor_.dim()); }
   const void* data() const { return tensor_.const_data_ptr(); }
   int64_t size(size_t d) const { return tensor_.sizes()[d]; }
-  int64_t byte_stride(size_t d) const { return tensor_.strides()[d] * static_cast<int64_t>(tensor_.element_size()); }
+  int64_t byte_stride(size_t d) const { return tensor_.strides()[d] * tensor_.element_size(); }
 
  private:
   const at::Tensor& tensor_;
 };
 
 // Of the two kinds of real numbers of 4 and 8 bytes the other one.
-int32_t other_real(int32_t dtype) {
-  return dtype == CTORCH_DTYPE_FLOAT32 ? CTORCH_DTYPE_FLOAT64 : CTORCH_DTYPE_FLOAT32;
-}
+int32_t other_real(int32_t dtype) { return dtype == CTORCH_DTYPE_FLOAT32 ? CTORCH_DTYPE_FLOAT64 : CTORCH_DTYPE_FLOAT32; }
 c10::ScalarType other_real(c10::ScalarType type) { return type == at::kFloat ? at::kDouble : at::kFloat; }
 
 // Whether no two elements lie at one place: each dimension, from the first or from the last on, steps over those before it.
@@ -78,7 +76,8 @@ bool lies_apart(std::span<const int64_t> sizes, const int64_t* byte_strides, int
 
 DirectPorts::Port DirectPorts::port_of(const TensorSpec& tensor) {
   const bool real = tensor.dtype == at::kFloat || tensor.dtype == at::kDouble;
-  return {dtype_code(tensor.dtype), tensor.dtype, static_cast<int64_t>(c10::elementSize(tensor.dtype)), real, false, tensor.dims};
+  return {
+      dtype_code(tensor.dtype), tensor.dtype, static_cast<int64_t>(c10::elementSize(tensor.dtype)), real, false, tensor.dims};
 }
 
 DirectPorts::DirectPorts(const Spec& spec) : symbols_(spec.symbols) {
@@ -150,8 +149,8 @@ bool DirectPorts::fit_all(const Views& inputs, const Views& outputs, bool one_sa
       return false;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const size_t place = inputs.size() + i;
-    if (!fits(outputs_[i], View(outputs[i]), missing, convert, call.bindings, call.outputs[i],
-              call.byte_strides[place].data(), spans[place]))
+    if (!fits(outputs_[i], View(outputs[i]), missing, convert, call.bindings, call.outputs[i], call.byte_strides[place].data(),
+              spans[place]))
       return false;
     for (size_t other = 0; other < place; ++other)
       if (spans[other].first < spans[place].last && spans[place].first < spans[other].last) return false;

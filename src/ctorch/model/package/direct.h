@@ -1,5 +1,5 @@
-// The shortest way into a kernel: whether it can compute with a call's arrays or tensors where they lie, found out without making
-// anything.
+// The shortest way into a kernel: whether it can compute with a call's arrays or tensors where they lie, found out without
+// making anything.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace ctorch {
 
-constexpr size_t max_direct_ports = 8;
+constexpr size_t max_direct_ports = 32;
 
 // What a call brings: arrays in the order of the contract, and the sizes of its symbols.
 struct DirectCall {

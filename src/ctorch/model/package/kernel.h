@@ -45,8 +45,8 @@ class KernelLibrary {
   KernelLibrary(std::shared_ptr<const Library> library, const Variant& variant, const std::string& what);
 
   using Pack = void (*)(const void* const* weights, void* packed);
-  using Run = void (*)(const KernelArray* inputs, const KernelArray* outputs, const void* packed, void* workspace, int64_t first,
-                       int64_t last);
+  using Run = void (*)(const KernelArray* inputs, const KernelArray* outputs, const void* packed, void* workspace,
+                       int64_t first, int64_t last);
   Pack pack;
   Run run;
 

@@ -47,7 +47,8 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
     switch (variant.kind) {
       case VariantKind::aoti: load_aoti(*loaded, Library::of(package, variant.member)); break;
       case VariantKind::kernel:
-        take_kernel(*loaded, std::make_shared<KernelLibrary>(Library::of(package, variant.member), variant, words_for(variant)));
+        take_kernel(*loaded,
+                    std::make_shared<KernelLibrary>(Library::of(package, variant.member), variant, words_for(variant)));
         break;
       case VariantKind::torchscript: {
         Extras extras;
