@@ -113,14 +113,26 @@ class Standardize(Exact):
         self.set_numbers("std", _along(std, dim, "std"))
         if not bool((self.std > 0).all()):
             raise DeclarationError(
-                f"std has {self.std.min().item():g}", "variables that never change cannot be scaled: leave them out"
+                f"std has {self.std.min().item():g}",
+                "variables that never change cannot be scaled: leave them out, or give them a smallest deviation, as in "
+                "Standardize.of(samples, smallest=1e-6)",
             )
 
     @staticmethod
-    def of(samples: Tensor, dim: int = -1) -> "Standardize":
-        """Measure mean and standard deviation of each variable over all other dimensions of ``samples``."""
+    def of(samples: Tensor, dim: int = -1, *, smallest: float = 0.0) -> "Standardize":
+        """Measure mean and standard deviation of each variable over all other dimensions of ``samples``.
+
+        Parameters
+        ----------
+        samples
+            Values in the host's units.
+        dim
+            The dimension of the variables, counted from the end.
+        smallest
+            A deviation that is less counts as this: for levels or columns of an array that never change and cannot be left out.
+        """
         others = [d for d in range(samples.dim()) if d != samples.dim() + _from_the_end(dim)]
-        return Standardize(samples.double().mean(others), samples.double().std(others), dim)
+        return Standardize(samples.double().mean(others), samples.double().std(others).clamp(min=smallest), dim)
 
     def inverse(self) -> "Standardize":
         """Return the module that turns scaled values into physical ones again."""

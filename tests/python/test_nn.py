@@ -254,6 +254,18 @@ def test_bytes_that_are_no_bytes_any_more() -> None:
         torchscript.script(FromBytes())(torch.tensor([0.5]))
 
 
+def test_a_level_that_never_changes_can_stay() -> None:
+    """A column of an array cannot be left out: it gets a smallest deviation, and comes out as zero."""
+    samples = torch.randn(50, 3)
+    samples[:, 1] = 7
+    with pytest.raises(pt2ts.DeclarationError, match=r"Standardize\.of\(samples, smallest=1e-6\)"):
+        Standardize.of(samples)
+    scale = Standardize.of(samples, smallest=1e-6)
+    assert torch.equal(scale(samples)[:, 1], torch.zeros(50))
+    assert torch.allclose(scale.inverse()(scale(samples)), samples, atol=1e-5)
+    assert torch.equal(scale.std[[0, 2]], Standardize.of(samples[:, [0, 2]]).std)
+
+
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [

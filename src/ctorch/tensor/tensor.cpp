@@ -206,6 +206,10 @@ int32_t ctorch_tensor_assign(ctorch_tensor* left, const ctorch_tensor* right) {
     const bool temporary = from.temporary;
     if (into && into->wraps && !(temporary && from.wraps)) {  // a new wrapper rebinds, values are written through
       HostEnvironment host;
+      if (into->value.sizes() != from.value.sizes())
+        fail(CTORCH_ERROR_ARGUMENT, "the left side shows an array of the program, which keeps its shape: it is ",
+             describe(into->value), ", the values are ", describe(from.value),
+             "; assign to another tensor, or delete this one first");
       write_result(into->value, from.value);
       if (temporary) tensors().release(right->id, true);
     } else if (const bool moves = temporary && !from.shares;
