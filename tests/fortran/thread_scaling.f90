@@ -1,6 +1,6 @@
 program thread_scaling
-  !! What the same number of calls of one model costs by 1, 2 and 4 threads, as the least of several rounds: seconds of processor time,
-  !! and how often the first thread waited for something. Neither depends on what else the machine does.
+  !! What the same number of calls of one model costs by 1, 2 and 4 threads, as the least of several rounds: seconds of processor
+  !! time, and how often the first thread waited for something. Neither depends on what else the machine does.
   use, intrinsic :: iso_fortran_env, only: real32, real64
   use :: ftorch
   implicit none (type, external)
