@@ -1,9 +1,12 @@
 #include "model/package/kernel.h"
 
-#include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <omp.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <new>
 
 #include "core/error.h"
 #include "host/environment.h"
@@ -81,18 +84,30 @@ void Kernel::run_unpacked(const KernelArray* inputs, const KernelArray* outputs,
   run_(inputs, outputs, mine, workspace, 0, samples);
 }
 
-bool Kernel::may_start_team() { return get_threads() > 1 && !at::in_parallel_region(); }
+bool Kernel::may_start_team() { return get_threads() > 1 && omp_in_parallel() == 0; }
 
 void Kernel::run_shared(const KernelArray* inputs, const KernelArray* outputs, int64_t samples, uint64_t version,
                         FloatCall& call) const {
   if (version != packed_version_.load(std::memory_order_acquire)) pack_again(version);
   const void* packed = packed_.load(std::memory_order_acquire)->data;
+  std::atomic<bool> no_memory{false};
+  // A region of the same size as all others: PyTorch's own way sets the number of threads at its first use, and GNU's run time
+  // ends those that a smaller team leaves over, with the host's floating-point state.
   call.fork([&] {
-    at::parallel_for(0, samples, grain_, [&](int64_t first, int64_t last) {
-      const FloatCall part(&call);
-      run_(inputs, outputs, packed, workspace_of_thread().at_least(workspace_), first, last);
-    });
+#pragma omp parallel
+    {
+      const int64_t parts = std::min<int64_t>(omp_get_num_threads(), samples / grain_);
+      const int64_t share = (samples + parts - 1) / parts;
+      const int64_t first = omp_get_thread_num() * share;
+      if (first < samples) try {
+          const FloatCall part(&call);
+          run_(inputs, outputs, packed, workspace_of_thread().at_least(workspace_), first, std::min(first + share, samples));
+        } catch (const std::bad_alloc&) {
+          no_memory = true;
+        }
+    }
   });
+  if (no_memory) throw std::bad_alloc();
 }
 
 }  // namespace ctorch
