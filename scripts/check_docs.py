@@ -167,7 +167,7 @@ def counts() -> list[tuple[str, str, int]]:
         ("README.md", r"(\w+) models from raw data", len(LESSONS)),
         ("docs/index.md", r"(\w+) models from raw data", len(LESSONS)),
         ("docs/course.md", r"A course in (\w+) models", len(LESSONS)),
-        ("docs/architecture.md", r"in a new folder of `model/` \((\w+) functions", backend),
+        ("docs/architecture.md", r"derived from `Backend` \(its (\w+) pure functions", backend),
         ("docs/architecture.md", r"## (\w+) libraries", libraries),
     ]
 

@@ -169,9 +169,13 @@ def test_a_section_without_elements(facade: ModuleType, suffix: str) -> None:
     assert found.copied.size == 0
 
 
-@pytest.mark.parametrize(("suffix", "code"), [("int8", 0), ("int16", 5), ("int16", 11)])
+#: Suffix of the storage and code of each dtype that has no suffix of its own.
+BORROWING = [("int8", 0), ("int16", 5), ("int16", 11)]
+
+
+@pytest.mark.parametrize(("suffix", "code"), BORROWING)
 def test_a_dtype_that_borrows_storage(facade: ModuleType, suffix: str, code: int) -> None:
-    """uint8, float16 and bfloat16 live in integers of their size; the bits stay."""
+    """Those that Fortran does not have live in integers of their size; the bits stay."""
     array = values(suffix, (3, 4))
     found = trip(facade, suffix, array, [(1, 3, 2), (2, 4, 1)], dtype=code)
     assert found.dtype == code

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from pt2ts.training.optimizers import OPTIMIZERS
 
 from ..support import ROOT
+from ..tables import OPTIMIZERS as TABLE
+from ..tables import optimizers
 
-sys.path.insert(0, str(ROOT / "src" / "bindings"))
-import optimizers
-
-TABLE = {row.word: row for row in optimizers.load(ROOT / "src" / "types")}
 PAGE = (ROOT / "docs" / "training.md").read_text()
 #: The one default that follows from another option.
 DERIVED = {"max_eval": "5/4 max_iter"}

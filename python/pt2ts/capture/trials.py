@@ -119,7 +119,8 @@ def _looks(example: torch.Tensor) -> str:
     text = f"{name_of(example)} {list(example.shape)}"
     if example.is_floating_point() or example.is_complex() or example.dtype is torch.bool or not example.numel():
         return text
-    return f"{text} from {int(example.min())} to {int(example.max())}"
+    whole = example.long()  # PyTorch does not compare all of them as they are
+    return f"{text} from {int(whole.min())} to {int(whole.max())}"
 
 
 def _run_module(module: torch.nn.Module, inputs: Sequence[torch.Tensor], label: str, hint: str) -> Named:

@@ -24,4 +24,4 @@ def test_spellings() -> None:
     with pytest.raises(DeclarationError, match="unknown dtype 'float8'"):
         dtype_name("float8")
     with pytest.raises(DeclarationError, match="no Fortran counterpart"):
-        name_of(torch.empty(1, dtype=torch.uint16))
+        name_of(torch.empty(1, dtype=torch.uint32))
