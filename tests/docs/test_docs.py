@@ -159,7 +159,9 @@ def test_dtypes() -> None:
 def test_procedures_exist() -> None:
     """Every procedure that a page names is in the sources."""
     sources = "".join(file.read_text() for file in (ROOT / "src/ftorch").rglob("*.f*"))
-    known = set(re.findall(r"\btorch_\w+", sources)) | {f"torch_handle_{kind}" for kind in ("any", "tensor", "model", "optim")}
+    handles = re.search(r"HANDLES = \[(.*?)\]", (ROOT / "src/types/constants.fypp").read_text())
+    assert handles is not None
+    known = set(re.findall(r"\btorch_\w+", sources)) | {f"torch_handle_{kind}" for kind in re.findall(r"'(\w+)'", handles[1])}
     table = (ROOT / "src/types/ops.fypp").read_text()
     known |= {f"torch_{name}" for name in re.findall(r"dict\(name='(\w+)'", table)}
     known |= {f"torch_tensor_{name}" for name in re.findall(r"dict\(name='(\w+)'[^\n]*in_place=True", table)}

@@ -32,7 +32,7 @@ STOPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("stops_sum_of_null", "operator(+): argument 'b' is not initialised"),
         ("stops_sum_of_shapes", "The size of tensor a (3) must match the size of tensor b (4)"),
         ("stops_left_unallocated", "the left side of the assignment is not allocated; allocate it first"),
-        ("stops_wrapped_shape", "shows an array of the program, which keeps its shape: it is float32 [4], the values are float32 [1]"),
+        ("stops_wrapped_shape", "which keeps its shape: it is float32 [4], the values are float32 [1]"),
         ("stops_wrapped_dtype", "float32 values do not all fit into the int32 tensor"),
         ("stops_wrapped_narrower", "float64 values do not all fit into the float32 tensor they are assigned to"),
         ("stops_expression_twice", "expression already consumed; assign it to a variable first"),
