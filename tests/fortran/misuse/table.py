@@ -189,7 +189,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("wrong_samples", ARGUMENT, "'array': expected 10 samples along dimension 2, got 3; argument 'dim' names"),
         Row("wrong_dim", ARGUMENT, "'dim': expected 1 to 1, got 2"),
         Row("unallocated", ARGUMENT, "is not allocated or not associated"),
-        Row("target_shape", ARGUMENT, "the target is float64 [3], the values are float64 [4]"),
+        Row("target_shape", ARGUMENT, "which keeps its shape: it is float64 [3], the values are float64 [4]"),
         Row("absent_device", DEVICE, "device xpu is not available; present here: cpu"),
         Row("state_of_others", ARGUMENT, "the state is that of 11 samples, here there are 10"),
         Row("state_size", ARGUMENT, "'values': expected 5 values of get_state, got 2"),

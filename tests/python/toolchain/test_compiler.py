@@ -47,10 +47,20 @@ def test_a_compiler_of_several_words(network: Network, tmp_path: Path, monkeypat
 
 def test_an_export_with_a_compiler_of_several_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The code of PyTorch's generator goes through the launcher as well, and none of it twice."""
+
+    class Entangled(nn.Module):
+        """Its samples depend on each other: a kernel takes one size only."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.linear(x - x.mean(0)))
+
     launcher = script(tmp_path / "ccache", f'echo "$@" >> "{tmp_path}/log"\nexec "$@"')
     monkeypatch.setenv("CXX", f"{launcher} g++")
-    net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
-    spec = pt2ts.export(net, torch.randn(8, 3), tmp_path / "m.pt2", format=pt2ts.Package(batch=[1]))
+    spec = pt2ts.export(Entangled(), torch.randn(8, 3), tmp_path / "m.pt2", format=pt2ts.Package(batch=[1]))
     assert [(variant.name, variant.kind) for variant in spec.variants] == [("b1", "kernel"), ("small", "aoti"), ("model", "aoti")]
     calls = (tmp_path / "log").read_text()
     assert "kernel.cpp" in calls
