@@ -34,11 +34,9 @@ inline bool lies_right(const Array& array) {
 }
 
 template <class... Ports>
-inline uint64_t which_lie_right(List<Ports...>, const Array* arrays) {
-  uint64_t bits = 0;
+inline void find_right(List<Ports...>, const Array* arrays, bool* right) {
   int number = 0;
-  ((bits |= static_cast<uint64_t>(lies_right<Ports>(arrays[number])) << number, ++number), ...);
-  return bits;
+  ((right[number] = lies_right<Ports>(arrays[number]), ++number), ...);
 }
 
 // Calls body(byte offset in the caller's array, offset in ours) for all elements of one sample.
@@ -76,7 +74,7 @@ inline void copy_in(const Array& array, const char* from, int count, int rows, t
   each_number<Port>(array, count, [&](int64_t theirs, int64_t ours) {
     to[ours] = static_cast<typename Port::Number>(*reinterpret_cast<const Theirs*>(from + theirs));
   });
-  // Samples that are none repeat the last one: they are computed, and nobody sees the result.
+  // Samples that are none repeat the last one: nobody sees their results, but what the workspace holds might be slow to compute with.
   if constexpr (Port::sample >= 0) {
     constexpr int64_t step = Port::strides[Port::sample];
     constexpr int64_t none[Port::rank + 1] = {};
@@ -142,16 +140,16 @@ inline void deliver(const Array& array, bool right, int64_t first, int count, in
 }
 
 template <class Network, class... Inputs, class... Outputs>
-inline void run_block(List<Inputs...>, List<Outputs...>, const Array* inputs, const Array* outputs, uint64_t right_in,
-                      uint64_t right_out, int64_t first, int count, const char* packed, char* work) {
+inline void run_block(List<Inputs...>, List<Outputs...>, const Array* inputs, const Array* outputs, const bool* right_in,
+                      const bool* right_out, int64_t first, int count, const char* packed, char* work) {
   constexpr int rows = Network::rows;
   int i = 0, o = 0, d = 0;
   const void* const x[sizeof...(Inputs) + 1] = {
-      (static_cast<void>(++i), input_of<Inputs>(inputs[i - 1], right_in >> (i - 1) & 1, first, count, rows, work))..., nullptr};
+      (static_cast<void>(++i), input_of<Inputs>(inputs[i - 1], right_in[i - 1], first, count, rows, work))..., nullptr};
   void* const y[sizeof...(Outputs) + 1] = {
-      (static_cast<void>(++o), output_of<Outputs>(outputs[o - 1], right_out >> (o - 1) & 1, first, count, rows, work))..., nullptr};
+      (static_cast<void>(++o), output_of<Outputs>(outputs[o - 1], right_out[o - 1], first, count, rows, work))..., nullptr};
   Network::compute(x, y, packed, work);
-  ((deliver<Outputs>(outputs[d], right_out >> d & 1, first, count, rows, work), ++d), ...);
+  ((deliver<Outputs>(outputs[d], right_out[d], first, count, rows, work), ++d), ...);
 }
 
 // Computes samples from `first` on in whole blocks, and what is left too if `also_part`; returns the first one not computed.
@@ -162,7 +160,9 @@ inline int64_t run_blocks(const Array* inputs, const Array* outputs, int64_t fir
   if (last - first < (also_part ? 1 : rows)) return first;
   const typename Network::Inputs in;
   const typename Network::Outputs out;
-  const uint64_t right_in = which_lie_right(in, inputs), right_out = which_lie_right(out, outputs);
+  bool right_in[in.count + 1], right_out[out.count + 1];
+  find_right(in, inputs, right_in);
+  find_right(out, outputs, right_out);
   for (; last - first >= rows; first += rows)
     run_block<Network>(in, out, inputs, outputs, right_in, right_out, first, rows, packed, work);
   if (!also_part || first == last) return first;

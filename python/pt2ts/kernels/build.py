@@ -15,14 +15,12 @@ from ..toolchain.compiler import ToolchainError, cxx
 from ..toolchain.isa import Isa
 from .graph import Reader, prepared
 from .ir import EntangledError, Network, Real, ReduceOp, UnsupportedError
-from .machine import Machine, compile_source, machine_of
+from .machine import PART, Machine, compile_source, machine_of
 from .schedule import LINE, Functions, bytes_of, plan
 
 #: Samples that are computed together: enough to read each weight once for many, few enough for the nearest caches.
 _BLOCKS = (16, 8)
 _BLOCK_BYTES = 200_000
-#: What is left of a batch is computed in blocks of so many, the last of them filled up.
-_PART = 4
 #: Bytes of weights that stay in the caches, from where each block of samples reads them again.
 _MOST_PACKED = 6 << 20
 #: Operations that are worth a thread: some ten microseconds, several times what its start takes.
@@ -176,7 +174,7 @@ def kernel_source(
             whole = read(block, block)
             if plan(whole, machines).work <= _BLOCK_BYTES:
                 break
-        return _source(machines, [whole, read(_PART, block)])
+        return _source(machines, [whole, read(PART, block)])
     except EntangledError as error:
         raise UnsupportedError(f"the samples of a batch may depend on each other ({error})") from error
 

@@ -23,10 +23,11 @@ void pack_dense(const real* w, int64_t w_out, int64_t w_in, const real* bias, in
   }
 }
 
-// One tile of outputs for some rows. Few accumulators would wait for each other: then the inputs are summed in several phases.
-template <int In, int Vectors, int Rows, int XRow, int XIn>
+// One tile of outputs for some rows. Few accumulators would wait for each other: then the inputs are summed in several phases, as
+// many as `Least` rows need. All tiles of a layer have the same, so that a sample has the same bits wherever in a batch it is.
+template <int In, int Vectors, int Rows, int Least, int XRow, int XIn>
 inline void tile_sums(const real* x, const real* w, vec (&sums)[Rows][Vectors]) {
-  constexpr int wanted = 8 / (Rows * Vectors) < 1 ? 1 : 8 / (Rows * Vectors);
+  constexpr int wanted = 8 / (Least * Vectors) < 1 ? 1 : 8 / (Least * Vectors);
   constexpr int phases = wanted > In ? In : wanted;
   constexpr int width = Vectors * kLanes;
   vec part[phases][Rows][Vectors];
@@ -83,11 +84,11 @@ inline void tile_sums(const real* x, const real* w, vec (&sums)[Rows][Vectors]) 
 template <int In, int Out, int XRow, int XIn, int YRow>
 struct DenseShape {};
 
-template <int Vectors, int Rows, int In, int Out, int XRow, int XIn, int YRow, class Epilogue>
+template <int Vectors, int Rows, int Least, int In, int Out, int XRow, int XIn, int YRow, class Epilogue>
 inline void dense_tile(DenseShape<In, Out, XRow, XIn, YRow>, const real* x, const real* w, real* __restrict y, int row,
                        int first, Epilogue epilogue) {
   vec sums[Rows][Vectors];
-  tile_sums<In, Vectors, Rows, XRow, XIn>(x + row * XRow, w, sums);
+  tile_sums<In, Vectors, Rows, Least, XRow, XIn>(x + row * XRow, w, sums);
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 16
@@ -104,23 +105,23 @@ inline void dense_tile(DenseShape<In, Out, XRow, XIn, YRow>, const real* x, cons
   }
 }
 
-template <int Vectors, int Rows, int RowTile, class Shape, class Epilogue>
+template <int Vectors, int Rows, int RowTile, int Least, class Shape, class Epilogue>
 inline void dense_rows(Shape shape, const real* x, const real* w, real* __restrict y, int first, Epilogue epilogue) {
   constexpr int whole = Rows / RowTile * RowTile;
-  for (int row = 0; row < whole; row += RowTile) dense_tile<Vectors, RowTile>(shape, x, w, y, row, first, epilogue);
-  if constexpr (whole < Rows) dense_tile<Vectors, Rows - whole>(shape, x, w, y, whole, first, epilogue);
+  for (int row = 0; row < whole; row += RowTile) dense_tile<Vectors, RowTile, Least>(shape, x, w, y, row, first, epilogue);
+  if constexpr (whole < Rows) dense_tile<Vectors, Rows - whole, Least>(shape, x, w, y, whole, first, epilogue);
 }
 
-template <int Rows, int Tile, int RowTile, int In, int Out, int XRow, int XIn, int YRow, class Epilogue>
+template <int Rows, int Tile, int RowTile, int Least, int In, int Out, int XRow, int XIn, int YRow, class Epilogue>
 inline void dense(DenseShape<In, Out, XRow, XIn, YRow> shape, const real* x, const real* w, real* __restrict y,
                   Epilogue epilogue) {
   constexpr int vectors = vectors_of(Out);
   constexpr int whole = vectors / Tile * Tile;
   for (int v = 0; v < whole; v += Tile) {
-    dense_rows<Tile, Rows, RowTile>(shape, x, w, y, v * kLanes, epilogue);
+    dense_rows<Tile, Rows, RowTile, Least>(shape, x, w, y, v * kLanes, epilogue);
     w += Tile * kLanes * (In + 1);
   }
-  if constexpr (whole < vectors) dense_rows<vectors - whole, Rows, RowTile>(shape, x, w, y, whole * kLanes, epilogue);
+  if constexpr (whole < vectors) dense_rows<vectors - whole, Rows, RowTile, Least>(shape, x, w, y, whole * kLanes, epilogue);
 }
 
 // Few outputs: the lanes are neighbouring inputs, summed at the end. Packed are, for each output, its weights, zeros up to a

@@ -23,7 +23,7 @@ from .ir import (
     View,
     collapse,
 )
-from .machine import Machine
+from .machine import PART, Machine
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,9 @@ def emit_dense(op: DenseOp, machine: Machine) -> Call:
     epilogue = "\n".join(["[&](auto lanes, vec sum, int row, int column) {", *body.lines, f"return {result};", "}"])
     if op.tile:
         shape = f"DenseShape<{n_in}, {n_out}, {x_row}, {op.x.strides[-1]}, {y_row}>{{}}"
-        call = f"dense<{rows}, {op.tile}, {machine.row_tile(op.tile, rows)}>({shape}, {x}, {w}, {out}, {epilogue});"
+        part = op.out.sample is not None
+        row_tile = machine.row_tile(op.tile, rows, part)
+        call = f"dense<{rows}, {op.tile}, {row_tile}, {PART if part else row_tile}>({shape}, {x}, {w}, {out}, {epilogue});"
     else:
         call = f"dense_dot<{rows}, {n_in}, {n_out}, {x_row}, {y_row}>({x}, {w}, {out}, {epilogue});"
     return Call("\n".join(loops(sizes[:-1], [call])), tuple(operands.views), op.out.buffer.real)

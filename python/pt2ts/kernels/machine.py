@@ -11,6 +11,9 @@ from pathlib import Path
 from ..toolchain.compiler import run
 from ..toolchain.isa import Isa
 
+#: Samples that are computed at once at least: what is left of a batch is computed in blocks of so many, the last of them filled up.
+PART = 4
+
 HERE = Path(__file__).resolve().parent
 
 #: No option that assumes there is no NaN, and none that reorders sums. Vectors are written by hand; the vectorizer would gain
@@ -72,9 +75,14 @@ class Machine:
             return -(-vectors // tiles)
         return 3 if vectors % 3 == 0 and vectors % 2 else min(vectors, 2)
 
-    def row_tile(self, tile: int, rows: int) -> int:
-        """Return to how many rows a tile is applied at once."""
+    def row_tile(self, tile: int, rows: int, part: bool) -> int:
+        """Return to how many rows a tile is applied at once.
+
+        ``part`` says that there may be as few as `PART` rows, for which the inputs are summed in as many phases as these need.
+        """
         scale = self.registers // 16
+        if part and tile * PART < 8:
+            return min(rows, 4 * scale)  # with two phases and more, others would not fit into the registers
         fitting = {1: (8, 7, 6, 5), 2: (6, 5, 4), 3: (4,)}.get(tile, (max(1, 12 // tile),))
         most = max(fitting) * scale
         if rows <= most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -104,16 +105,42 @@ def test_any_number_of_samples(name: str, batch: int, draws: st.DataObject, buil
         assert (whole == 77.0).sum() >= whole.numel() - tensor.numel()
 
 
-def test_samples_are_shared_out(built: Built) -> None:
-    """Threads that compute some of the samples each give what one gives, to the bit where the parts begin with blocks."""
-    host, module, _ = built("small_blocks")
-    inputs = draw([(5,)], 100, torch.float32)
-    whole = host.run(inputs, eager(module, inputs))
-    parts = [torch.full_like(tensor, 77.0) for tensor in whole]
-    for first, last in ((48, 100), (0, 48)):
-        host.run_into(inputs, parts, (first, last))
-    for mine, theirs in zip(parts, whole, strict=True):
-        assert torch.equal(mine, theirs)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_sample_has_the_same_bits_everywhere(name: str, built: Built) -> None:
+    """In a batch of any size, at any place, and whatever part of the batch a thread computes."""
+    host, module, _ = built(name)
+    _, shapes, dtype, _ = NETWORKS[name]
+    inputs = draw(shapes, 70, dtype)
+    expected = eager(module, inputs)
+    whole = host.run(inputs, expected)
+    for first in (0, 3, 17):
+        for batch in (1, 2, 3, 4, 5, 8, 11, 16, 19, 21, 33):
+            part = [tensor[first : first + batch].clone() for tensor in inputs]
+            for mine, theirs in zip(host.run(part, [t[first : first + batch] for t in expected]), whole, strict=True):
+                assert torch.equal(mine, theirs[first : first + batch])
+    for bounds in ([0, 23, 24, 61, 70], [0, 48, 70]):
+        parts = [torch.full_like(tensor, 77.0) for tensor in whole]
+        for first, last in itertools.pairwise(bounds):
+            host.run_into(inputs, parts, (first, last))
+        for mine, theirs in zip(parts, whole, strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def test_many_arrays() -> None:
+    """Each is used where it lies, or brought into form, by itself."""
+
+    class Many(nn.Module):
+        def forward(self, *x: Tensor) -> Tensor:
+            return torch.stack(x, -1)
+
+    count = 70
+    inputs = [torch.randn(8, 2) for _ in range(count)]
+    program = torch.export.export(Many(), tuple(inputs), dynamic_shapes=((*({0: torch.export.Dim("batch")},) * count,),))
+    kernel = build_kernel(program, [], {"batch": None}, ISA)
+    assert kernel is not None
+    given = [tensor.double() if number > 60 else tensor for number, tensor in enumerate(inputs)]
+    (got,) = Host(kernel, [], any_size=True).run(given, [torch.stack(inputs, -1)])
+    assert torch.equal(got, torch.stack(inputs, -1))
 
 
 @pytest.mark.parametrize("name", ["small", "small_blocks", "waves", "column"])
