@@ -31,15 +31,13 @@ from ..report import step
 from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
 from .fuse import can_fuse
-from .variants import Built, Pending, Recipe, build_kernel_variant, ready, start_aoti
+from .variants import OWN_SIZE, Built, Pending, Recipe, build_kernel_for, build_kernel_variant, ready, start_aoti
 from .work import SERIAL, largest_loop, serial_limit
 
 #: Names of the variants whose sizes are free.
 GENERAL = "model"
 SMALL = "small"
 
-#: Where a kernel computes any number of samples, smaller batches than this still get one of their own where they are asked for.
-_OWN = 8
 #: Sizes at which such a kernel is tried: part of a block, whole ones, and all kinds of blocks.
 _AROUND_BLOCKS = (3, 16, 21, 37)
 
@@ -103,7 +101,7 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     # All are started before the first one is waited for: the C++ compiler works while the next is being prepared.
     started = list(_general_variants(forms, program, limits, options)) if kernel is None else [ready(kernel)]
-    own = [size for size in sizes if kernel is None or size < _OWN]
+    own = [size for size in sizes if kernel is None or size < OWN_SIZE]
     fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors) for size in own}
     step("waiting for the C++ compiler")
     general = [finish() for finish in started]
@@ -209,15 +207,14 @@ def _fixed_variant(
     alone = list(forms.symbols) == [batch] and forms.sizes_are_of_inputs
     low, high = limits.get(batch, (size, size))
 
-    def kernel_of(program: ExportedProgram) -> Built | None:
-        return build_kernel_variant(f"b{size}", program, tensors, {batch: size}, isa, layouts) if alone else None
+    def kernel_of(program: ExportedProgram, free: bool) -> Built | None:
+        return build_kernel_for((batch, size), f"b{size}", program, tensors, isa, layouts, free=free) if alone else None
 
-    # Where the batch is free, a kernel can be made that takes a large one block by block.
-    kernel = kernel_of(general) if low <= size <= high else None
+    kernel = kernel_of(general, free=True) if low <= size <= high else None
     if kernel is not None:
         return ready(kernel)
     program = forms.fixed(size)
-    kernel = kernel_of(program)
+    kernel = kernel_of(program, free=False)
     if kernel is not None:
         return ready(kernel)
     threads = options.threads or (1 if largest_loop(program) <= SERIAL else 0)

@@ -14,7 +14,9 @@ from ..kernels import build_kernel
 from ..toolchain.isa import Isa
 from .aoti import Recipe, start_program
 
-__all__ = ["Built", "Pending", "Recipe", "build_aoti", "build_kernel_variant", "ready", "start_aoti"]
+__all__ = [
+    "OWN_SIZE", "Built", "Pending", "Recipe", "build_aoti", "build_kernel_for", "build_kernel_variant", "ready", "start_aoti",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,37 @@ def build_aoti(
 ) -> Built:
     """Compile a program by AOTInductor."""
     return start_aoti(name, program, isa, threads, recipe, sizes)()
+
+
+#: Smaller batches get a kernel in which their size is a constant; larger ones one that takes them block by block.
+OWN_SIZE = 8
+
+
+def build_kernel_for(
+    batch: tuple[str, int],
+    name: str,
+    program: ExportedProgram,
+    weights: Sequence[tuple[str, torch.Tensor]],
+    isa: Isa,
+    layouts: Sequence[str],
+    *,
+    free: bool,
+) -> Built | None:
+    """Compile a kernel for one size of the batch; None where there is none.
+
+    Parameters
+    ----------
+    batch
+        The symbol and its size.
+    free
+        Whether the program takes any size: then a large batch is computed block by block.
+    """
+    symbol, size = batch
+    if free and size >= OWN_SIZE:
+        built = build_kernel_variant(name, program, weights, {symbol: None}, isa, layouts, limits={symbol: (size, size)})
+        if built is not None:
+            return built
+    return build_kernel_variant(name, program, weights, {symbol: size}, isa, layouts)
 
 
 def build_kernel_variant(

@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 from ..capture.forms import Forms, Limits
 from ..compile.aoti import Recipe
 from ..compile.fuse import can_fuse
-from ..compile.variants import Built, build_aoti, build_kernel_variant
+from ..compile.variants import Built, build_aoti, build_kernel_for, build_kernel_variant
 from ..compile.work import SERIAL, largest_loop
 from ..container.package import CODE, kernel_member
 from ..errors import ExportError
@@ -66,9 +66,15 @@ def candidates(
     limits: Limits = {} if size is None or batch is None else {batch: (size, size)}
     if set(limits) == set(forms.symbols) and forms.sizes_are_of_inputs:
         step(f"{where}: kernel")
-        sizes, layouts = {key: low for key, (low, _) in limits.items()}, [spec.layout for spec in forms.inputs]
-        made = (build_kernel_variant(name, source, list(weights.items()), sizes, isa, layouts) for source in (general, program))
-        kernel = next((item for item in made if item is not None), None)
+        layouts, tensors = [spec.layout for spec in forms.inputs], list(weights.items())
+        if size is None or batch is None:
+            kernel = build_kernel_variant(name, program, tensors, {}, isa, layouts)
+        else:
+            made = (
+                build_kernel_for((batch, size), name, source, tensors, isa, layouts, free=source is general)
+                for source in (general, program)
+            )
+            kernel = next((item for item in made if item is not None), None)
         if kernel is not None:
             yield Candidate("kernel", kernel)
     all_threads = largest_loop(program) > SERIAL
