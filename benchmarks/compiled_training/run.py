@@ -33,8 +33,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "compiled-training.md"
 
-#: How many times as fast as a contestant a compiled step has to be, in the case of the 1-16-1 network.
-BARS = {"library": 4.0, "eager": 8.0}
+#: How many times as fast as a contestant a compiled step has to be in the case of the 1-16-1 network, and in the others.
+BARS = {"library": (4.0, 1.0), "eager": (8.0, 1.0)}
+#: Samples in the examples that every package is made from: what it is used with is another matter.
+EXAMPLE = 8
 #: Losses may differ by this much, relative, after the first steps: the compiled step adds up in another order.
 AGREEMENT = 1e-3
 FIRST_STEPS = 20
@@ -46,6 +48,8 @@ CASES: dict[str, tuple[list[int], int]] = {
     "small_32": ([5, 16, 16, 5], 32),
     "middle_128": ([5, 32, 32, 1], 128),
     "large_32": ([124, 128, 128, 128, 128, 112], 32),
+    **{f"small_{batch}": ([5, 16, 16, 5], batch) for batch in (1, 129, 512, 2048, 8192)},
+    "large_1024": ([124, 128, 128, 128, 128, 112], 1024),
 }
 
 
@@ -77,10 +81,14 @@ class CompiledCase:
         """Largest difference between a loss and eager Python's, relative to that."""
         return max(abs(loss / self.losses["eager"] - 1) for loss in self.losses.values())
 
+    def bar(self, other: str) -> float:
+        """Return how many times as fast as a contestant the compiled step has to be."""
+        return BARS[other][self.name != "line_64"]
+
     @property
     def met(self) -> bool:
-        """Whether the bars are met: missed only if even the upper limit is below. Only the first case has any."""
-        return self.name != "line_64" or all(self.speedup(other).high >= bar for other, bar in BARS.items())
+        """Whether the bars are met: missed only if even the upper limit is below."""
+        return all(self.speedup(other).high >= self.bar(other) for other in BARS)
 
 
 def network(name: str) -> nn.Module:
@@ -96,6 +104,11 @@ def data(name: str) -> tuple[Tensor, Tensor]:
     return torch.randn(batch, widths[0], generator=source), torch.randn(batch, widths[-1], generator=source)
 
 
+def resize(tensor: Tensor, batch: int) -> Tensor:
+    """Return so many samples, those of a tensor again and again."""
+    return tensor[torch.arange(batch) % tensor.shape[0]]
+
+
 def build(folder: Path, fflags: list[str] | None, ldflags: list[str] | None) -> Path:
     """Compile the program that holds the contestants."""
     program = folder / "compiled_training"
@@ -109,14 +122,17 @@ def write_case(name: str, block_us: float, folder: Path) -> Path:
     module, (x, y) = network(name), data(name)
     inputs = [f"x[batch,{widths[0]}] float32"]
     pt2ts.export(module, x, folder / f"{name}.pt", inputs=inputs)
-    package = folder / f"{name}.pt2"
-    if not package.exists():  # compiling takes a minute
-        pt2ts.export_training(module, "mse", "adam", x, y, package, inputs=inputs, learning_rate=1e-3, threads=1, isa="native")
+    package = folder / f"mlp-{'-'.join(map(str, widths))}.pt2"
+    if not package.exists():  # compiling takes half a minute
+        pt2ts.export_training(
+            module, "mse", "adam", resize(x, EXAMPLE), resize(y, EXAMPLE), package, inputs=inputs, learning_rate=1e-3, threads=1,
+            isa="native",
+        )  # fmt: skip
     np.concatenate([x.numpy().ravel(), y.numpy().ravel()]).tofile(folder / f"{name}.data")
     path = folder / f"{name}.nml"
     path.write_text(
-        f"&case\n  model = '{name}.pt', package = '{name}.pt2', data = '{name}.data', n_in = {widths[0]}, n_out = {widths[-1]},\n"
-        f"  batch = {batch}, first_steps = {FIRST_STEPS}, block_us = {block_us}\n/\n"
+        f"&case\n  model = '{name}.pt', package = '{package.name}', data = '{name}.data',\n"
+        f"  n_in = {widths[0]}, n_out = {widths[-1]}, batch = {batch}, first_steps = {FIRST_STEPS}, block_us = {block_us}\n/\n"
     )
     return path
 
@@ -177,16 +193,15 @@ def markdown(cases: Sequence[CompiledCase], around: dict[str, Any]) -> str:
     times = [[case.label, *(number(case.time(name).median) for name in LABELS)] for case in cases]
     bars = []
     for case in cases:
-        for other, bar in BARS.items():
-            ratio = case.speedup(other)
-            judged = case.name == "line_64"
-            verdict = ("met" if ratio.high >= bar else "MISSED") if judged else ""
+        for other in BARS:
+            ratio, bar = case.speedup(other), case.bar(other)
             limits = f"{ratio.low:.2f} to {ratio.high:.2f}"
-            bars.append([f"{LABELS[other]}: {case.label}", f"{ratio.median:.2f}", limits, f"{bar:g}" if judged else "", verdict])
+            verdict = "met" if ratio.high >= bar else "MISSED"
+            bars.append([f"{LABELS[other]}: {case.label}", f"{ratio.median:.2f}", limits, f"{bar:g}", verdict])
     machine = ", ".join(f"{key}: {value}" for key, value in around.items())
     return "\n".join(
         [
-            f"Median microseconds per training step with Adam, float32, one thread. {machine}.",
+            f"Median microseconds per training step with Adam, float32, one thread; packages of {EXAMPLE} samples. {machine}.",
             "",
             table(["case", *LABELS.values()], times),
             "",

@@ -29,6 +29,10 @@ def export_training(
     symbol: Annotated[
         list[str] | None, typer.Option(metavar="NAME=LOW..HIGH", help="Bounds of a symbolic size: batch=2..1024.")
     ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Example inputs: .npz, .npy or torch.save; made up otherwise.")
+    ] = None,
+    example_target: Annotated[str | None, typer.Option("--example-target", metavar="FILE", help="Their targets, likewise.")] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Base rate.")] = None,
     schedule: Annotated[str, typer.Option(help="constant, 'cosine schedule_steps=5900 warmup_steps=100', ...")] = "constant",
     group: Annotated[
@@ -46,6 +50,7 @@ def export_training(
     description: Annotated[str, typer.Option(help="One line for people.")] = "",
     isa: Annotated[str | None, typer.Option(help="What the CPU can do: x86-64-v2, -v3, -v4, native.")] = None,
     threads: Annotated[int, typer.Option(help="0: as many as the host program allows.")] = 0,
+    batch: Annotated[str | None, typer.Option(metavar="N,N,...", help="Sizes of the batch with code of their own.")] = None,
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Part of a step by which it may differ from torch.optim's; by dtype otherwise.")
     ] = None,
@@ -53,8 +58,9 @@ def export_training(
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file for Fortran programs."""
+    from ..contract.batch import parse_batch
     from ..contract.declare import parse_symbol
-    from ..sources.load import load_complete
+    from ..sources.load import load_complete, load_examples
     from ..training import export as training
     from ..training.groups import parse_groups
     from .journal import journal
@@ -65,8 +71,8 @@ def export_training(
             module,
             _loss(loss),
             optimizer,
-            None,
-            None,
+            None if example is None else load_examples(example),
+            None if example_target is None else load_examples(example_target),
             output,
             inputs=input_ or None,
             targets=target or None,
@@ -83,6 +89,7 @@ def export_training(
             description=description,
             isa=isa,
             threads=threads,
+            batch=() if batch is None else parse_batch(batch),
             tolerance=tolerance,
         )
     if as_json:

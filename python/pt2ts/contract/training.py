@@ -9,8 +9,13 @@ from typing import Any
 from .spec import Spec, TensorSpec
 from .variants import Weight
 
-#: The variants of a training package.
+#: The functions of a training package: a variant has such a name, or it and what the form is for: ``step_small``.
 STEP, EVALUATE, MODEL = "step", "evaluate", "model"
+
+
+def is_form_of(variant: str, function: str) -> bool:
+    """Return whether a variant of this name computes a function of a training package."""
+    return variant == function or variant.startswith(function + "_")
 
 
 @dataclass(frozen=True)

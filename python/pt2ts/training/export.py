@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 
 from .. import report
 from ..capture.draft import Draft, make_draft
@@ -22,6 +23,7 @@ from ..compile.aoti import Compiled, Recipe, start_program
 from ..container.filetype import StrPath
 from ..container.package import CODE, WEIGHTS, Content, pack_weights, read_training_spec, save
 from ..container.writing import replacing
+from ..contract.batch import batch_sizes, batch_symbol
 from ..contract.declare import Bounds, Declaration, Declared, as_declaration
 from ..contract.formats import Package
 from ..contract.former import takes_callbacks
@@ -34,9 +36,11 @@ from ..explain import explain_run
 from ..pytorch.inductor import ON_THE_STACK
 from ..runtime.fresh import start
 from .comparison import check_training
+from .forms import Form, fixed_forms, general_form, serial_form, small_form, uncovered
 from .groups import Given
 from .losses import Loss, make_loss
 from .options import check_option, whole
+from .pieces import Pieces
 from .plan import Rules, make_rules
 from .state import Entry, StateTensor
 from .step import Step, first_run
@@ -70,6 +74,7 @@ def export_training(
     description: str = "",
     isa: str | None = None,
     threads: int = 0,
+    batch: Sequence[int] = (),
     tolerance: float | None = None,
 ) -> TrainingSpec:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file, with the weights to start from.
@@ -111,6 +116,9 @@ def export_training(
         Where the random numbers of dropout start; the Fortran program may set another.
     isa, threads
         As in `export`.
+    batch
+        Sizes of the batch with code of their own, a few per cent faster. Every other size is computed as well: there is code for
+        small ones and for large ones, whatever the size of the examples.
     tolerance
         Part of the largest movement of a tensor in a step by which each of its numbers may move otherwise than by ``torch.optim``;
         1e-4 (float32) or 1e-9 (float64), and what rounding of the gradients explains.
@@ -155,6 +163,7 @@ def export_training(
     draft = make_draft(examples, trials(examples), request)
     job = _Job(draft, options)
     job.add_targets(example_targets, targets, dynamic_batch=dynamic_batch)
+    job.own_batches = batch_sizes(tuple(batch), job.batch, job.symbols)
     learning = Step(draft.module, function, rules, len(draft.spec.inputs))
     state = first_run(learning, job.tensors, seed)
     tried = job.trials(learning, state)
@@ -164,7 +173,7 @@ def export_training(
     with replacing(file) as (new,):
         with new.open() as content:
             save(content, members, spec)
-        check_training(new.path, learning, tried, tolerance)
+        check_training(new.path, learning, [*tried, *job.further_trials(tried)], tolerance)
     return read_training_spec(file)
 
 
@@ -187,6 +196,20 @@ class _Targets(torch.nn.Module):
         """Take nothing."""
 
 
+@dataclass(frozen=True)
+class _Function:
+    """What is compiled: the tensors of the state that it reads and writes, and what it computes of them and what is given."""
+
+    reads: list[str]
+    writes: list[str]
+    compute: Callable[[dict[str, Tensor], Tensors], list[Tensor]]
+
+    def flat(self, *all_of_them: Tensor) -> list[Tensor]:
+        """Compute, the tensors that are read before those that are given."""
+        count = len(self.reads)
+        return self.compute(dict(zip(self.reads, all_of_them[:count], strict=True)), all_of_them[count:])
+
+
 class _Job:
     """What is compiled for one file."""
 
@@ -197,6 +220,9 @@ class _Job:
         self.tensors: list[Tensor] = []
         self.sizes: Sizes = {}
         self.symbols: dict[str, Symbol] = {}
+        self.batch: str | None = None
+        self.own_batches: Sequence[int] = ()
+        self.forms: list[Form] = []
 
     def add_targets(self, given: Any, declared: Declared | None, *, dynamic_batch: bool) -> None:
         """Take the targets, declared or as they come."""
@@ -216,6 +242,7 @@ class _Job:
         self.tensors = [*self.draft.examples, *examples]
         self.sizes = symbol_sizes(self.specs, self.tensors)
         self.symbols = {name: bounds.get(name, Symbol()) for name in self.sizes}
+        self.batch = batch_symbol(self.specs, self.symbols)
         names = [spec.name for spec in self.specs]
         for name in names:
             if names.count(name) > 1:
@@ -238,54 +265,83 @@ class _Job:
             found.append(tensors)
         return found
 
-    def _open_sizes(self) -> Sizes:
-        """Return sizes to compile with: all different and at least 2, since PyTorch takes 0 and 1 for fixed ones."""
+    def _sizes(self, form: Form) -> Sizes:
+        """Return sizes to record with: those left open are all different and at least 2, since PyTorch takes 0 and 1 for fixed."""
         taken = {size for spec in self.specs for size in spec.shape if isinstance(size, int)}
         chosen: Sizes = {}
         for name, size in self.sizes.items():
             bounds = self.symbols[name]
-            free = next(n for n in itertools.count(max(2, bounds.min, min(size, bounds.max or size))) if n not in taken)
-            chosen[name] = free if bounds.admits(free) else bounds.max or free
+            if name == self.batch and form.size is not None:
+                below = () if form.fixed else (n for n in range(form.size, 1, -1) if n not in taken)
+                chosen[name] = next(iter(below), form.size)
+            else:
+                free = next(n for n in itertools.count(max(2, bounds.min, min(size, bounds.max or size))) if n not in taken)
+                chosen[name] = free if bounds.admits(free) else bounds.max or free
             taken.add(chosen[name])
         return chosen
+
+    def _programs(self, name: str, function: _Function, step: Step, values: Mapping[str, Tensor]) -> Iterator[tuple[Form, Any]]:
+        """Record one function in all its forms; the first that admits a size is the best one for it."""
+
+        def record(form: Form, pieces: Pieces) -> ExportedProgram:
+            tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._sizes(form))]
+            given, specs = (tensors, self.specs) if name != MODEL else (tensors[: step.n_inputs], self.draft.spec.inputs)
+            specs = form.specs(self.batch, specs)
+            graph = trace(function.flat, values, function.reads, given, specs, pieces)
+            symbols = {key: self.symbols[key] for spec in specs for key in spec.shape if isinstance(key, str)}
+            entry = Entry(name, graph, values, function.reads, function.writes)
+            return export_program(entry, specs, given, symbols, stateful=True)
+
+        if self.batch is None:
+            yield Form(threads=self.threads), record(Form(), Pieces())
+            return
+        symbol, met = self.symbols[self.batch], Pieces()
+        general = general_form(self.batch, self.tensors, self.sizes, symbol, self.threads)
+        of_general = record(general, met)
+        small = small_form(general, symbol, met)
+        for form in (*fixed_forms(self.own_batches, self.threads), *([small] if small else [])):
+            yield form, record(form, Pieces())
+        # The step has the most loops. Weights that are longer than the loops over a batch want the threads at every size.
+        if name == STEP and (serial := serial_form(general, symbol, of_general, small)) is not None:
+            program = record(serial, Pieces())
+            if serial.loop_threads(program, symbol) == 1:
+                yield serial, program
+        yield general, of_general
 
     def compile(self, step: Step, state: Sequence[StateTensor]) -> tuple[dict[str, Content], TrainingSpec]:
         """Return the members of the package and its contract."""
         values = {item.name: item.value for item in state}
-        tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._open_sizes())]
-        written = list(step.step(values, tensors)[1])
+        written = list(step.step(values, self.tensors)[1])
         network = [*step.parameters, *step.buffers]
-        entries = {
-            STEP: (list(values), written, lambda state, given: _step_results(step, written, state, given)),
-            EVALUATE: (network, [], lambda state, given: [step.evaluate(state, given)]),
-            MODEL: (network, [], lambda state, given: step.outputs(state, given)),
+        functions = {
+            STEP: _Function(list(values), written, lambda state, given: _step_results(step, written, state, given)),
+            EVALUATE: _Function(network, [], lambda state, given: [step.evaluate(state, given)]),
+            MODEL: _Function(network, [], step.outputs),
         }
         members: dict[str, Content] = {}
-        everything = list(state)
+        constants: dict[str, StateTensor] = {}
         variants = []
         started: dict[str, Callable[[], Compiled]] = {}
-        for name, (reads, writes, function) in entries.items():
-            report.step(f"compiling '{name}'")
-            given, specs = (tensors, self.specs) if name != MODEL else (tensors[: step.n_inputs], self.draft.spec.inputs)
-
-            def flat(*all_of_them: Tensor, reads: list[str] = reads, function: Any = function) -> list[Tensor]:
-                found: list[Tensor] = function(dict(zip(reads, all_of_them, strict=False)), all_of_them[len(reads) :])
-                return found
-
-            graph = trace(flat, values, reads, given, specs)
-            symbols = {key: self.symbols[key] for spec in specs for key in spec.shape if isinstance(key, str)}
-            program = export_program(Entry(name, graph, values, reads, writes), specs, given, symbols, stateful=True)
-            constants = [item for item in weights_of(program) if item[0] not in values]
-            everything += [StateTensor(key, "constant", value.clone()) for key, value in constants]
-            # Asking PyTorch for memory for each number between the parts of a step took a quarter of a small network's step.
-            started[name] = start_program(program, self.isa, self.threads, Recipe(), ON_THE_STACK)
+        for function_name, function in functions.items():
+            for form, program in self._programs(function_name, function, step, values):
+                name = function_name + form.suffix
+                report.step(f"compiling '{name}'")
+                for key, value in weights_of(program):
+                    if key not in values:
+                        constants[key] = StateTensor(key, "constant", value.clone())
+                # Asking PyTorch for memory for each number between the parts of a step took a quarter of a small network's step.
+                loop_threads = form.loop_threads(program, None if self.batch is None else self.symbols[self.batch])
+                started[name] = start_program(program, self.isa, loop_threads, Recipe(), ON_THE_STACK)
+                variants.append(Variant(name, "aoti", form.sizes(self.batch), self.isa.to_dict(), "shared", form.threads))
+                if function_name == STEP:
+                    self.forms.append(form)
         report.step("waiting for the C++ compiler")
         for name, finish in started.items():
             compiled = finish()
             if compiled.weights != "shared":
                 raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}
-            variants.append(Variant(name, "aoti", {}, self.isa.to_dict(), "shared", self.threads))
+        everything = [*state, *constants.values()]
         blob, places = pack_weights([(item.name, item.value) for item in everything], frozenset(step.parameters))
         members[WEIGHTS] = blob
         entries_of_state = tuple(StateEntry(place, item.role) for place, item in zip(places, everything, strict=True))
@@ -300,6 +356,14 @@ class _Job:
             "state": entries_of_state,
         })  # fmt: skip
         return members, spec
+
+    def further_trials(self, tried: Sequence[Tensors]) -> list[Tensors]:
+        """Return examples of the sizes that the forms of the step are for and that no trial has."""
+        if self.batch is None:
+            return []
+        sizes = [symbol_sizes(self.specs, tensors) for tensors in tried]
+        missing = uncovered(self.forms, self.symbols[self.batch], [size[self.batch] for size in sizes])
+        return [resize(self.specs, self.tensors, {**self.sizes, self.batch: size}) for size in missing]
 
 
 def _step_results(step: Step, written: Sequence[str], state: Mapping[str, Tensor], given: Tensors) -> list[Tensor]:

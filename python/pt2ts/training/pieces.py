@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -25,24 +26,38 @@ _NORMALIZATION = (
 SMALL = 1 << 15
 
 
-def table() -> dict[Any, Any]:
-    """Return what is recorded in pieces, by operation."""
-    return decompositions(_NORMALIZATION) | {_ATEN.mm.default: _mm, _ATEN.addmm.default: _addmm}
+class Pieces:
+    """What one recording writes in pieces, and what it met on the way.
 
+    Attributes
+    ----------
+    largest
+        Multiplications of the largest product whose size is free, at the sizes of the examples; 0 where there is none.
+    """
 
-def _mm(a: Tensor, b: Tensor) -> Any:
-    if _hint(a.shape[1]) == 1:
-        return a * b
-    if _hint(a.shape[0]) * _hint(a.shape[1]) * _hint(b.shape[1]) > SMALL:
-        return NotImplemented
-    return (a.unsqueeze(2) * b.unsqueeze(0)).sum(1)
+    def __init__(self) -> None:
+        self.largest = 0
 
+    def table(self) -> dict[Any, Any]:
+        """Return what is recorded in pieces, by operation."""
+        return decompositions(_NORMALIZATION) | {_ATEN.mm.default: self._mm, _ATEN.addmm.default: self._addmm}
 
-def _addmm(bias: Tensor, a: Tensor, b: Tensor, beta: Any = 1, alpha: Any = 1) -> Any:
-    product = _mm(a, b)
-    if product is NotImplemented or beta != 1 or alpha != 1:
-        return NotImplemented
-    return product + bias
+    def _mm(self, a: Tensor, b: Tensor) -> Any:
+        sizes = (a.shape[0], a.shape[1], b.shape[1])
+        if _hint(sizes[1]) == 1:
+            return a * b
+        count = math.prod(map(_hint, sizes))
+        if not all(isinstance(size, int) for size in sizes):
+            self.largest = max(self.largest, count)
+        if count > SMALL:
+            return NotImplemented
+        return (a.unsqueeze(2) * b.unsqueeze(0)).sum(1)
+
+    def _addmm(self, bias: Tensor, a: Tensor, b: Tensor, beta: Any = 1, alpha: Any = 1) -> Any:
+        product = self._mm(a, b)
+        if product is NotImplemented or beta != 1 or alpha != 1:
+            return NotImplemented
+        return product + bias
 
 
 def _hint(size: Any) -> int:

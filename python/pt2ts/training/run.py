@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from ..container.package import WEIGHTS, read_members, read_training_spec, unpack_weights
-from ..contract.training import EVALUATE, MODEL, STEP
+from ..contract.samples import symbol_sizes
+from ..contract.training import EVALUATE, MODEL, STEP, is_form_of
 from ..pytorch import inductor
 
 
@@ -25,7 +26,7 @@ class Trainer:
         self.spec = read_training_spec(path)
         blob = read_members(path)[WEIGHTS]
         self.state = unpack_weights(blob, [entry.place for entry in self.spec.state])
-        self._entries = {variant.name: self._load(path, variant.name) for variant in self.spec.variants}
+        self._entries = [(variant, self._load(path, variant.name)) for variant in self.spec.variants]
 
     def _load(self, path: Path, name: str) -> Callable[[Sequence[Tensor]], list[Tensor]]:
         loader = inductor.open_model(path, name)
@@ -34,12 +35,19 @@ class Trainer:
 
     def step(self, *tensors: Tensor) -> Tensor:
         """Take a step on inputs and targets; return the loss before it."""
-        return self._entries[STEP](tensors)[0]
+        return self._run(STEP, tensors)[0]
 
     def evaluate(self, *tensors: Tensor) -> Tensor:
         """Return the loss in evaluation mode."""
-        return self._entries[EVALUATE](tensors)[0]
+        return self._run(EVALUATE, tensors)[0]
 
     def run_model(self, *inputs: Tensor) -> list[Tensor]:
         """Return the outputs in evaluation mode."""
-        return self._entries[MODEL](inputs)
+        return self._run(MODEL, inputs)
+
+    def _run(self, function: str, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Run the first form of a function that admits the sizes."""
+        specs = (*self.spec.inputs, *self.spec.targets)[: len(tensors)]
+        sizes = symbol_sizes(specs, tensors)
+        run = next(run for variant, run in self._entries if is_form_of(variant.name, function) and variant.admits(sizes))
+        return run(tensors)

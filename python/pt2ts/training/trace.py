@@ -15,14 +15,19 @@ from ..explain import explain_run
 from ..pytorch import tracing
 from ..pytorch.operators import is_operator
 from ..pytorch.quiet import quiet
-from .pieces import table
+from .pieces import Pieces
 
 #: Takes state tensors and inputs, returns results and new values of state tensors.
 Function = Callable[..., Sequence[Tensor]]
 
 
 def trace(
-    function: Function, state: Mapping[str, Tensor], reads: Sequence[str], tensors: Sequence[Tensor], specs: Sequence[TensorSpec]
+    function: Function,
+    state: Mapping[str, Tensor],
+    reads: Sequence[str],
+    tensors: Sequence[Tensor],
+    specs: Sequence[TensorSpec],
+    pieces: Pieces,
 ) -> torch.fx.GraphModule:
     """Record what a function does, with sizes that are symbols in ``specs`` left open.
 
@@ -41,7 +46,7 @@ def trace(
     try:
         # Inside of the mode, tensors that are made on the way (a range of numbers) have symbolic sizes too.
         with quiet(), _plain_attention(), mode:
-            graph = tracing.record(function, fakes, table())
+            graph = tracing.record(function, fakes, pieces.table())
     except Pt2tsError:
         raise
     except Exception as error:  # torch reports what it cannot record in many ways

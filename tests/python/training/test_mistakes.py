@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pt2ts.contract.spec import TensorSpec
 from pt2ts.errors import DeclarationError, ExportError, UnexportableError
 from pt2ts.training.losses import make_loss
+from pt2ts.training.pieces import Pieces
 from pt2ts.training.random import CountedDropout
 from pt2ts.training.state import LAST_RATE
 from pt2ts.training.state import STEP as COUNT
@@ -171,7 +172,7 @@ def record_gradient(net: nn.Module) -> None:
         loss = torch.func.functional_call(net, values, tensors[-1:]).square().sum()
         return list(torch.autograd.grad(loss, list(values.values())))
 
-    trace(gradients, weights, list(weights), [x], [TensorSpec("x", "float32", ("batch", 3))])
+    trace(gradients, weights, list(weights), [x], [TensorSpec("x", "float32", ("batch", 3))], Pieces())
 
 
 def test_attention_without_dropout_is_not_random() -> None:

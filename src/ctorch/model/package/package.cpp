@@ -204,7 +204,7 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
     }
     // A training package holds its network, too.
     if (wanted == PackageKind::inference && kind == "training") {
-      std::erase_if(info_->variants, [](const Variant& variant) { return variant.name != "model"; });
+      std::erase_if(info_->variants, [](const Variant& variant) { return !is_form_of(variant, "model"); });
       if (info_->variants.empty())
         fail(CTORCH_ERROR_FILE, "'", info_->path, "' is a compiled training step, not a model; load it into a torch_trainer");
     }

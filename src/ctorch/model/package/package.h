@@ -62,6 +62,11 @@ struct Variant {
   }
 };
 
+// Whether a variant is one of the compiled forms of a function of a training package: "step", "step_small", ...
+inline bool is_form_of(const Variant& variant, const std::string& function) {
+  return variant.name == function || variant.name.starts_with(function + "_");
+}
+
 // What a package says about itself; lives longer than its bytes.
 struct PackageInfo {
   std::string path;

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "host/environment.h"
 #include "io/sha256.h"
 #include "model/package/isa.h"
 #include "tensor/conversion.h"
@@ -23,8 +24,8 @@ constexpr FileWords package_words{"no training package", "; expected one made by
                                   ": it is a pickle of Python; make a training package with pt2ts export-training",
                                   "copy or export it again"};
 
-constexpr const char* step_variant = "step";
-constexpr const char* evaluate_variant = "evaluate";
+constexpr const char* step_function = "step";
+constexpr const char* evaluate_function = "evaluate";
 
 Package open_package(const std::string& path, const std::string& sha256) {
   Archive archive(path, package_words);
@@ -61,30 +62,46 @@ double number_of(const at::Tensor& loss) {
 Trainer::Trainer(const std::string& path, const std::string& sha256) {
   const Package package = open_package(path, sha256);
   file_ = TrainerFile::read(package);
-  step_ = load(package, step_variant);
-  evaluate_ = load(package, evaluate_variant);
+  step_ = load(package, step_function);
+  evaluate_ = load(package, evaluate_function);
   package.keep_only_weights();
 }
 
-std::unique_ptr<AotiModel> Trainer::load(const Package& package, const char* name) const {
+Trainer::Forms Trainer::load(const Package& package, const char* function) const {
+  Forms forms;
+  for (const Variant& variant : package.info().variants)
+    if (is_form_of(variant, function)) forms.push_back({variant, load(package, variant)});
+  if (forms.empty()) fail(CTORCH_ERROR_FILE, "'", package.info().path, "' has no compiled '", function, "'; export it again");
+  return forms;
+}
+
+std::unique_ptr<AotiModel> Trainer::load(const Package& package, const Variant& variant) const {
   const std::string& path = package.info().path;
-  const auto& variants = package.info().variants;
-  const auto variant = std::find_if(variants.begin(), variants.end(), [&](const Variant& v) { return v.name == name; });
-  if (variant == variants.end() || variant->kind != VariantKind::aoti)
-    fail(CTORCH_ERROR_FILE, "'", path, "' has no compiled '", name, "'; export it again");
-  if (variant->isa)
-    if (const std::string missing = isa_missing(*variant->isa); !missing.empty())
+  if (variant.kind != VariantKind::aoti)
+    fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' is no compiled step; export it again");
+  if (variant.isa)
+    if (const std::string missing = isa_missing(*variant.isa); !missing.empty())
       fail(CTORCH_ERROR_LIBRARY, "'", path, "' cannot run here: ", missing,
            "; export it on this machine, or with --isa for a processor like this one");
-  auto code = std::make_unique<AotiModel>(Library::of(package, variant->member));
+  auto code = std::make_unique<AotiModel>(Library::of(package, variant.member));
   const size_t wanted = file_.inputs.inputs.size() + file_.targets.inputs.size();
   if (code->count_inputs() != wanted)
-    fail(CTORCH_ERROR_FILE, "'", path, "': '", name, "' takes ", code->count_inputs(), " tensors, its contract names ", wanted,
-         "; export it again");
+    fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' takes ", code->count_inputs(), " tensors, its contract names ",
+         wanted, "; export it again");
   State state;
   for (const StateTensor& tensor : file_.state) state.emplace_back(tensor.name, tensor.value);
   code->use_weights(state, "'" + path + "'");
   return code;
+}
+
+const Trainer::Form& Trainer::choose(bool update, const Bindings& bindings) const {
+  const std::vector<Symbol>& symbols = file_.inputs.symbols;
+  for (const Form& form : update ? step_ : evaluate_)
+    if (form.variant.admits(bindings, symbols.size())) return form;
+  std::string sizes;
+  for (size_t i = 0; i < symbols.size(); ++i) sizes += (i ? ", " : "") + symbols[i].name + "=" + std::to_string(bindings[i]);
+  fail(CTORCH_ERROR_MODEL, "no compiled form of '", update ? step_function : evaluate_function, "' is for ", sizes,
+       "; export the package again");
 }
 
 void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const {
@@ -121,7 +138,9 @@ double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) 
   for (at::Tensor& tensor : inputs) given.push_back(std::move(tensor));
   for (at::Tensor& tensor : targets) given.push_back(std::move(tensor));
   std::lock_guard alone(turn_);
-  const auto results = (update ? step_ : evaluate_)->run(std::move(given));
+  const Form& form = choose(update, bindings);
+  const ThreadLimit limit(form.variant.threads);
+  const auto results = form.code->run(std::move(given));
   if (results.size() != 1) [[unlikely]]
     fail(CTORCH_ERROR_MODEL, "the compiled step returned ", results.size(), " tensors instead of the loss; export it again");
   return number_of(results.front());

@@ -40,10 +40,19 @@ class Trainer {
  private:
   void check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const;
   const at::Tensor& find(const std::string& name) const;
-  std::unique_ptr<AotiModel> load(const Package& package, const char* name) const;
+
+  // The compiled forms of one function, each for some sizes; the first one that admits those of a call is the best for it.
+  struct Form {
+    Variant variant;
+    std::unique_ptr<AotiModel> code;
+  };
+  using Forms = std::vector<Form>;
+  Forms load(const Package& package, const char* function) const;
+  std::unique_ptr<AotiModel> load(const Package& package, const Variant& variant) const;
+  const Form& choose(bool update, const Bindings& bindings) const;
 
   TrainerFile file_;
-  std::unique_ptr<AotiModel> step_, evaluate_;
+  Forms step_, evaluate_;
   // Threads that share a trainer take turns: a step reads and writes the state.
   mutable std::mutex turn_;
 };
