@@ -14,6 +14,9 @@ def tune(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compiled package; it is rewritten.")],
     batch: Annotated[str | None, typer.Option(metavar="N,N,...", help="Batch sizes; 1,32,1024 otherwise.")] = None,
     isa: Annotated[str | None, typer.Option(metavar="NAME", help="Instruction set; that of the file otherwise.")] = None,
+    limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Begin no further form after that; all are tried otherwise.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
     """Compile what may run a package fast, measure it on this machine, keep the fastest for each size."""
@@ -24,7 +27,7 @@ def tune(
 
     with journal(as_json) as notes:
         sizes = None if batch is None else parse_batch(batch)
-        rows = tuner.tune(file, sizes, isa=isa)
+        rows = tuner.tune(file, sizes, isa=isa, limit=limit)
     if as_json:
         console.as_json(notes.to_dict([file]) | {"measured": [dict(row) for row in read_spec(file).tuning]})
         return

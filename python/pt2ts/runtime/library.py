@@ -15,6 +15,7 @@ import torch
 from ..container.filetype import StrPath
 from ..contract.dtypes import DTYPES, name_of
 from ..errors import VerifyError
+from .measure import Call
 
 _MAX_RANK = 15
 _NAMES = list(DTYPES)  # in the order of the library's codes 0, 1, 2...
@@ -84,6 +85,15 @@ class LibraryModel:
         """Return the shorter way that ``model%infer`` takes from one array to another."""
         arguments = (ctypes.byref(self._model), ctypes.byref(_array(x)), ctypes.byref(_array(y)), 0)
         return self._library.ctorch_model_infer, arguments
+
+    def calls(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> tuple[Call, Call]:
+        """Return what a Fortran program calls, to be measured, and one of a function that does nothing: what ctypes costs."""
+        single = len(inputs) == len(outputs) == 1
+        prepared = self.prepare_infer(inputs[0], outputs[0]) if single else self.prepare(inputs, outputs)
+        self.run(prepared)
+        entry, arguments = prepared
+        nothing: Any = ctypes.CDLL(None).labs
+        return (lambda: entry(*arguments)), (lambda: nothing(*arguments))
 
     def run(self, prepared: Prepared) -> None:
         """Carry out a prepared call."""

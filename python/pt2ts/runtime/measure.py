@@ -1,8 +1,7 @@
-"""How long a call takes: candidates in turn, many short rounds, the median of them."""
+"""How long a call takes: candidates in turn, in many short rounds."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,11 +10,8 @@ Call = Callable[[], object]
 #: A round of one candidate lasts about this long, so that the clock and its own call do not count.
 _ROUND = 2e-3
 _WARM_UP = 3
-
-
-def measure(calls: Sequence[Call], rounds: int) -> list[float]:
-    """Return the seconds that one call of each candidate takes; the median leaves out the rounds that were disturbed."""
-    return [statistics.median(times) for times in samples(calls, rounds)]
+#: No call is said to take less than this.
+_CLOCK = 1e-9
 
 
 def samples(calls: Sequence[Call], rounds: int) -> list[list[float]]:
@@ -29,6 +25,14 @@ def samples(calls: Sequence[Call], rounds: int) -> list[list[float]]:
         for call, count, times in zip(calls, repeats, taken, strict=True):
             times.append(_time(call, count))
     return taken
+
+
+def beyond(empty: Sequence[float], times: Sequence[float]) -> list[float]:
+    """Return what calls take beyond those of a function that does nothing.
+
+    It is the smallest time of these that is taken off: what disturbed them would otherwise make the others look faster.
+    """
+    return [max(_CLOCK, seconds - min(empty)) for seconds in times]
 
 
 def _repeats(call: Call) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from ..contract.tolerance import SLACK, worst
 from ..errors import DeclarationError, VerifyError
 from ..report import step
 from ..runtime.bridge import FortranModel
-from ..runtime.library import LibraryModel, Prepared, threads
-from ..runtime.measure import Call, samples
+from ..runtime.library import LibraryModel, threads
+from ..runtime.measure import Call, beyond, samples
 from ..verification import reference as references
 from ..verification.cases import Cases, Tensors
 from ..verification.reference import Reference
@@ -34,8 +33,6 @@ EAGER = "eager PyTorch"
 COLUMNS = ("batch", "", "per call", "middle half of the rounds", "per sample", "against eager")
 
 _ROUNDS = 25
-#: No call is said to take less than this.
-_CLOCK = 1e-9
 _MICRO = 1e6
 _MILLI = 1e3
 
@@ -162,25 +159,14 @@ def _measured(path: Path, spec: Spec, inputs: Tensors, size: int | None, eager: 
     if eager is not None:
         _require_agreement(spec, eager, inputs, outputs)
     with LibraryModel(path) as model, torch.inference_mode():
-        single = len(laid) == len(outputs) == 1
-        prepared = model.prepare_infer(laid[0], outputs[0]) if single else model.prepare(laid, outputs)
-        model.run(prepared)
-        calls = [*_loops(prepared)]
+        calls = [*model.calls(laid, outputs)]
         if eager is not None and eager.module is not None:
             calls.append(_eager_call(eager.module, inputs))
         whole, empty, *others = samples(calls, _ROUNDS)
-    # The smallest time of the empty loop: what disturbed it would otherwise make the library look faster.
-    own = [max(_CLOCK, seconds - min(empty)) for seconds in whole]
+    own = beyond(empty, whole)
     ratio = None if not others else statistics.median(b / a for a, b in zip(own, others[0], strict=True))
     rows = [_row(size, LIBRARY, own, ratio)]
     return rows + [_row(size, EAGER, times, 1.0) for times in others]
-
-
-def _loops(prepared: Prepared) -> tuple[Call, Call]:
-    """Return the call, and one of a function that does nothing with the same arguments: what ctypes costs."""
-    entry, arguments = prepared
-    nothing: Any = ctypes.CDLL(None).labs
-    return (lambda: entry(*arguments)), (lambda: nothing(*arguments))
 
 
 def _eager_call(module: Callable[..., object], inputs: Tensors) -> Call:

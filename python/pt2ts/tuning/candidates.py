@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch.export import ExportedProgram
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..capture.forms import Forms, Limits
 from ..compile.aoti import Recipe
@@ -26,6 +27,9 @@ _RECIPES = (
 )
 #: Name of the variant that is tuned for a model without a batch.
 TUNED = "tuned"
+
+#: Where matrices have fewer operations than this in a call, nothing that calls a matrix library comes near a kernel.
+_FEW_OPERATIONS = 2e7
 
 _FUSED = Recipe("fused", fuse=True)
 _KEPT = Recipe("layout kept", keep_layout=True)
@@ -58,7 +62,7 @@ def candidates(
     """Yield what can be compiled for one batch size, or for fixed sizes where there is no batch.
 
     A form that PyTorch's compiler fails on is left out: the others remain. A kernel is made from the ``general`` program, the
-    one with free sizes, which can take a large batch block by block.
+    one with free sizes, which can take a large batch block by block. Where it is small, nothing else is tried.
     """
     batch = forms.batch
     name = f"b{size}" if size is not None else TUNED
@@ -77,6 +81,8 @@ def candidates(
             kernel = next((item for item in made if item is not None), None)
         if kernel is not None:
             yield Candidate("kernel", kernel)
+            if _operations(forms, limits) < _FEW_OPERATIONS:
+                return
     all_threads = largest_loop(program) > SERIAL
     fused = ((_FUSED, False),) if can_fuse(program.graph_module) else ()
     kept = ((_KEPT, False),) if _has_convolution(program) else ()
@@ -88,6 +94,13 @@ def candidates(
                 yield Candidate(label, build_aoti(name, program, isa, count, recipe, limits))
             except ExportError:
                 continue
+
+
+def _operations(forms: Forms, limits: Limits) -> int:
+    """Return the operations of all matrix products and convolutions in a call."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        forms.module(*forms.arguments({name: low for name, (low, _) in limits.items()}))
+    return int(counter.get_total_flops())
 
 
 def _has_convolution(program: ExportedProgram) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import platform
+import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
@@ -24,12 +28,14 @@ from ..container.writing import replacing
 from ..contract import golden as golden_sample
 from ..contract.batch import check_batch
 from ..contract.former import takes_callbacks
+from ..contract.layout import with_layout
 from ..contract.samples import Sizes, make_from_specs, symbol_sizes
 from ..contract.spec import GOLDEN_FILE, Spec, Symbol
 from ..contract.variants import Variant, choose
 from ..errors import CheckError, DeclarationError, LoadError
 from ..report import step
-from ..runtime.measure import measure
+from ..runtime.library import LibraryModel
+from ..runtime.measure import Call, beyond, samples
 from ..runtime.runner import PackageRunner
 from ..toolchain.isa import Isa, find_isa
 from ..verification.compare import compare
@@ -112,6 +118,7 @@ def tune(
     batch: Sequence[int] | None = None,
     *,
     isa: str | None = None,
+    limit: float | None = None,
 ) -> list[Row]:
     """Find out what runs a package fastest at each batch size on this machine, and rewrite it with that.
 
@@ -123,6 +130,8 @@ def tune(
         Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
     isa
         Instruction set of what is compiled; that of the file by default.
+    limit
+        Seconds after which nothing further is begun to be compiled, and what there is is measured; none by default.
 
     Returns
     -------
@@ -147,10 +156,11 @@ def tune(
         raise DeclarationError("batch sizes are given, but no input has a symbolic batch dimension", "leave them out")
 
     script = opened.members.get(FALLBACK) or script_of(opened.forms)
+    enough = _Limit(limit)
     rows: list[Row] = []
     winners: list[Built] = []
     for size in sizes:
-        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa))
+        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa, enough))
         rows += measured
         if winner is not None:
             winners.append(winner)
@@ -161,6 +171,22 @@ def tune(
             save(content, members, spec)
         _check(file.path, opened, sizes)
     return rows
+
+
+class _Limit:
+    """Ends the compiling after some seconds, and says so once."""
+
+    def __init__(self, seconds: float | None) -> None:
+        if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
+            raise DeclarationError(f"limit is {seconds}", "give seconds, such as 60")
+        self.seconds, self.start, self.said = seconds, monotonic(), False
+
+    def is_reached(self) -> bool:
+        reached = self.seconds is not None and monotonic() - self.start >= self.seconds
+        if reached and not self.said:
+            step(f"{self.seconds:g} seconds are over: further forms are left out")
+            self.said = True
+        return reached
 
 
 def _open(path: Path) -> _Opened:
@@ -187,7 +213,7 @@ def _open(path: Path) -> _Opened:
     return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs), program)
 
 
-def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa) -> list[Candidate]:
+def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, enough: _Limit) -> list[Candidate]:
     """Return everything that may run one size: what the file has, what can be compiled, TorchScript."""
     forms, symbol = opened.forms, str(opened.forms.batch)
     at = {**forms.sizes} if size is None else {**forms.sizes, symbol: size}
@@ -199,9 +225,12 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa)
         # A fixed size that was not asked for is no variant for any size, but it does not admit this one either.
         if chosen is not None:
             found.append(Candidate(label, Built(chosen, members_of(chosen, opened.members))))
-    if size is None or forms.symbols[symbol].admits(size):
+    if (size is None or forms.symbols[symbol].admits(size)) and not enough.is_reached():
         program = forms.general()[0] if size is None else forms.fixed(size)
-        found += candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa)
+        for item in candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa):
+            found.append(item)
+            if enough.is_reached():
+                break
     if script is not None:
         limits = {} if size is None else {symbol: (size, size)}
         name = "torchscript" if size is None else f"torchscript_b{size}"
@@ -228,15 +257,29 @@ def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate])
             save(content, members, replace(opened.spec, variants=tuple(item.variant for item in numbered)))
         runner = PackageRunner(file)
         good = [number for number, item in enumerate(numbered) if _agrees(runner, item.variant, trial, opened.spec.precision)]
-        with torch.inference_mode():
-            calls = [runner.prepared(numbered[number].variant, arguments) for number in good]
-            seconds = dict(zip(good, measure(calls, _ROUNDS), strict=True)) if good else {}
+        seconds = dict(zip(good, _measured(opened, [numbered[number] for number in good], trial, Path(folder)), strict=True))
     if not seconds:
         raise CheckError(f"no candidate gives the right numbers for {label}")
     best = _best(entrants, seconds)
     rows = [Row(label, item.label, seconds.get(number), number == best) for number, item in enumerate(entrants)]
     winner = entrants[best]
     return rows, None if winner.label == _ANY_SIZE else winner.built
+
+
+def _measured(opened: _Opened, items: Sequence[Built], trial: Trial, folder: Path) -> list[float]:
+    """Return the seconds of a call of each, as the library calls it: each in a file where nothing else can be chosen."""
+    inputs = [with_layout(tensor, spec.layout) for tensor, spec in zip(trial.inputs, opened.spec.inputs, strict=True)]
+    outputs = [tensor.clone() for _, tensor in trial.outputs]
+    calls: list[Call] = []
+    with ExitStack() as stack:
+        for number, item in enumerate(items):
+            path = folder / f"{number}.pt2"
+            with path.open("wb") as content:
+                save(content, {WEIGHTS: opened.members[WEIGHTS], **item.members}, replace(opened.spec, variants=(item.variant,)))
+            call, empty = stack.enter_context(LibraryModel(path)).calls(inputs, outputs)
+            calls += [call] if number else [empty, call]
+        nothing, *others = samples(calls, _ROUNDS) if calls else [[]]
+    return [statistics.median(beyond(nothing, times)) for times in others]
 
 
 def _best(entrants: Sequence[Candidate], seconds: Mapping[int, float]) -> int:

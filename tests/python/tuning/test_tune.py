@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from pt2ts.contract.spec import Symbol, TensorSpec
 from pt2ts.contract.variants import Variant
 from pt2ts.pytorch import torchscript
 from pt2ts.report import listening
-from pt2ts.runtime.measure import measure
+from pt2ts.runtime.measure import beyond, samples
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.toolchain.isa import find_isa
 from pt2ts.tuning import candidates
@@ -54,10 +56,19 @@ def test_the_choice(seconds: Mapping[int, float], best: int) -> None:
     assert tuner._best(all_of_them, seconds) == best
 
 
-def test_the_measurement_takes_turns_and_the_median() -> None:
-    a, b = torch.ones(100, 100), torch.ones(400, 400)
-    quick, slow = measure([lambda: a + a, lambda: b @ b], 5)
-    assert 0 < quick < slow
+def test_the_measurement_takes_turns() -> None:
+    order: list[str] = []
+
+    def slow_call() -> None:
+        time.sleep(1e-3)
+        order.append("slow")
+
+    quick, slow = samples([lambda: order.append("quick"), slow_call], 3)
+    assert len(quick) == len(slow) == 3
+    assert 0 < min(quick) < 1e-3 < min(slow)
+    turns = [name for name, _ in itertools.groupby(order)]
+    assert turns[-6:] == ["quick", "slow"] * 3
+    assert beyond([2.0, 1.0], [5.0, 3.0, 0.5]) == [4.0, 2.0, pytest.approx(0.0, abs=1e-6)]
 
 
 @pytest.fixture
@@ -65,6 +76,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile one form only."""
     monkeypatch.setattr(candidates, "_RECIPES", ((Recipe("freezing", freeze=True), False),))
     monkeypatch.setattr(candidates, "can_fuse", lambda _: False)
+    monkeypatch.setattr(candidates, "_FEW_OPERATIONS", 0)
     monkeypatch.setattr(tuner, "_ROUNDS", 3)
 
 
@@ -94,6 +106,40 @@ def test_tuning_keeps_the_fastest_and_the_numbers(column: Path, own_copy: Callab
         assert torch.allclose(runner.call(variant)(x)[0], net(x), atol=1e-6), variant.name
     assert [item.name for item in path.parent.iterdir()] == [path.name]
     assert ("tuned for", "batch=1") in pt2ts.inspect(path).facts()
+
+
+def test_small_networks_are_kernels(column: Path, own_copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is compiled for them, so that tuning takes seconds; large batches are another matter."""
+    compiled: list[str] = []
+
+    def build(name: str, *_: object) -> Built:
+        compiled.append(name)
+        return Built(Variant(name, "aoti"), {})
+
+    monkeypatch.setattr(candidates, "build_aoti", build)
+    opened = tuner._open(own_copy(column))
+    forms, isa = opened.forms, find_isa("x86-64-v3")
+    for size in (1, 32, 1_000_000):
+        assert list(candidates.candidates(forms, size, forms.fixed(size), opened.program, opened.weights, isa))
+    assert set(compiled) == {"b1000000"}
+
+
+def test_a_limit_of_time(column: Path, own_copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is when it is reached is measured; the file is whole."""
+    monkeypatch.setattr(tuner, "_ROUNDS", 3)
+    said: list[str] = []
+    with listening(said.append):
+        rows = pt2ts.tune(own_copy(column), (1, 32), limit=0)
+    assert {row.candidate for row in rows} <= {"any size", "as in the file", "TorchScript"}
+    assert sum("0 seconds are over" in text for text in said) == 1
+    monkeypatch.setattr(candidates, "_FEW_OPERATIONS", 0)
+    clock = iter([0.0, 0.0, *[9.0] * 99])
+    monkeypatch.setattr(tuner, "monotonic", lambda: next(clock))
+    rows = pt2ts.tune(own_copy(column), (1,), limit=5)
+    assert [row.candidate for row in rows if row.candidate not in ("any size", "as in the file", "TorchScript")] == ["kernel"]
+    for limit in (-1.0, float("nan")):
+        with pytest.raises(pt2ts.DeclarationError, match="limit is"):
+            pt2ts.tune(column, (1,), limit=limit)
 
 
 def test_a_candidate_with_wrong_numbers_cannot_win(
@@ -158,6 +204,7 @@ def test_the_command_prints_the_table(column: Path, own_copy: Callable[[Path], P
         (["missing.pt2"], 1, "there is no file"),
         (["missing.pt2", "--batch", "1,x"], 1, "cannot read the batch sizes '1,x'"),
         (["missing.pt2", "--nonsense"], 2, ""),
+        (["missing.pt2", "--limit", "soon"], 2, ""),
         ([], 2, ""),
     ],
 )
