@@ -25,6 +25,7 @@ FORTRAN = {
     "int64_t": "integer(c_int64_t), value",
     "double": "real(c_double), value",
     "void *": "type(c_ptr), value",
+    "const void *": "type(c_ptr), value",
     "void **": "type(c_ptr), intent(inout)",
     "int32_t *": "integer(c_int32_t), intent(inout)",
     "int64_t *": "integer(c_int64_t), intent(inout)",

@@ -24,6 +24,10 @@ typedef struct ctorch_trainer {
 int32_t ctorch_trainer_load(const char *path, int64_t path_length, const char *sha256, int64_t sha256_length,
                             ctorch_trainer *trainer);
 
+/** The same from the bytes of such a file, which may go when this returns; name is what messages call them, or empty. */
+int32_t ctorch_trainer_load_bytes(const void *bytes, int64_t size, const char *name, int64_t name_length, const char *sha256,
+                                  int64_t sha256_length, ctorch_trainer *trainer);
+
 /** Another handle on the same trainer; the last one that is deleted frees it. */
 int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *target);
 

@@ -12,6 +12,8 @@
 
 #include "compat/serialization.h"
 #include "core/error.h"
+#include "core/text.h"
+#include "io/nameless_file.h"
 
 namespace ctorch {
 namespace {
@@ -196,8 +198,22 @@ uint32_t crc32(std::span<const char> bytes) {
   return ~crc;
 }
 
-OpenFile::OpenFile(std::string path, const FileWords& words) : path_(std::move(path)), words_(words) {
+FileSource bytes_in_memory(const void* bytes, int64_t size, const char* name, int64_t name_length) {
+  if (size < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'size': expected 0 or more bytes, got ", size);
+  if (size) require(bytes, "bytes");
+  const std::string called = read_trimmed(name, name_length, "name");
+  return {called.empty() ? "bytes in memory" : called,
+          std::span<const char>(static_cast<const char*>(bytes), static_cast<size_t>(size))};
+}
+
+OpenFile::OpenFile(const FileSource& source, const FileWords& words) : path_(source.path), words_(words) {
   struct stat status{};
+  if (source.bytes) {
+    if (source.bytes->empty()) fail(CTORCH_ERROR_FILE, "argument 'bytes' is empty");
+    descriptor_ = nameless_file(*source.bytes, Use::read, "'" + path_ + "'");
+    ::fchmod(descriptor_, S_IRUSR);  // what nobody may write is mapped instead of copied once more
+    return;
+  }
   if (path_.empty()) fail(CTORCH_ERROR_FILE, "argument 'filename' is empty");
   if (::stat(path_.c_str(), &status) != 0) fail(CTORCH_ERROR_FILE, "cannot open '", path_, "': ", std::strerror(errno));
   if (S_ISDIR(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path_, "' is a directory, ", words.noun);

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,10 +22,19 @@ struct FileWords {
   const char* damaged;   // advice about a damaged one
 };
 
+// Where the bytes of a file are: under its name, or in the memory of the program, where `path` is what messages call them.
+struct FileSource {
+  std::string path;
+  std::optional<std::span<const char>> bytes{};
+};
+
+// What a caller has in memory, with a name for messages that may be empty.
+FileSource bytes_in_memory(const void* bytes, int64_t size, const char* name, int64_t name_length);
+
 // A file that stays open: the bytes that were looked at can be read again after the name has gone over to another file.
 class OpenFile {
  public:
-  OpenFile(std::string path, const FileWords& words);  // throws, saying why, for what is no readable regular file
+  OpenFile(const FileSource& source, const FileWords& words);  // throws, saying why, for what is no readable regular file
   const std::string& path() const { return path_; }
   const FileWords& words() const { return words_; }
   int descriptor() const { return descriptor_; }
@@ -52,7 +62,7 @@ class Archive {
   Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const Content> content);
   explicit Archive(const std::shared_ptr<const OpenFile>& file)
       : Archive(file, std::make_shared<const Content>(file->descriptor(), file->path())) {}
-  Archive(const std::string& path, const FileWords& words) : Archive(std::make_shared<OpenFile>(path, words)) {}
+  Archive(const FileSource& source, const FileWords& words) : Archive(std::make_shared<OpenFile>(source, words)) {}
 
   const std::string& path() const { return file_->path(); }
   const std::shared_ptr<const OpenFile>& file() const { return file_; }

@@ -69,7 +69,7 @@ void write_state(const std::string& path, const State& state) {
 }
 
 State read_state(const std::string& path) {
-  const Archive file(path, state_words);
+  const Archive file(FileSource{path}, state_words);
   const auto has = [&](const char* name) { return file.find(name) != nullptr; };
   if (has("constants.pkl")) unusable(path, "it is a whole model, which torch_model_load loads");
   if (!has("data.pkl")) unusable(path, "it is a zip archive, but torch.save did not write it");

@@ -13,6 +13,17 @@ std::string names_of(const std::vector<TensorSpec>& tensors) {
   return joined(tensors, "\n", [](const TensorSpec& tensor) { return tensor.name; });
 }
 
+LoadOptions load_options(int32_t device_type, int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
+                         int32_t allow_random) {
+  LoadOptions options;
+  options.device = device(device_type, device_index);
+  options.requires_grad = requires_grad != 0;
+  options.is_training = is_training != 0;
+  options.trust = trust != 0;
+  options.allow_random = allow_random != 0;
+  return options;
+}
+
 }  // namespace
 
 extern "C" {
@@ -22,14 +33,20 @@ int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_
                           int32_t allow_random, ctorch_model* model) {
   return compute([&] {
     require(model, "model");
-    LoadOptions options;
-    options.device = device(device_type, device_index);
-    options.requires_grad = requires_grad != 0;
-    options.is_training = is_training != 0;
-    options.trust = trust != 0;
-    options.allow_random = allow_random != 0;
+    LoadOptions options = load_options(device_type, device_index, requires_grad, is_training, trust, allow_random);
     options.sha256 = read_text(sha256, sha256_length, "sha256");
-    store(model, std::make_shared<Model>(read_path(path, path_length), options));
+    store(model, std::make_shared<Model>(FileSource{read_path(path, path_length)}, options));
+  });
+}
+
+int32_t ctorch_model_load_bytes(const void* bytes, int64_t size, const char* name, int64_t name_length, int32_t device_type,
+                                int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
+                                const char* sha256, int64_t sha256_length, int32_t allow_random, ctorch_model* model) {
+  return compute([&] {
+    require(model, "model");
+    LoadOptions options = load_options(device_type, device_index, requires_grad, is_training, trust, allow_random);
+    options.sha256 = read_text(sha256, sha256_length, "sha256");
+    store(model, std::make_shared<Model>(bytes_in_memory(bytes, size, name, name_length), options));
   });
 }
 

@@ -21,17 +21,17 @@ std::string lower(std::string text) {
 
 }  // namespace
 
-Archive open_model_file(const std::string& path, const std::string& sha256) {
+Archive open_model_file(const FileSource& source, const std::string& sha256) {
   const std::string wanted = lower(sha256);
   if (!wanted.empty() && (wanted.size() != 64 || wanted.find_first_not_of("0123456789abcdef") != std::string::npos))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
          "'");
-  const auto file = std::make_shared<OpenFile>(path, model_words);
+  const auto file = std::make_shared<OpenFile>(source, model_words);
   auto content = std::make_shared<const Content>(file->descriptor(), file->path());
   if (!wanted.empty())
     if (const std::string found = sha256_of(content->bytes().data(), content->bytes().size()); found != wanted)
-      fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that argument 'sha256' asks for: its sum is ", found, ", expected ",
-           wanted);
+      fail(CTORCH_ERROR_FILE, "'", source.path, "' is not the file that argument 'sha256' asks for: its sum is ", found,
+           ", expected ", wanted);
   return Archive(file, std::move(content));
 }
 

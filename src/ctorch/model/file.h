@@ -10,7 +10,7 @@ enum class ModelFormat { torchscript, package };
 
 // Reads a model file. With a `sha256` (64 hexadecimal digits) any file but the one with this sum is refused, before anything in
 // it is looked at.
-Archive open_model_file(const std::string& path, const std::string& sha256);
+Archive open_model_file(const FileSource& source, const std::string& sha256);
 
 // Recognizes the format and, of TorchScript, verifies the checksum of everything in the file; throws, saying what the file is
 // and what to do, for a file that is corrupt or of a kind that cannot run. (Packages verify themselves.)

@@ -24,12 +24,12 @@ bool one_block(const at::Tensor& tensor) { return tensor.is_cpu() && plain(tenso
 
 }  // namespace
 
-Model::Model(const std::string& path, const LoadOptions& options)
-    : device_(options.device), allow_random_(options.allow_random), name_(path) {
-  Archive archive = open_model_file(path, options.sha256);
+Model::Model(const FileSource& source, const LoadOptions& options)
+    : device_(options.device), allow_random_(options.allow_random), name_(source.path) {
+  Archive archive = open_model_file(source, options.sha256);
   switch (format_of(archive)) {
     case ModelFormat::torchscript:
-      backend_ = load_torchscript(archive.adapter(), path, device_, options.requires_grad, options.is_training, extras_);
+      backend_ = load_torchscript(archive.adapter(), name_, device_, options.requires_grad, options.is_training, extras_);
       break;
     case ModelFormat::package:
       backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);

@@ -7,6 +7,7 @@
 #include "contract/backend.h"
 #include "contract/spec.h"
 #include "host/environment.h"
+#include "io/archive.h"
 #include "model/call_counter.h"
 #include "tensor/array.h"
 
@@ -23,7 +24,7 @@ struct LoadOptions {
 
 class Model {
  public:
-  Model(const std::string& path, const LoadOptions& options);
+  Model(const FileSource& source, const LoadOptions& options);
   ~Model() = default;
   Model& operator=(const Model&) = delete;
 

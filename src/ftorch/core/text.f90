@@ -4,7 +4,7 @@ module ftorch_text
   implicit none (type, external)
   private
 
-  public :: text, lower_case, closest, joined
+  public :: text, text_or_none, lower_case, closest, joined
 
   interface text
     !! A number as short as it can be written.
@@ -34,6 +34,14 @@ contains
     write (digits, '(g0.6)') number
     written = trim(adjustl(digits))
   end function text_real64
+
+  pure function text_or_none(given) result(found)
+    !! A text without the blanks at its end; one that is absent is empty.
+    character(len=*), optional, intent(in) :: given
+    character(len=:), allocatable :: found
+    found = ''
+    if (present(given)) found = trim(given)
+  end function text_or_none
 
   pure function lower_case(word) result(lower)
     character(len=*), intent(in) :: word

@@ -1,8 +1,9 @@
 module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
-  use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_null_ptr, c_ptr
-  use, intrinsic :: iso_fortran_env, only: int64, output_unit, real64
+  use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_loc, c_null_ptr, c_ptr
+  use, intrinsic :: iso_fortran_env, only: int64, int8, output_unit, real64
   use :: ftorch_capi, only: ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, ctorch_model_load, &
+    ctorch_model_load_bytes, &
     ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, ctorch_model_set_training, &
     ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_take_weights, ctorch_model_to_string, &
     ctorch_model_zero_grad
@@ -10,6 +11,7 @@ module ftorch_model
   use :: ftorch_error, only: flag, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
+  use :: ftorch_text, only: text_or_none
   use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
@@ -45,6 +47,12 @@ module ftorch_model
     final :: torch_model_delete
   end type torch_model
 
+  interface torch_model_load
+    !! Loads a model from a file, or from the bytes of one; the content decides how: TorchScript, or a compiled package. A model
+    !! that carries its contract is checked against it at every call and is warmed up here.
+    module procedure load_file, load_bytes
+  end interface torch_model_load
+
   interface
     function ftorch_infer(model, x, y, x_count, x_dims, y_count, y_dims, convert) result(status) bind(C)
       import :: c_int32_t, c_ptr
@@ -73,10 +81,9 @@ module ftorch_model
 
 contains
 
-  subroutine torch_model_load(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, allow_random, &
+  subroutine load_file(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, allow_random, &
     stat, errmsg)
-    !! Loads a model; the content of the file decides how: TorchScript, or a compiled package. A model that carries its contract is
-    !! checked against it at every call and is warmed up here. A null character ends the file name.
+    !! Loads a model from a file. A null character ends the file name.
     type(torch_model), intent(inout) :: model
     character(len=*), intent(in) :: filename
     integer(ftorch_int), optional, intent(in) :: device_type
@@ -94,19 +101,42 @@ contains
       !! Admits a network that draws random numbers in evaluation mode, as one does that was traced in training mode
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    integer(c_int32_t) :: status
-    if (present(sha256)) then
-      ! A blank sum asks for a file as well, which no file is.
-      status = ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
-        int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), sha256 // ' ', &
-        max(len_trim(sha256, kind=c_int64_t), 1_c_int64_t), flag(allow_random), model%p)
-    else
-      status = ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
-        int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), '', 0_c_int64_t, &
-        flag(allow_random), model%p)
-    end if
-    call check_status(status, 'torch_model_load', stat, errmsg)
-  end subroutine torch_model_load
+    character(len=:), allocatable :: digest
+    digest = digest_or_none(sha256)
+    call check_status(ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
+      int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), digest, &
+      len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
+  end subroutine load_file
+
+  subroutine load_bytes(model, bytes, device_type, device_index, requires_grad, is_training, trust, sha256, allow_random, name, &
+    stat, errmsg)
+    !! Loads a model from the bytes of a model file: out of a NetCDF file, out of the program itself, from another process. The
+    !! array may go afterwards.
+    type(torch_model), intent(inout) :: model
+    integer(int8), contiguous, target, intent(in) :: bytes(:)
+    integer(ftorch_int), optional, intent(in) :: device_type, device_index
+    logical, optional, intent(in) :: requires_grad, is_training, trust
+    character(len=*), optional, intent(in) :: sha256
+    logical, optional, intent(in) :: allow_random
+    character(len=*), optional, intent(in) :: name
+      !! What messages call the bytes
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    character(len=:), allocatable :: digest, called
+    digest = digest_or_none(sha256)
+    called = text_or_none(name)
+    call check_status(ctorch_model_load_bytes(c_loc(bytes), size(bytes, kind=c_int64_t), called, len(called, kind=c_int64_t), &
+      int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), &
+      digest, len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
+  end subroutine load_bytes
+
+  pure function digest_or_none(sha256) result(digest)
+    !! The sum that a file must have; empty for any file. A blank sum asks for a file as well, which no file is.
+    character(len=*), optional, intent(in) :: sha256
+    character(len=:), allocatable :: digest
+    digest = ''
+    if (present(sha256)) digest = trim(sha256) // repeat(' ', merge(1, 0, len_trim(sha256) == 0))
+  end function digest_or_none
 
   impure elemental subroutine torch_model_delete(model)
     !! Releases a model; harmless for one that is null or was released already.

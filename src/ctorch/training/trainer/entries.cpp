@@ -40,8 +40,17 @@ int32_t ctorch_trainer_load(const char* path, int64_t path_length, const char* s
                             ctorch_trainer* trainer) {
   return compute([&] {
     require(trainer, "trainer");
-    auto made = std::make_shared<Trainer>(read_path(path, path_length), read_trimmed(sha256, sha256_length, "sha256"));
-    store(trainer, std::move(made));
+    store(trainer,
+          std::make_shared<Trainer>(FileSource{read_path(path, path_length)}, read_trimmed(sha256, sha256_length, "sha256")));
+  });
+}
+
+int32_t ctorch_trainer_load_bytes(const void* bytes, int64_t size, const char* name, int64_t name_length, const char* sha256,
+                                  int64_t sha256_length, ctorch_trainer* trainer) {
+  return compute([&] {
+    require(trainer, "trainer");
+    store(trainer, std::make_shared<Trainer>(bytes_in_memory(bytes, size, name, name_length),
+                                             read_trimmed(sha256, sha256_length, "sha256")));
   });
 }
 

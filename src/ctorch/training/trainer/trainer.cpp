@@ -27,8 +27,9 @@ constexpr FileWords package_words{"no training package", "; expected one made by
 constexpr const char* step_function = "step";
 constexpr const char* evaluate_function = "evaluate";
 
-Package open_package(const std::string& path, const std::string& sha256) {
-  Archive archive(path, package_words);
+Package open_package(const FileSource& source, const std::string& sha256) {
+  Archive archive(source, package_words);
+  const std::string& path = source.path;
   if (!sha256.empty() && sha256_of(archive.bytes().data(), archive.bytes().size()) != sha256)
     fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that is wanted: its SHA-256 is ",
          sha256_of(archive.bytes().data(), archive.bytes().size()), ", argument 'sha256' is ", sha256);
@@ -59,8 +60,8 @@ double number_of(const at::Tensor& loss) {
 
 }  // namespace
 
-Trainer::Trainer(const std::string& path, const std::string& sha256) {
-  const Package package = open_package(path, sha256);
+Trainer::Trainer(const FileSource& source, const std::string& sha256) {
+  const Package package = open_package(source, sha256);
   file_ = TrainerFile::read(package);
   step_ = load(package, step_function);
   evaluate_ = load(package, evaluate_function);

@@ -15,7 +15,7 @@ namespace ctorch {
 
 class Trainer {
  public:
-  Trainer(const std::string& path, const std::string& sha256);
+  Trainer(const FileSource& source, const std::string& sha256);
 
   using Tensors = c10::SmallVector<at::Tensor, 4>;
 
