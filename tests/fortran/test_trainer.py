@@ -14,7 +14,9 @@ import pt2ts
 from pt2ts.training.run import Trainer
 
 from .. import training_files as files
-from .conftest import Build, Run
+from ..support import BuildFortran
+from .conftest import HERE, Build, Run
+from .test_generated_modules import strict
 
 ARGUMENT, HANDLE, FILE = 1, 2, 3
 
@@ -161,6 +163,26 @@ def test_a_model_takes_the_weights(scenario: Scenario) -> None:
     loss, own, script = (float(line) for line in scenario("weights", "line"))
     assert loss < 0.02
     assert [own, script] == pytest.approx([loss] * 2, rel=1e-4)
+
+
+def test_a_generated_module_takes_what_a_trainer_has_learned(
+    fc: str, build_fortran: BuildFortran, run: Run, folder: Path, tmp_path: Path
+) -> None:
+    assert (folder / "line_x.bin").exists()
+    package = files.training_file("line")
+    source = tmp_path / "line_network.f90"
+    source.write_text(pt2ts.fortran_module(package, "line_network"))
+    done = run(build_fortran(source, HERE / "generated_training.f90", compiler=fc, flags=strict(fc)), str(package))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = dict(line.strip().split(maxsplit=1) for line in done.stdout.splitlines())
+    assert found["early"].startswith(f"{HANDLE} torch_model_take_weights: model is not initialised")
+    assert found["nobody"].startswith(f"{HANDLE} torch_model_take_weights: trainer is not initialised")
+    assert (found["test"], found["sample"], found["live"]) == ("T", "T", "0")
+    x, y = files.line_data()
+    before = functional.mse_loss(files.Line()(x), y).item()
+    assert [float(found[name]) for name in ("first", "still")] == pytest.approx([before] * 2, rel=1e-5)
+    assert float(found["taken"]) == pytest.approx(float(found["learned"]), rel=1e-5)
+    assert float(found["taken"]) < before / 2
 
 
 MISTAKES = {

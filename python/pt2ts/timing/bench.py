@@ -120,7 +120,7 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
     Parameters
     ----------
     path
-        A model file with a contract.
+        A model file with a contract; of a training package the network in it.
     batch
         Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
     against
@@ -134,10 +134,6 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
         The sizes are not possible.
     """
     spec = read_spec(path)
-    if spec.kind == "training":
-        raise VerifyError(
-            f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/training/run.py measures steps"
-        )
     cases = Cases(spec, read_golden(path))
     sizes: Sequence[int | None] = [None]
     if cases.batch is not None:
