@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 import pt2ts
+from pt2ts.container.package import read_training_spec
 from pt2ts.training.run import Trainer
 
 from .. import training_files as files
@@ -156,7 +157,16 @@ def test_settings_and_state(scenario: Scenario) -> None:
     assert [float(word) for word in before.split()[1:]] == [0.01, 0.0]
     # The warm-up of ten steps starts with a tenth.
     assert [float(word) for word in after.split()[1:]] == pytest.approx([0.5, 0.5 * 0.19])
-    assert rest == ["names T", "contract T", "values  1.0  1.0", "skipped T 2"]
+    names = [entry.place.name for entry in read_training_spec(files.training_file("dropping")).state]
+    assert rest == [
+        "names T",
+        f"count {len(names)} {names[0]} {names[-1]}",
+        "contract T",
+        "values  1.0  1.0",
+        "arrays   0.0   0.0   1.0  16.0   3.0  16.0",
+        "number 2 1",
+        "skipped T 2",
+    ]
 
 
 def test_a_model_takes_the_weights(scenario: Scenario) -> None:
@@ -199,6 +209,12 @@ MISTAKES = {
     "rate": (ARGUMENT, "argument 'learning_rate': expected a number, 0 or more, got -1"),
     "name": (ARGUMENT, "the trainer has no tensor 'nothing'; it has: net.0.weight net.0.bias"),
     "values": (ARGUMENT, "'net.0.weight': expected float32 [16, 1], got float32 [32, 1]"),
+    "array": (ARGUMENT, "torch_trainer_set_tensor: 'net.0.weight': expected float32 [16, 1], got float32 [1, 32]"),
+    "kind": (ARGUMENT, "'net.0.bias': expected float32 [16], got float64 [16]; pass convert=.true. or values of that dtype"),
+    "unknown": (ARGUMENT, "torch_trainer_get_tensor: argument 'name': the trainer has no tensor 'nothing'; it has: net.0.weight"),
+    "room": (ARGUMENT, "torch_trainer_get_tensor: shapes differ: the target is float32 [1, 32], the values are float32 [16, 1]"),
+    "holds": (ARGUMENT, "torch_trainer_get_tensor: data_out is float64, the tensor is float32 [16]; pass convert=.true."),
+    "names": (HANDLE, "torch_trainer_names: trainer is not initialised"),
     "weights": (ARGUMENT, "the trainer does not fit the model: of another dtype or shape: net.0.weight (float32 [4, 1]"),
 }
 
