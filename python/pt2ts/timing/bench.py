@@ -14,7 +14,7 @@ from ..container.filetype import StrPath
 from ..container.reading import read_golden, read_spec
 from ..contract.batch import check_batch
 from ..contract.former import takes_callbacks
-from ..contract.layout import with_layout
+from ..contract.layout import in_order
 from ..contract.spec import Spec
 from ..contract.tolerance import SLACK, worst
 from ..errors import DeclarationError, VerifyError
@@ -149,7 +149,7 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
 
 
 def _measured(path: Path, spec: Spec, inputs: Tensors, size: int | None, eager: Reference | None) -> list[Row]:
-    laid = [with_layout(x, item.layout) for x, item in zip(inputs, spec.inputs, strict=True)]
+    laid = in_order(spec.inputs, inputs)
     with FortranModel(path) as fortran:
         outputs = fortran.forward(inputs, len(spec.outputs))
     if eager is not None:
