@@ -1,7 +1,8 @@
 program generated_index
   !! Which index is which, on a field that is not square: two generated modules, one for each memory order.
   !!
-  !! The networks return 100 row + column, counted from 0 as PyTorch does, plus their input.
+  !! The networks return 100 row + column, counted from 0 as PyTorch does, plus their input. The argument is the file for Fortran's
+  !! order.
   use, intrinsic :: iso_fortran_env, only: real32, real64
   use :: reversed_order, only: reversed_init => init, reversed_run => run, reversed_finalize => finalize
   use :: fortran_order, only: fortran_init => init, fortran_run => run, fortran_finalize => finalize
@@ -40,14 +41,16 @@ contains
   subroutine same()
     !! A model [batch, 3] of a file for Fortran's order takes a(batch, 3). It returns scale a + b and a - b + offset.
     real(real64), target :: a(4, 3), b(4, 3), sum_(4, 3), difference(4, 3), one(3), other(3)
+    character(len=100) :: file
     integer :: i, j
+    call get_command_argument(1, file)
     do j = 1, 3
       do i = 1, 4
         a(i, j) = 10 * i + j
         b(i, j) = i * j
       end do
     end do
-    call fortran_init('columns.pt2')
+    call fortran_init(trim(file))
     call fortran_run(a, b, sum_, difference)
     do j = 1, 3
       do i = 1, 4

@@ -149,17 +149,23 @@ def agree(have: torch.Tensor, want: torch.Tensor, tolerance: float) -> None:
     assert gap <= tolerance * float(want.to(wide).abs().max()), (have, want)
 
 
-def test_every_index(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder: Path) -> None:
+@pytest.mark.parametrize("file", ["columns.pt2", "columns.pt"])
+def test_every_index(fc: str, build_fortran: BuildFortran, made: dict[str, Made], folder: Path, file: str) -> None:
     """On fields that are not square, in both memory orders: a program that knows which index is which says so."""
-    path = folder / "reversed_order.pt"
+    assert made["columns"].view.file == "columns.pt2"
+    path, script = folder / "reversed_order.pt", folder / "columns.pt"
     with FileLock(folder / "lock"):
         if not path.exists():
             pt2ts.export(Marked(), torch.zeros(2, 3, 5), path, inputs=["field[batch,3,5] float32"], outputs=["marked"])
+            pt2ts.export(
+                Pair(), [torch.zeros(2, 3, dtype=torch.float64)] * 2, script, inputs=["a[batch,3]", "b[batch,3]"],
+                outputs=["sum", "difference"], format=pt2ts.TorchScript(layout="fortran"),
+            )  # fmt: skip
     (folder / "reversed_order.f90").write_text(pt2ts.fortran_module(path))
-    (folder / "fortran_order.f90").write_text(pt2ts.fortran_module(folder / made["columns"].view.file, "fortran_order"))
+    (folder / "fortran_order.f90").write_text(pt2ts.fortran_module(folder / file, "fortran_order"))
     sources = (folder / "reversed_order.f90", folder / "fortran_order.f90", HERE / "generated_index.f90")
     program = build_fortran(*sources, compiler=fc, flags=strict(fc))
-    done = subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([program, file], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("every index is in its place\n", "")
 
 
@@ -169,6 +175,14 @@ class Marked(torch.nn.Module):
     def forward(self, field: torch.Tensor) -> torch.Tensor:
         rows = torch.arange(field.size(1), dtype=field.dtype)[:, None]
         return 100 * rows + torch.arange(field.size(2), dtype=field.dtype) + field
+
+
+class Pair(torch.nn.Module):
+    """What `package_files.Columns` computes, as TorchScript takes it."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        steps = torch.arange(3, dtype=a.dtype)
+        return a * 2**steps + b, (a - b) + steps
 
 
 FAILURES = {

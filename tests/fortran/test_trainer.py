@@ -11,10 +11,13 @@ import torch
 from torch.nn import functional
 
 import pt2ts
+from pt2ts.container.package import read_training_spec
 from pt2ts.training.run import Trainer
 
 from .. import training_files as files
-from .conftest import Build, Run
+from ..support import BuildFortran
+from .conftest import HERE, Build, Run
+from .test_generated_modules import strict
 
 ARGUMENT, HANDLE, FILE = 1, 2, 3
 
@@ -154,13 +157,42 @@ def test_settings_and_state(scenario: Scenario) -> None:
     assert [float(word) for word in before.split()[1:]] == [0.01, 0.0]
     # The warm-up of ten steps starts with a tenth.
     assert [float(word) for word in after.split()[1:]] == pytest.approx([0.5, 0.5 * 0.19])
-    assert rest == ["names T", "contract T", "values  1.0  1.0", "skipped T 2"]
+    names = [entry.place.name for entry in read_training_spec(files.training_file("dropping")).state]
+    assert rest == [
+        "names T",
+        f"count {len(names)} {names[0]} {names[-1]}",
+        "contract T",
+        "values  1.0  1.0",
+        "arrays   0.0   0.0   1.0  16.0   3.0  16.0",
+        "number 2 1",
+        "skipped T 2",
+    ]
 
 
 def test_a_model_takes_the_weights(scenario: Scenario) -> None:
     loss, own, script = (float(line) for line in scenario("weights", "line"))
     assert loss < 0.02
     assert [own, script] == pytest.approx([loss] * 2, rel=1e-4)
+
+
+def test_a_generated_module_takes_what_a_trainer_has_learned(
+    fc: str, build_fortran: BuildFortran, run: Run, folder: Path, tmp_path: Path
+) -> None:
+    assert (folder / "line_x.bin").exists()
+    package = files.training_file("line")
+    source = tmp_path / "line_network.f90"
+    source.write_text(pt2ts.fortran_module(package, "line_network"))
+    done = run(build_fortran(source, HERE / "generated_training.f90", compiler=fc, flags=strict(fc)), str(package))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = dict(line.strip().split(maxsplit=1) for line in done.stdout.splitlines())
+    assert found["early"].startswith(f"{HANDLE} torch_model_take_weights: model is not initialised")
+    assert found["nobody"].startswith(f"{HANDLE} torch_model_take_weights: trainer is not initialised")
+    assert (found["test"], found["sample"], found["live"]) == ("T", "T", "0")
+    x, y = files.line_data()
+    before = functional.mse_loss(files.Line()(x), y).item()
+    assert [float(found[name]) for name in ("first", "still")] == pytest.approx([before] * 2, rel=1e-5)
+    assert float(found["taken"]) == pytest.approx(float(found["learned"]), rel=1e-5)
+    assert float(found["taken"]) < before / 2
 
 
 MISTAKES = {
@@ -177,6 +209,12 @@ MISTAKES = {
     "rate": (ARGUMENT, "argument 'learning_rate': expected a number, 0 or more, got -1"),
     "name": (ARGUMENT, "the trainer has no tensor 'nothing'; it has: net.0.weight net.0.bias"),
     "values": (ARGUMENT, "'net.0.weight': expected float32 [16, 1], got float32 [32, 1]"),
+    "array": (ARGUMENT, "torch_trainer_set_tensor: 'net.0.weight': expected float32 [16, 1], got float32 [1, 32]"),
+    "kind": (ARGUMENT, "'net.0.bias': expected float32 [16], got float64 [16]; pass convert=.true. or values of that dtype"),
+    "unknown": (ARGUMENT, "torch_trainer_get_tensor: argument 'name': the trainer has no tensor 'nothing'; it has: net.0.weight"),
+    "room": (ARGUMENT, "torch_trainer_get_tensor: shapes differ: the target is float32 [1, 32], the values are float32 [16, 1]"),
+    "holds": (ARGUMENT, "torch_trainer_get_tensor: data_out is float64, the tensor is float32 [16]; pass convert=.true."),
+    "names": (HANDLE, "torch_trainer_names: trainer is not initialised"),
     "weights": (ARGUMENT, "the trainer does not fit the model: of another dtype or shape: net.0.weight (float32 [4, 1]"),
 }
 

@@ -199,7 +199,9 @@ contains
     real(real64), target :: x(3, batch), y(1, batch), ones(1, 16)
     real(real64) :: loss
     real(real64), allocatable :: values(:, :)
-    character(len=:), allocatable :: names, contract
+    real(real32) :: rounded(1, 16), bias(1)
+    integer(int64) :: steps
+    character(len=:), allocatable :: names(:), contract
     integer :: step
     call read_real64('dropping_x.bin', x)
     call read_real64('dropping_y.bin', y)
@@ -211,7 +213,8 @@ contains
     end do
     print '(a, 2(1x, es12.5))', 'rates', learner%get_learning_rate(), learner%last_learning_rate()
     call learner%names(names)
-    print '(a, l2)', 'names', index(names, 'trainer.exp_avg.net.4.weight') > 0
+    print '(a, l2)', 'names', any(names == 'trainer.exp_avg.net.4.weight') .and. all(names /= '')
+    print '(a, 1x, i0, 2(1x, a))', 'count', size(names), trim(names(1)), trim(names(size(names)))
     call learner%contract(contract)
     print '(a, l2)', 'contract', index(contract, '"kind": "training"') > 0
     ones = 1
@@ -221,6 +224,18 @@ contains
     ones = 2                                            ! the trainer has a copy
     call torch_tensor_to_array(other, values)
     print '(a, 2(1x, f4.1))', 'values', minval(values), maxval(values)
+    ones(1, :) = [(real(step, real64), step=1, 16)]
+    call learner%set_tensor('net.4.weight', ones)       ! arrays, whole and by the step, of either kind, and a number
+    call learner%set_tensor('net.4.bias', [3.0], convert=.true.)
+    call torch_trainer_set_tensor(learner, 'net.1.running_mean', values(1, :))
+    ones = 0
+    call learner%get_tensor('net.4.weight', ones(:, 16:1:-1), stat=step)
+    call learner%get_tensor('net.4.weight', rounded, convert=.true.)
+    call torch_trainer_get_tensor(learner, 'net.4.bias', bias, convert=.true.)
+    call learner%get_tensor('net.1.running_mean', values(1, :))
+    call learner%get_tensor('trainer.step', steps)
+    print '(a, *(1x, f5.1))', 'arrays', ones(1, 1), ones(1, 16), rounded(1, 1), rounded(1, 16), bias, sum(values)
+    print '(a, 2(1x, i0))', 'number', steps, step
     x(2, 5) = x(2, 5) / 0.0_real64                      ! a field that blew up
     call learner%step(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
     print '(a, l2, 1x, i0)', 'skipped', loss /= loss, learner%count()
@@ -262,6 +277,7 @@ contains
     real(real32), target :: x(1, batch), y(1, batch), short(1, 5)
     real(real64), target :: x_double(1, batch)
     real(real64) :: loss
+    character(len=:), allocatable :: names(:)
     integer :: stat
     character(len=500) :: errmsg
     x = 0
@@ -293,6 +309,18 @@ contains
     call report('name', stat, errmsg)
     call learner%set_tensor('net.0.weight', inputs(1), stat=stat, errmsg=errmsg)
     call report('values', stat, errmsg)
+    call learner%set_tensor('net.0.weight', x, stat=stat, errmsg=errmsg)
+    call report('array', stat, errmsg)
+    call learner%set_tensor('net.0.bias', x_double(1, :16), stat=stat, errmsg=errmsg)
+    call report('kind', stat, errmsg)
+    call learner%get_tensor('nothing', x, stat=stat, errmsg=errmsg)
+    call report('unknown', stat, errmsg)
+    call learner%get_tensor('net.0.weight', x, stat=stat, errmsg=errmsg)
+    call report('room', stat, errmsg)
+    call learner%get_tensor('net.0.bias', x_double(1, :16), stat=stat, errmsg=errmsg)
+    call report('holds', stat, errmsg)
+    call none%names(names, stat=stat, errmsg=errmsg)
+    call report('names', stat, errmsg)
     call torch_model_load(model, 'other.pt')
     call model%take_weights(learner, stat=stat, errmsg=errmsg)
     call report('weights', stat, errmsg)

@@ -3,21 +3,25 @@ program loads
   !!
   !! `peak small big`: memory in kB that loading `big` takes at its peak and in the end, after `small` was loaded; `mapped` if the
   !! file itself is a part of the memory. `hold file`: loads, says so, waits for a line, then computes. `save file path`: loads and
-  !! writes again.
+  !! writes again; `save file path times`: so many times, until one fails. `look file end`: loads again and again, and writes what
+  !! each model makes of ones, until there is a file `end`.
   use, intrinsic :: iso_fortran_env, only: output_unit, real32
   use :: ftorch
   implicit none (type, external)
-  character(len=1000) :: word, first, second
+  character(len=1000) :: word, first, second, third
   call get_command_argument(1, word)
   call get_command_argument(2, first)
   call get_command_argument(3, second)
+  call get_command_argument(4, third)
   select case (word)
   case ('peak')
     call peak(trim(first), trim(second))
   case ('hold')
     call hold(trim(first))
   case ('save')
-    call save_as(trim(first), trim(second))
+    call save_as(trim(first), trim(second), trim(third))
+  case ('look')
+    call look(trim(first), trim(second))
   case default
     error stop 'unknown word'
   end select
@@ -85,15 +89,35 @@ contains
     write (*, '(6(1x,f0.1))') y
   end subroutine hold
 
-  subroutine save_as(file, path)
-    character(len=*), intent(in) :: file, path
+  subroutine save_as(file, path, times)
+    character(len=*), intent(in) :: file, path, times
     type(torch_model) :: model
     character(len=1000) :: message
-    integer :: status
+    integer :: status, count, n
     message = ''
+    count = 1
+    if (times /= '') read (times, *) count
     call torch_model_load(model, file)
-    call model%save(path, stat=status, errmsg=message)
+    do n = 1, count
+      call model%save(path, stat=status, errmsg=message)
+      if (status /= torch_success) exit
+    end do
     write (*, '(a,i0,2a)') 'stat ', status, ' ', trim(message)
   end subroutine save_as
+
+  subroutine look(file, end)
+    character(len=*), intent(in) :: file, end
+    type(torch_model) :: model
+    real(real32), target :: x(5), y(3)
+    logical :: is_over
+    x = 1
+    do
+      call torch_model_load(model, file)
+      call model%infer(x, y)
+      write (*, '(3(1x,f0.1))') y
+      inquire (file=end, exist=is_over)
+      if (is_over) exit
+    end do
+  end subroutine look
 
 end program loads

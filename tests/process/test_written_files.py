@@ -119,6 +119,46 @@ def test_many_write_one_name(loads: Path, folder: Path) -> None:
     assert [item.name for item in (folder / "out").iterdir()] == ["saved.pt"]
 
 
+class Rank(torch.nn.Module):
+    """A file of its own size, which gives 6 times its rank for ones."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(5, 3)
+        torch.nn.init.constant_(self.layer.weight, rank)
+        torch.nn.init.constant_(self.layer.bias, rank)
+        self.register_buffer("more", torch.full((rank * 100_000,), float(rank)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.layer(x)
+        return y
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_ranks_that_save_one_file_give_a_whole_one_of_one_of_them(loads: Path, folder: Path, nameless: bool) -> None:
+    """Whoever looks meanwhile finds the file of one rank, never a mixture of two and never a part."""
+    ranks = range(1, 5)
+    for rank in ranks:
+        write_script(torchscript.script(Rank(rank)), folder / f"rank{rank}.pt", {})
+    before = (
+        [] if nameless else traced("-e", "trace=faccessat,faccessat2,access", "--inject=access,faccessat,faccessat2:error=ENOENT")
+    )
+    write_script(torchscript.script(Rank(1)), folder / "out" / "saved.pt", {})
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([*before, str(loads), *words], cwd=folder, stdout=subprocess.PIPE, text=True)
+
+    looking = subprocess.Popen([loads, "look", "out/saved.pt", "end"], cwd=folder, stdout=subprocess.PIPE, text=True)
+    saving = [start("save", f"rank{rank}.pt", "out/saved.pt", "20") for rank in ranks]
+    assert [process.communicate(timeout=600)[0].strip() for process in saving] == ["stat 0"] * len(ranks)
+    (folder / "end").touch()
+    seen = set(looking.communicate(timeout=600)[0].splitlines())
+    assert looking.returncode == 0
+    assert seen <= {f" {6 * rank}.0" * 3 for rank in ranks}
+    assert len(seen) > 1
+    assert [item.name for item in (folder / "out").iterdir()] == ["saved.pt"]
+
+
 def test_a_failing_disk_leaves_the_old_file(loads: Path, folder: Path) -> None:
     path = folder / "out" / "saved.pt"
     path.write_text("old")

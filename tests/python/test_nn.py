@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
+from pt2ts.capture.examples import parameter_names
 from pt2ts.container import reading
 from pt2ts.errors import DeclarationError
 from pt2ts.nn import (
@@ -113,6 +114,54 @@ def test_range_guard(form: str) -> None:
     assert outside.tolist() == [False, True, False, True, True]
     assert outside.dtype == torch.bool
     torch.testing.assert_close(answer, network(samples), equal_nan=True)
+
+
+class Column(nn.Module):
+    """A profile, a number for each sample, an index and one number for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, profile: Tensor, angle: Tensor, kind: Tensor, scale: Tensor) -> Tensor:
+        result: Tensor = self.layer(torch.cat([profile, angle.unsqueeze(-1)], -1)) * kind.unsqueeze(-1) * scale
+        return result
+
+
+PROFILES = torch.tensor([[1.0, 1.0, 1.0], [9.0, 1.0, 1.0], [1.0, -2.0, 3.0], [1.0, math.nan, 1.0], [1.0, 1.0, 1.0]])
+ANGLES = torch.tensor([0.5, 0.5, 0.0, 0.5, 1.1])
+KINDS = torch.tensor([1, 2, 100, 4, 5])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("measured", [False, True])
+def test_range_guard_of_several_inputs(form: str, measured: bool) -> None:
+    network, scale = Column(), torch.tensor(3.0)
+    if measured:
+        samples = torch.tensor([[1.0, -2.0, 3.0], [2.0, 1.0, -1.0]])
+        module = RangeGuard.of(network, samples, torch.tensor([0.0, 1.0]), None, None)
+        assert module.get_submodule("range_of_profile").get_buffer("low").tolist() == [1.0, -2.0, -1.0]
+    else:
+        module = RangeGuard.several(network, ([0, -2, -1], [2, 1, 3]), (0.0, 1.0), None, None)
+    given = (PROFILES, ANGLES, KINDS, scale)
+    run = module if form == "eager" else torchscript.script(module)
+    if form == "export":
+        batch = torch.export.Dim("batch", min=2, max=64)
+        run = torch.export.export(module, given, dynamic_shapes=({0: batch}, {0: batch}, {0: batch}, None)).module()
+    answer, outside = run(*given)
+    assert outside.tolist() == [False, True, False, True, True]
+    torch.testing.assert_close(answer, network(*given), equal_nan=True)
+    assert torch.equal(run(PROFILES[:3], ANGLES[:3], KINDS[:3], scale)[1], outside[:3])
+
+
+def test_a_guard_of_several_inputs_keeps_names_and_digits() -> None:
+    module = RangeGuard.several(Column(), (250.1, 300.3), (0.0, 1.0), None, None, margin=0.1).double()
+    assert module.get_submodule("range_of_profile").get_buffer("high").item() == 300.3 + 0.1 * (300.3 - 250.1)
+    assert parameter_names(module) == ["profile", "angle", "kind", "scale"]
+    fields = RangeGuard.several(nn.Identity(), (0.0, 1.0))
+    assert fields(torch.tensor([[[0.0, 1.0], [0.5, 0.5]], [[0.0, 2.0], [0.5, 0.5]]]))[1].tolist() == [False, True]
+    script = RangeGuard.several(torchscript.script(Column()), (0.0, 1.0), None, None, None)
+    assert script(PROFILES, ANGLES, KINDS, torch.tensor(1.0))[1].shape == (5,)
 
 
 #: Numbers that float32 does not have, in what a host in double precision passes.
@@ -283,6 +332,14 @@ def test_a_level_that_never_changes_can_stay() -> None:
         (lambda: CyclicTime("fortnight"), "'fortnight' is no cycle\n  hint: one of hour, weekday, month, day"),
         (CyclicTime, "no cycle is given"),
         (lambda: CyclicTime(0.0), "a cycle has the length 0"),
+        (
+            lambda: RangeGuard.several(Column(), (0, 1), (0, 1)),
+            "bounds of 2 inputs, and the network takes profile, angle, kind, scale",
+        ),
+        (lambda: RangeGuard.several(Column(), *[(0, 1)] * 5), "there are bounds of 5 inputs"),
+        (lambda: RangeGuard.several(Column(), None, None, None, None), "no input has bounds"),
+        (lambda: RangeGuard.several(nn.Identity(), (1, 0)), "a lower bound is above the upper bound"),
+        (lambda: RangeGuard.of(nn.Identity(), X, 0.1), "samples 2 are 0.1"),  # type: ignore[arg-type]
         (lambda: Cast("float32"), "dtype is 'float32'"),  # type: ignore[arg-type]
     ],
 )

@@ -10,7 +10,7 @@ import torch
 from torch.export import ExportedProgram
 
 from ..contract.batch import batch_symbol
-from ..contract.layout import with_layout
+from ..contract.layout import in_order
 from ..contract.samples import Sizes, resize
 from ..contract.spec import Symbol, TensorSpec
 from ..contract.variants import UNBOUNDED
@@ -71,8 +71,7 @@ class Forms:
 
     def arguments(self, fixed: Sizes) -> list[torch.Tensor]:
         """Return inputs in their memory order, of the sizes of `argument_sizes`."""
-        resized = resize(self.inputs, self.examples, self.argument_sizes(fixed))
-        return [with_layout(tensor, spec.layout) for spec, tensor in zip(self.inputs, resized, strict=True)]
+        return in_order(self.inputs, resize(self.inputs, self.examples, self.argument_sizes(fixed)))
 
     def argument_sizes(self, fixed: Sizes) -> Sizes:
         """Return a size for every symbol; those that are not fixed are all different, and at least 2."""

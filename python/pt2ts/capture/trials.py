@@ -80,6 +80,15 @@ def trials(of: Examples) -> list[Trial]:
     return found
 
 
+def try_in_order(module: torch.nn.Module, examples: Sequence[torch.Tensor], order: str) -> None:
+    """Refuse a module that works on the examples, and not where they lie in another memory order."""
+    hint = (
+        f"it works with arrays of PyTorch's order: where forward calls view or looks at strides, call reshape; or take the other "
+        f"order of arrays, {option('layout', 'torch')}"
+    )
+    _run_module(module, examples, f"inputs in the memory order '{order}'", hint)
+
+
 def _measured(trial: Trial, yardstick: Yardstick) -> Trial:
     return replace(trial, rounding=yardstick.measure(trial.inputs, [tensor for _, tensor in trial.outputs]))
 

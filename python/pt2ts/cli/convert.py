@@ -30,7 +30,9 @@ def convert(
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the packages go; beside the files otherwise.")
     ] = None,
     format_: Annotated[Target, typer.Option("--format", help="What to write.")] = Target.PT2,
-    layout: Annotated[str, typer.Option(metavar="NAME", help="Memory order of the caller's inputs: torch or fortran.")] = "torch",
+    layout: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Memory order of the caller's inputs: torch, fortran; the file's otherwise.")
+    ] = None,
     isa: Annotated[str | None, typer.Option(metavar="NAME", help="x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="As many threads; 0 for as many as the host allows.")] = 0,
     batch: Annotated[
@@ -52,7 +54,7 @@ def convert(
 
     del format_  # there is one
     sizes = None if batch is None else parse_batch(batch)
-    package = Package(cast("Layout", layout), isa, threads, sizes, with_fallback)  # refuses now what every file would
+    package = Package(cast("Layout | None", layout), isa, threads, sizes, with_fallback)  # refuses now what every file would
     arguments = parse_arguments(arg or [])
     load_module(module, arguments)
     with console.progress() as progress, listening(progress):

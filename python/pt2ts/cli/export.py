@@ -52,7 +52,7 @@ def export(
     format_: Annotated[
         Format | None, typer.Option("--format", help="Compiled package (pt2) or TorchScript; by the file's name otherwise.")
     ] = None,
-    layout: Annotated[Layout, typer.Option(help="Package: memory order of the caller's inputs.")] = "torch",
+    layout: Annotated[Layout, typer.Option(help="Memory order of the caller's inputs.")] = "torch",
     isa: Annotated[
         str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")
     ] = None,

@@ -23,7 +23,7 @@ from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weight
 from ..contract import golden as golden_sample
 from ..contract.batch import batch_sizes
 from ..contract.formats import Package
-from ..contract.spec import GOLDEN_FILE, Spec, TensorSpec
+from ..contract.spec import GOLDEN_FILE, Spec
 from ..contract.variants import Variant, choose
 from ..contract.words import Method
 from ..pytorch import torchscript
@@ -70,7 +70,7 @@ class Assembled:
 
 def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     """Compile everything that belongs into the package of a model."""
-    inputs = tuple(_laid(spec, options.layout) for spec in draft.spec.inputs)
+    inputs = draft.spec.inputs
     symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
     precision = "bfloat16" if dtype == "bfloat16" else None
     flat = flat_module(twin_of(draft.module), precision)
@@ -114,7 +114,7 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(draft.golden)
     spec = replace(
-        draft.spec, inputs=inputs, kind="inference", isa=options.instruction_set().name, precision=precision, weights=weights
+        draft.spec, kind="inference", isa=options.instruction_set().name, precision=precision, weights=weights
     )  # fmt: skip
     variants = []
     others = [item.variant for item in general]
@@ -137,11 +137,6 @@ def _script_bytes(draft: Draft, method: Method) -> bytes:
     buffer = io.BytesIO()
     torchscript.save(convert(evaluation_copy(draft.module), draft.examples, method).script, buffer)
     return buffer.getvalue()
-
-
-def _laid(spec: TensorSpec, layout: str) -> TensorSpec:
-    """Return the spec with its memory order; of one dimension there is only one."""
-    return replace(spec, layout=layout) if len(spec.shape) > 1 else spec
 
 
 def _general_variants(forms: Forms, program: ExportedProgram, limits: Limits, options: Package) -> Iterator[Pending]:

@@ -15,6 +15,14 @@ from .words import Format, Layout, Method
 METHODS: tuple[Method, ...] = get_args(Method)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
+#: The memory order where none is asked for.
+DEFAULT_LAYOUT: Layout = "torch"
+
+
+def _check_layout(layout: str | None) -> None:
+    if layout is not None and layout not in LAYOUTS:
+        raise DeclarationError(f"layout is '{layout}'", f"one of {', '.join(LAYOUTS)}")
+
 
 @dataclass(frozen=True)
 class TorchScript:
@@ -25,13 +33,23 @@ class TorchScript:
     method
         ``script`` compiles the source of forward, ``trace`` records what it does with the examples; ``auto`` scripts, and
         traces where scripting fails and nothing in forward depends on values.
+    layout
+        As in `Package`. TorchScript reads arrays of any order where they lie; this is the one that the contract, and so a
+        generated Fortran module, is for.
     """
 
     method: Method = "auto"
+    layout: Layout | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise DeclarationError(f"method is '{self.method}'", "one of 'auto', 'script', 'trace'")
+        _check_layout(self.layout)
+
+    @property
+    def order(self) -> Layout:
+        """The memory order of the inputs."""
+        return self.layout or DEFAULT_LAYOUT
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,8 @@ class Package:
     ----------
     layout
         The memory order in which the caller has its inputs. ``fortran`` (first index fastest) is for a Fortran array ``x(n, nlev)``
-        of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with ``permute_dims=[2, 1]``.
+        of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with ``permute_dims=[2, 1]``. None is
+        ``torch``, and where a file is converted, what that file has.
     isa
         What the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512) or ``native``
         (all that this one can do).
@@ -56,15 +75,19 @@ class Package:
         says.
     """
 
-    layout: Layout = "torch"
+    layout: Layout | None = None
     isa: str | None = None
     threads: int = 0
     batch: Sequence[int] | None = None
     fallback: bool | TorchScript = False
 
     def __post_init__(self) -> None:
-        if self.layout not in LAYOUTS:
-            raise DeclarationError(f"layout is '{self.layout}'", f"one of {', '.join(LAYOUTS)}")
+        _check_layout(self.layout)
+        if isinstance(self.fallback, TorchScript) and self.fallback.layout not in (None, self.order):
+            raise DeclarationError(
+                f"the fallback has the layout '{self.fallback.layout}', and the package '{self.order}'",
+                "there is one contract for both: leave it out in the fallback",
+            )
         if not is_size(self.threads) or self.threads < 0:
             hint = "0 (as many as the host program allows) or a positive number"
             raise DeclarationError(f"threads is {self.threads!r}", hint)
@@ -72,6 +95,11 @@ class Package:
             object.__setattr__(self, "batch", batch_tuple(self.batch))
         if self.isa is not None:
             find_isa(self.isa)
+
+    @property
+    def order(self) -> Layout:
+        """The memory order of the inputs."""
+        return self.layout or DEFAULT_LAYOUT
 
     def instruction_set(self) -> Isa:
         """Return what ``isa`` means on this machine."""
@@ -95,9 +123,10 @@ AnyFormat = (
 _SUFFIXES = {".pt": Format.TORCHSCRIPT, ".pt2": Format.PT2}
 
 #: Options of a format that `export` once took itself, with their defaults.
+_OF_BOTH: Mapping[str, object] = {"layout": None}
 _OF_SCRIPTS: Mapping[str, object] = {"method": "auto"}
-_OF_PACKAGES: Mapping[str, object] = {"layout": "torch", "isa": None, "threads": 0, "batch": None, "fallback": False}
-OPTIONS = (*_OF_SCRIPTS, *_OF_PACKAGES)
+_OF_PACKAGES: Mapping[str, object] = {"isa": None, "threads": 0, "batch": None, "fallback": False}
+OPTIONS = (*_OF_BOTH, *_OF_SCRIPTS, *_OF_PACKAGES)
 
 
 @dataclass(frozen=True)
@@ -142,6 +171,7 @@ def _taken_apart(wanted: Any) -> tuple[str | None, TorchScript, Package]:
 
 def with_options(files: Sequence[Target], **given: Any) -> list[Target]:
     """Return the files with options of their formats, which may be those of all; refuse one that means nothing for any of them."""
+    for_both = {name: value for name, value in given.items() if name in _OF_BOTH}
     for_script = {name: value for name, value in given.items() if name in _OF_SCRIPTS}
     for_package = {name: value for name, value in given.items() if name in _OF_PACKAGES}
     if not any(isinstance(file.format, Package) for file in files):
@@ -154,9 +184,9 @@ def with_options(files: Sequence[Target], **given: Any) -> list[Target]:
     made = []
     for file in files:
         if isinstance(file.format, TorchScript):
-            made.append(replace(file, format=replace(file.format, **for_script)))
+            made.append(replace(file, format=replace(file.format, **for_both, **for_script)))
             continue
-        package = replace(file.format, **for_package)
+        package = replace(file.format, **for_both, **for_package)
         if package.fallback is True and for_script:
             package = replace(package, fallback=TorchScript(**for_script))
         made.append(replace(file, format=package))

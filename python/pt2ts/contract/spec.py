@@ -50,7 +50,7 @@ class TensorSpec:
     description
         One line for people.
     layout
-        Memory order the model wants; ``torch`` is row-major.
+        Memory order of the caller's array; ``torch`` is row-major. Results are copied into any.
     """
 
     name: str

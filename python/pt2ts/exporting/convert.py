@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..container.filetype import Kind, StrPath, kind_of
 from ..container.reading import load_script, read_golden, read_spec
 from ..container.writing import make_like
 from ..contract.formats import Package
+from ..contract.layout import layout_of
 from ..contract.spec import Spec
 from ..contract.tolerance import exceeds, worst
 from ..contract.words import CHECKS
@@ -131,7 +132,7 @@ def _convert(file: Path, target: Path, module: torch.nn.Module, package: Package
                 description=spec.description,
                 normalization="host" if spec.normalization == "host" else "inside",
                 golden=sample is not None,
-                format=package,
+                format=package if package.layout else replace(package, layout=layout_of(spec.inputs)),
             )
             # The old file's own numbers, through the library: what a program gets is what it got before.
             if sample is not None and not all(

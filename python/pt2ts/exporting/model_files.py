@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..capture.draft import Draft
 from ..capture.script import Converted, convert
+from ..capture.trials import try_in_order
 from ..contract.formats import Package, TorchScript
 from ..contract.golden import to_bytes
+from ..contract.layout import in_order, laid
 from ..contract.spec import GOLDEN_FILE, SPEC_FILE, Spec
 from ..pytorch import torchscript
 from ..report import step
@@ -39,8 +41,12 @@ class ScriptFile:
         """Compare the file with the module."""
         why = self.converted.why_traced
         reason = "" if why is None else f"{why.reason}{f' at {why.where}' if why.where else ''}"
+        inputs = self.draft.spec.inputs
         with loaded(path) as model:
-            compare(model.named, self.draft.found, self.converted.method, reason, tolerance=tolerance)
+            compare(
+                lambda given: model.named(in_order(inputs, given)), self.draft.found, self.converted.method, reason,
+                tolerance=tolerance,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,18 @@ class PackageFile:
 
 def capture(draft: Draft, wanted: TorchScript | Package, dtype: str | None) -> ScriptFile | PackageFile:
     """Return the model in a format: as TorchScript, or compiled."""
+    draft = _laid_out(draft, wanted.order)
     if isinstance(wanted, TorchScript):
         return ScriptFile(draft, convert(draft.module, draft.examples, wanted.method))
     from ..compile.assemble import assemble  # the compiler takes seconds to import, which TorchScript files need not wait for
 
     return PackageFile(assemble(draft, wanted, dtype))
+
+
+def _laid_out(draft: Draft, order: str) -> Draft:
+    """Return the draft for arrays of a memory order, with examples that lie so; the module must take them."""
+    inputs, outputs = (tuple(laid(spec, order) for spec in specs) for specs in (draft.spec.inputs, draft.spec.outputs))
+    examples = in_order(inputs, draft.examples)
+    if inputs != draft.spec.inputs:
+        try_in_order(draft.module, examples, order)
+    return replace(draft, spec=replace(draft.spec, inputs=inputs, outputs=outputs), examples=examples)

@@ -32,7 +32,7 @@ _KEYWORDS = """
 _TAKEN = """
     stat errmsg file model inputs outputs init run run_batch run_sample finalize self_test failed difference guard_report
     guard_counts guard_reset guarded_names n_guarded observe counts calls unit outside_counts observed_calls is_outside n_elements
-    check_inputs made_for refuse observe_call
+    check_inputs made_for refuse observe_call take_weights trainer
     default_file tolerance int8 int16 int32 int64 real32 real64 c_bool c_loc c_f_pointer abs achar aimag all any char count huge
     iand int kind maxval merge min max minval present real reshape shape size spread sum trim verify
 """.split()  # noqa: SIM905 - a list of quoted words is harder to read

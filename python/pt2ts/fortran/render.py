@@ -22,7 +22,7 @@ def fortran_module(path: StrPath, module: str | None = None, *, kind: str | None
     Parameters
     ----------
     path
-        A model file with its contract: TorchScript or a package.
+        A model file with its contract: TorchScript, a package, or a training package, of which the network is meant.
     module
         Name of the module; otherwise made from the name of the file.
     kind
@@ -39,7 +39,7 @@ def fortran_module(path: StrPath, module: str | None = None, *, kind: str | None
     Raises
     ------
     SpecError
-        When the file has no contract, or is a compiled training step.
+        When the file has no contract.
     DeclarationError
         When the name or kind is none.
     """
@@ -59,9 +59,10 @@ def render_module(view: ModuleView) -> str:
 
 def _uses(view: ModuleView) -> list[str]:
     """Return what the module takes from the library."""
+    trainer = ["torch_trainer"] if view.is_trained else []
     common = [
         "torch_error_file", "torch_model", "torch_model_delete", "torch_model_input_names", "torch_model_load",
-        "torch_model_output_names", "torch_model_self_test", "torch_success",
+        "torch_model_output_names", "torch_model_self_test", "torch_success", *trainer,
     ]  # fmt: skip
     if view.direct:
         return common

@@ -18,7 +18,6 @@ from ..contract.batch import batch_symbol
 from ..contract.golden import Golden
 from ..contract.spec import Shape, Spec, TensorSpec
 from ..contract.tolerance import SLACK, TOLERANCE
-from ..errors import SpecError
 from .kinds import Elements, HostKind, elements, is_converted
 from .names import Namer
 
@@ -202,6 +201,11 @@ class ModuleView:
         return len(self.inputs) == len(self.outputs) == 1 and not any(port.elements.storage for port in self.ports)
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the file is a training package, whose network takes the weights of a trainer."""
+        return self.spec.kind == "training"
+
+    @property
     def arguments(self) -> str:
         """Names of all arguments."""
         return ", ".join(port.name for port in self.ports)
@@ -240,7 +244,10 @@ class ModuleView:
     def sizes(self) -> list[str]:
         """Return one sentence for each symbolic size."""
         lines = []
+        used = {size for port in self.ports for size in port.spec.shape}  # a training package has those of its targets too
         for name, bounds in self.spec.symbols.items():
+            if name not in used:
+                continue
             limits = f"{bounds.min} or more" if bounds.max is None else f"{bounds.min} to {bounds.max}"
             lines.append(f"{clean(name)} is {limits}")
         return lines
@@ -273,10 +280,6 @@ class ModuleView:
 def module_view(path: StrPath, name: str, kind: HostKind | None, *, guard: bool) -> ModuleView:
     """Read a model file and return what its module shows."""
     spec, golden = read_spec(path), read_golden(path)
-    if spec.kind == "training":
-        raise SpecError(
-            f"{path} is a compiled training step, not a model", "call it by type(torch_trainer); a module is made for model files"
-        )
     namer = Namer()
     batch = _batch(spec)
     inputs = _ports(spec.inputs, namer, batch, kind, is_input=True, turned=[item.layout == "torch" for item in spec.inputs])

@@ -12,7 +12,7 @@ import torch
 
 from ..container.package import ALIGNMENT, FALLBACK, WEIGHTS, kernel_member, read_members, unpack_weights
 from ..contract.dtypes import DTYPES
-from ..contract.layout import with_layout
+from ..contract.layout import in_order
 from ..contract.spec import SPEC_FILE, Spec, TensorSpec
 from ..contract.structure import flatten
 from ..contract.variants import Variant
@@ -54,14 +54,13 @@ class PackageRunner:
         run = self.load(variant)
 
         def call(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            laid = [with_layout(tensor, spec.layout) for tensor, spec in zip(inputs, self.spec.inputs, strict=True)]
-            return tuple(run(laid))
+            return tuple(run(in_order(self.spec.inputs, inputs)))
 
         return call
 
     def prepared(self, variant: Variant, inputs: Sequence[torch.Tensor]) -> Callable[[], object]:
         """Return a call of one variant on these inputs with as little of Python around it as possible, to be measured."""
-        fixed = [with_layout(tensor, spec.layout) for tensor, spec in zip(inputs, self.spec.inputs, strict=True)]
+        fixed = in_order(self.spec.inputs, inputs)
         if variant.kind == "torchscript":
             script = self._script_module()
             return lambda: script(*fixed)

@@ -14,7 +14,7 @@ from ..container.filetype import StrPath
 from ..container.reading import read_golden, read_spec
 from ..contract.batch import check_batch
 from ..contract.former import takes_callbacks
-from ..contract.layout import with_layout
+from ..contract.layout import in_order
 from ..contract.spec import Spec
 from ..contract.tolerance import SLACK, worst
 from ..errors import DeclarationError, VerifyError
@@ -120,7 +120,7 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
     Parameters
     ----------
     path
-        A model file with a contract.
+        A model file with a contract; of a training package the network in it.
     batch
         Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
     against
@@ -134,10 +134,6 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
         The sizes are not possible.
     """
     spec = read_spec(path)
-    if spec.kind == "training":
-        raise VerifyError(
-            f"{path} is a compiled training step", "pt2ts bench measures models; benchmarks/training/run.py measures steps"
-        )
     cases = Cases(spec, read_golden(path))
     sizes: Sequence[int | None] = [None]
     if cases.batch is not None:
@@ -153,7 +149,7 @@ def bench(path: StrPath, batch: Sequence[int] | None = None, against: torch.nn.M
 
 
 def _measured(path: Path, spec: Spec, inputs: Tensors, size: int | None, eager: Reference | None) -> list[Row]:
-    laid = [with_layout(x, item.layout) for x, item in zip(inputs, spec.inputs, strict=True)]
+    laid = in_order(spec.inputs, inputs)
     with FortranModel(path) as fortran:
         outputs = fortran.forward(inputs, len(spec.outputs))
     if eager is not None:

@@ -21,14 +21,15 @@ from ..capture.request import Request, as_bounds, declarations
 from ..capture.trials import trials
 from ..compile.aoti import Compiled, Recipe, start_program
 from ..container.filetype import StrPath
-from ..container.package import CODE, WEIGHTS, Content, pack_weights, read_training_spec, save
+from ..container.package import CODE, EXTRA, WEIGHTS, Content, pack_weights, read_training_spec, save
 from ..container.writing import replacing
+from ..contract import golden as golden_sample
 from ..contract.batch import batch_sizes, batch_symbol
 from ..contract.declare import Bounds, Declaration, Declared, as_declaration
 from ..contract.formats import Package
 from ..contract.former import takes_callbacks
 from ..contract.samples import Sizes, make, resize, symbol_sizes
-from ..contract.spec import Symbol, TensorSpec
+from ..contract.spec import GOLDEN_FILE, Symbol, TensorSpec
 from ..contract.training import EVALUATE, MODEL, STEP, StateEntry, TrainingSpec
 from ..contract.variants import Variant
 from ..errors import DeclarationError, ExportError
@@ -157,7 +158,7 @@ def export_training(
     start()
     request = Request(
         name=name or file.stem, inputs=declarations(inputs), outputs=declarations(outputs), symbols=as_bounds(symbols),
-        dynamic_batch=dynamic_batch, golden=False, description=description,
+        dynamic_batch=dynamic_batch, golden=True, description=description,
     )  # fmt: skip
     examples = make_examples(model_copy(module, None), example_inputs, request)
     draft = make_draft(examples, trials(examples), request)
@@ -344,6 +345,8 @@ class _Job:
         everything = [*state, *constants.values()]
         blob, places = pack_weights([(item.name, item.value) for item in everything], frozenset(step.parameters))
         members[WEIGHTS] = blob
+        if self.draft.golden is not None:
+            members[EXTRA + GOLDEN_FILE] = golden_sample.to_bytes(self.draft.golden)
         entries_of_state = tuple(StateEntry(place, item.role) for place, item in zip(places, everything, strict=True))
         spec = TrainingSpec(**{
             **vars(self.draft.spec),

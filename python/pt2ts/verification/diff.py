@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from ..container.filetype import StrPath
+from ..container.package import read_training_spec
 from ..container.reading import read_golden, read_spec
 from ..contract.dtypes import name_of
 from ..contract.spec import Spec, TensorSpec
 from ..contract.tolerance import SLACK, TOLERANCE, difference, worst
-from ..errors import VerifyError
 from ..runtime.bridge import FortranModel
 from .cases import Cases, Tensors
 from .reference import weights_of_file
@@ -67,7 +67,8 @@ def diff(first: StrPath, second: StrPath, tolerance: float | None = None) -> lis
     Parameters
     ----------
     first, second
-        Model files with contracts, of any format.
+        Model files with contracts, of any format. Of a training package its network is compared, and with another one how they
+        learn.
     tolerance
         Largest relative difference of weights and numbers that does not matter; by dtype otherwise.
 
@@ -77,11 +78,9 @@ def diff(first: StrPath, second: StrPath, tolerance: float | None = None) -> lis
         What differs, and the numbers that were compared. The files are the same, within the tolerance, when none ``matters``.
     """
     one, two = read_spec(first), read_spec(second)
-    for path, spec in ((first, one), (second, two)):
-        if spec.kind == "training":
-            raise VerifyError(f"{path} is a compiled training step", "pt2ts diff compares models")
     return [
         *_contracts(one, two),
+        *_learning(first, second, one, two),
         *_weights(weights_of_file(Path(first)), weights_of_file(Path(second)), tolerance),
         *_numbers(Path(first), Path(second), one, two, tolerance),
     ]
@@ -93,14 +92,31 @@ def _contracts(one: Spec, two: Spec) -> Iterator[Difference]:
     for what in ("normalization", "precision", "flush_denormals"):
         yield from _unequal(what, getattr(one, what), getattr(two, what))
     for kind in ("inputs", "outputs"):
-        ours, theirs = getattr(one, kind), getattr(two, kind)
-        yield from _unequal(f"number of {kind}", len(ours), len(theirs))
-        for number, (a, b) in enumerate(zip(ours, theirs, strict=False), 1):
-            for fact in _FACTS:
-                label = f"{kind[:-1]} {number} '{a.name}': {fact}"
-                yield from _unequal(label, _fact(a, fact), _fact(b, fact), matters=fact != "description")
+        yield from _tensors(kind, getattr(one, kind), getattr(two, kind))
+    # A training package has sizes of its targets too.
+    used = {size for spec in (one, two) for item in (*spec.inputs, *spec.outputs) for size in item.shape}
     for name in dict.fromkeys([*one.symbols, *two.symbols]):
-        yield from _unequal(f"size '{name}'", _bounds(one, name), _bounds(two, name))
+        if name in used:
+            yield from _unequal(f"size '{name}'", _bounds(one, name), _bounds(two, name))
+
+
+def _tensors(kind: str, ours: Sequence[TensorSpec], theirs: Sequence[TensorSpec]) -> Iterator[Difference]:
+    yield from _unequal(f"number of {kind}", len(ours), len(theirs))
+    for number, (a, b) in enumerate(zip(ours, theirs, strict=False), 1):
+        for fact in _FACTS:
+            label = f"{kind[:-1]} {number} '{a.name}': {fact}"
+            yield from _unequal(label, _fact(a, fact), _fact(b, fact), matters=fact != "description")
+
+
+def _learning(first: StrPath, second: StrPath, one: Spec, two: Spec) -> Iterator[Difference]:
+    """Compare how two training packages learn; beside a model there is nothing to compare."""
+    if not one.kind == two.kind == "training":
+        return
+    ours, theirs = read_training_spec(first), read_training_spec(second)
+    yield from _tensors("targets", ours.targets, theirs.targets)
+    facts = [dict(spec.training or {}) for spec in (ours, theirs)]
+    for what in dict.fromkeys([*facts[0], *facts[1]]):
+        yield from _unequal(what.replace("_", " "), facts[0].get(what), facts[1].get(what))
 
 
 def _unequal(what: str, first: object, second: object, *, matters: bool = True) -> Iterator[Difference]:

@@ -14,7 +14,7 @@ from ..capture.trials import Trial
 from ..compile.assemble import Assembled
 from ..container.package import WEIGHTS, members_of, read_members, save
 from ..contract.dtypes import DTYPES
-from ..contract.layout import with_layout
+from ..contract.layout import in_order
 from ..contract.spec import Spec
 from ..contract.structure import Named, flatten
 from ..contract.variants import Variant
@@ -62,8 +62,7 @@ def _check_file(
         model.set_weights(weights or {})
 
         def call(inputs: Sequence[torch.Tensor]) -> Named:
-            laid = [with_layout(tensor, item.layout) for tensor, item in zip(inputs, spec.inputs, strict=True)]
-            results = model.named(laid)
+            results = model.named(in_order(spec.inputs, inputs))
             taken.add(model.variant)
             return results
 

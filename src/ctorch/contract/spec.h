@@ -26,7 +26,7 @@ struct TensorSpec {
   std::string units;
   c10::ScalarType dtype;
   std::vector<SpecDim> dims;
-  bool fortran_layout = false;  // compiled code reads it with the first index fastest; TorchScript reads any strides
+  bool fortran_layout = false;  // callers have it with the first index fastest; compiled code reads no other, TorchScript any
 };
 
 struct Symbol {

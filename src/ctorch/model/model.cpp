@@ -20,6 +20,11 @@
 namespace ctorch {
 namespace {
 
+// What a test call is given lies in memory as what the program will give.
+at::Tensor in_callers_order(const at::Tensor& tensor, const TensorSpec& spec) {
+  return spec.fortran_layout ? copy_in_order(tensor, true) : tensor;
+}
+
 bool one_block(const at::Tensor& tensor) { return tensor.is_cpu() && plain(tensor) && tensor.is_contiguous(); }
 
 }  // namespace
@@ -221,8 +226,10 @@ Model::Sample Model::golden_sample() const {
   if (extras_.spec && golden.first.size() != extras_.spec->inputs.size())
     fail(CTORCH_ERROR_FILE, "the model's sample is damaged: it has ", golden.first.size(), " inputs, the contract ",
          extras_.spec->inputs.size(), "; export the model again");
-  for (size_t i = 0; extras_.spec && i < golden.first.size(); ++i)
-    golden.first[i] = golden.first[i].to(extras_.spec->inputs.at(i).dtype);
+  for (size_t i = 0; extras_.spec && i < golden.first.size(); ++i) {
+    const TensorSpec& expected = extras_.spec->inputs.at(i);
+    golden.first[i] = in_callers_order(golden.first[i].to(expected.dtype), expected);
+  }
   return golden;
 }
 
@@ -290,7 +297,7 @@ Results Model::warm_up() const {
         const Symbol* symbol = dim.symbol < 0 ? nullptr : &extras_.spec->symbols[static_cast<size_t>(dim.symbol)];
         shape.push_back(symbol ? std::clamp<int64_t>(1, symbol->min, symbol->max) : dim.size);
       }
-      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
+      inputs.push_back(in_callers_order(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)), input));
     }
   }
   return backend_->warm_up(inputs);

@@ -2,7 +2,11 @@
 
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/util/SmallVector.h>
 
+#include <algorithm>
+
+#include "ctorch_array.h"
 #include "tensor/conversion.h"
 
 namespace ctorch {
@@ -25,6 +29,20 @@ using Kept = std::shared_ptr<WatchedMemory>;
 void let_go(void* kept) { delete static_cast<Kept*>(kept); }
 
 }  // namespace
+
+at::Tensor copy_in_order(const at::Tensor& tensor, bool first_fastest) {
+  const auto sizes = tensor.sizes();
+  c10::SmallVector<int64_t, CTORCH_MAX_RANK> strides(sizes.size());
+  int64_t stride = 1;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const size_t d = first_fastest ? i : sizes.size() - 1 - i;
+    strides[d] = stride;
+    stride *= std::max<int64_t>(sizes[d], 1);
+  }
+  at::Tensor copy = at::empty_strided(sizes, strides, tensor.options());
+  copy.copy_(tensor);
+  return copy;
+}
 
 at::Tensor tensor_in(std::shared_ptr<WatchedMemory> memory, void* address, c10::IntArrayRef shape, c10::ScalarType dtype) {
   const c10::InferenceMode ordinary(false);  // whatever scope the program is in: what writes there is ordinary code

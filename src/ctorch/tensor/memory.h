@@ -32,6 +32,9 @@ inline bool fills_memory(c10::IntArrayRef sizes, c10::IntArrayRef strides, int64
   return true;
 }
 
+// A copy of the same values whose elements lie one after another, the first index or the last one fastest.
+at::Tensor copy_in_order(const at::Tensor& tensor, bool first_fastest);
+
 // Whether the bytes from the first to the last element of one tensor meet those of another.
 bool overlaps(const at::Tensor& a, const at::Tensor& b);
 

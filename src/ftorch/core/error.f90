@@ -6,7 +6,7 @@ module ftorch_error
   implicit none (type, external)
   private
 
-  public :: torch_error_handler, torch_set_error_handler, check_status, refuse, text_of, int_or, flag
+  public :: torch_error_handler, torch_set_error_handler, check_status, refuse, text_of, lines_of, int_or, flag
 
   abstract interface
     subroutine torch_error_handler(message, status)
@@ -90,6 +90,33 @@ contains
       string(i:i) = characters(i)
     end do
   end function text_of
+
+  subroutine lines_of(text, length, names)
+    !! The lines of a string that belongs to the C library, blank-padded to the longest.
+    type(c_ptr), intent(in) :: text
+    integer(c_int64_t), intent(in) :: length
+    character(len=:), allocatable, intent(out) :: names(:)
+    character(len=:), allocatable :: lines
+    integer :: count, width, first, last, i
+    lines = ''
+    if (length > 0) lines = text_of(text, length) // new_line('a')
+    count = 0
+    width = 0
+    first = 1
+    do i = 1, len(lines)
+      if (lines(i:i) /= new_line('a')) cycle
+      count = count + 1
+      width = max(width, i - first)
+      first = i + 1
+    end do
+    allocate (character(len=width) :: names(count))
+    first = 1
+    do i = 1, count
+      last = first + index(lines(first:), new_line('a')) - 2
+      names(i) = lines(first:last)
+      first = last + 2
+    end do
+  end subroutine lines_of
 
   pure integer(c_int32_t) function int_or(value, default)
     !! An optional integer argument or its default.

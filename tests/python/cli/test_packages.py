@@ -29,7 +29,7 @@ def test_both_formats_side_by_side(tmp_path: Path) -> None:
     assert "compiling 'model'" in done.err
     script, package = pt2ts.read_spec(tmp_path / "m.pt"), pt2ts.read_spec(tmp_path / "m.pt2")
     assert [item.name for item in script.outputs] == [item.name for item in package.outputs] == ["cloud", "rain", "snow"]
-    assert (script.inputs[0].layout, package.inputs[0].layout) == ("torch", "fortran")
+    assert [item.layout for spec in (script, package) for item in (*spec.inputs, *spec.outputs)] == ["fortran"] * 8
     assert package.symbols == script.symbols == {"batch": pt2ts.Symbol(1, 64)}
     runner, x = PackageRunner(tmp_path / "m.pt2"), torch.randn(5, 3)
     results = runner.call(runner.spec.variants[0])(x)
@@ -63,7 +63,7 @@ def test_options_are_refused(tmp_path: Path, options: list[str], code: int, word
 
 
 def test_options_of_packages_mean_nothing_for_torchscript(tmp_path: Path) -> None:
-    for options in (["--layout", "fortran"], ["--isa", "native"], ["--threads", "2"], ["--batch", "1"], ["--with-fallback"]):
+    for options in (["--isa", "native"], ["--threads", "2"], ["--batch", "1"], ["--with-fallback"]):
         done = pt2ts_command("export", "user_modules:Alias", *INPUT, *options, "-o", tmp_path / "m.pt")
         assert done.code == 1
         assert "means nothing for a TorchScript file" in done.err

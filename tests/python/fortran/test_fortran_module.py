@@ -216,12 +216,18 @@ def test_files_that_have_no_module(tmp_path: Path) -> None:
         pt2ts.fortran_module(plain)
 
 
-def test_a_training_step_has_no_module(column: Path, tmp_path: Path) -> None:
+def test_a_training_package_has_the_module_of_its_network(column: Path, tmp_path: Path) -> None:
+    """With a procedure more, and without the sizes that only its targets have."""
     path = tmp_path / "column.pt2"
     members, spec = package_files.read(column)
-    package_files.write(path, members, {**spec, "kind": "training"})
-    with pytest.raises(pt2ts.SpecError, match="is a compiled training step, not a model"):
-        pt2ts.fortran_module(path)
+    assert "take_weights" not in pt2ts.fortran_module(column)
+    symbols = {**spec["symbols"], "of_targets": {"min": 1, "max": None}}
+    package_files.write(path, members, {**spec, "kind": "training", "symbols": symbols})
+    source = pt2ts.fortran_module(path)
+    assert "public :: init, run, finalize, self_test, self_test_tolerance, take_weights\n" in source
+    assert "call model%take_weights(trainer, stat=stat, errmsg=errmsg)" in source
+    assert "Size batch is 1 or more." in source
+    assert "of_targets" not in source
 
 
 def test_without_golden_sample(tmp_path: Path) -> None:

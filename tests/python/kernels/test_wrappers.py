@@ -45,6 +45,18 @@ class Clock(nn.Module):
         return result
 
 
+class Surface(nn.Module):
+    """A profile, a number for each sample, and two numbers that nobody has to guard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = perceptron(8, 3)
+
+    def forward(self, profile: Tensor, angle: Tensor, soil: Tensor) -> Tensor:
+        result: Tensor = self.network(torch.cat([profile, angle.unsqueeze(-1), soil], -1))
+        return result
+
+
 class Conditions(nn.Module):
     """Logical and whole numbers come in, logical ones go out."""
 
@@ -81,6 +93,14 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[Callable[[int], Tensor], .
     "CyclicTime": (Clock, (reals(5), lambda batch: torch.rand(batch, 1) * 1e5)),
     "CyclicTime, float64 hours": (Clock, (reals(5), lambda batch: torch.rand(batch, 1, dtype=torch.float64) * 1e6)),
     "RangeGuard": (lambda: wrappers.RangeGuard(perceptron(5, 3), -1.0, 1.0), X),
+    "RangeGuard, several inputs": (
+        lambda: wrappers.RangeGuard.several(Surface(), (-2.0, [1, 1, 1, 1, 2]), (-1.0, 1.5), None, margin=0.1),
+        (reals(5), reals(), reals(2)),
+    ),
+    "RangeGuard, fields": (
+        lambda: wrappers.RangeGuard.several(nn.Sequential(nn.Flatten(), perceptron(12, 3)), (-2.5, 2.5)),
+        (reals(3, 4),),
+    ),
     "FromBytes": (
         lambda: nn.Sequential(wrappers.FromBytes(), perceptron(5, 3)),
         (lambda batch: torch.randint(0, 256, (batch, 5), dtype=torch.uint8),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 import pt2ts
-from pt2ts.container.package import SPEC, digest, read_members, read_training_spec
+from pt2ts.container.package import SPEC, digest, read_members, read_training_spec, save
 from pt2ts.errors import DeclarationError, ExportError, SpecError, UnexportableError
 from pt2ts.training.run import Trainer
 
@@ -71,6 +72,33 @@ def test_inspect_shows_how_it_learns(dropping: Path) -> None:
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     for words in ("optimizer adamw learning_rate=0.01", "clip norm 1.0", "target 1 y float64", "evaluate compiled by AOTInductor"):
         assert any(line.startswith(words) for line in lines), words
+
+
+def test_the_network_in_it_is_verified_compared_and_measured(line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pt2ts.verify(line, files.Line())
+    assert {item.check for item in found if item.passed} >= {"golden", "random", "repeat", "batch", "nan", "edges", "layout"}
+    assert not any(item.fault for item in found)
+    other = files.Line()
+    torch.nn.init.ones_(other.get_parameter("net.0.bias"))
+    assert "the weights" in next(item.fault for item in pt2ts.verify(line, other) if item.check == "random")
+    x, _ = files.line_data()
+    for name, module in (("same.pt", files.Line()), ("other.pt", other)):
+        pt2ts.export(module, x, tmp_path / name, inputs=["x[batch,1] float32 K"], outputs=["output"])
+        matters = [item.what for item in pt2ts.diff(line, tmp_path / name) if item.matters]
+        assert matters == ([] if name == "same.pt" else ["net.0.bias", "output"])
+    monkeypatch.setattr("pt2ts.timing.bench._ROUNDS", 5)
+    assert [row.batch for row in pt2ts.bench(line, (1, 32)).rows] == [1, 32]
+
+
+def test_two_of_them_differ_in_how_they_learn(line: Path, tmp_path: Path) -> None:
+    members, spec = read_members(line), read_training_spec(line)
+    slower = replace(
+        spec, targets=(replace(spec.targets[0], units="K/d"),), training={**(spec.training or {}), "clip_norm": 1.0}
+    )  # fmt: skip
+    with (tmp_path / "t.pt2").open("wb") as file:
+        save(file, {name: content for name, content in members.items() if name != SPEC}, slower)
+    found = {item.what: (item.first, item.second) for item in pt2ts.diff(line, tmp_path / "t.pt2") if item.matters}
+    assert found == {"target 1 'y': units": ("K/s", "K/d"), "clip norm": ("none", "1.0")}
 
 
 def test_it_learns_as_torch_does(line: Path) -> None:

@@ -104,7 +104,7 @@ def test_other_shapes_are_not_run(write: Write) -> None:
 def test_a_package_and_its_fallback(column: Path, tmp_path: Path) -> None:
     path = tmp_path / "column.pt"
     pt2ts.export(module_of("column"), torch.randn(6, 5), path, inputs=["column[batch,5] float32 K"])
-    assert set(matters(diff(column, path))) == {"input 1 'column': layout"}
+    assert set(matters(diff(column, path))) == {"input 1 'column': layout", "output 1 'output': layout"}
 
 
 @pytest.mark.parametrize("files", [("missing.pt", "a.pt"), ("a.pt", "missing.pt"), ("a.pt", "user_modules.py")])

@@ -241,16 +241,7 @@ class PackageBackend final : public Backend {
     if (right && (!input.is_cpu() || reinterpret_cast<uintptr_t>(input.const_data_ptr()) % input.element_size() == 0))
         [[likely]]
       return;
-    c10::SmallVector<int64_t, CTORCH_MAX_RANK> wanted(sizes.size());
-    int64_t stride = 1;
-    for (size_t i = 0; i < sizes.size(); ++i) {
-      const size_t d = fortran_layout ? i : sizes.size() - 1 - i;
-      wanted[d] = stride;
-      stride *= std::max<int64_t>(sizes[d], 1);
-    }
-    at::Tensor arranged = at::empty_strided(sizes, wanted, input.options());
-    arranged.copy_(input);
-    input = std::move(arranged);
+    input = copy_in_order(input, fortran_layout);
     copies_.fetch_add(1, std::memory_order_relaxed);
   }
 
