@@ -45,9 +45,9 @@ def tensor(words: list[str]) -> torch.Tensor:
     return torch.tensor([float(word) for word in words])
 
 
-def close(words: list[str], expected: torch.Tensor) -> bool:
+def close(words: list[str], expected: torch.Tensor, rounding: float = 0.0) -> bool:
     """Whether printed numbers are those of a tensor, up to the rounding of another order of sums."""
-    return torch.allclose(tensor(words), expected.detach().float().flatten(), rtol=1e-5, atol=1e-6)
+    return torch.allclose(tensor(words), expected.detach().float().flatten(), rtol=1e-5, atol=1e-6 + 8 * rounding)
 
 
 def running_mean(module: torch.nn.Module) -> torch.Tensor:
@@ -68,8 +68,15 @@ def train(module: torch.nn.Module, steps: int) -> None:
     optim = torch.optim.SGD(module.parameters(), lr=0.1)
     for _ in range(steps):
         optim.zero_grad()
-        (module(networks.input_values()) ** 2).mean().backward()
+        (module(networks.input_values().to(flat(module).dtype)) ** 2).mean().backward()
         optim.step()
+
+
+def rounding_of(module: torch.nn.Module, steps: int) -> float:
+    """Return how far a network that was trained so many steps is from one in float64: batch normalization magnifies rounding."""
+    exact = networks.network().train().double()
+    train(exact, steps)
+    return float((flat(module) - flat(exact)).abs().max())
 
 
 def test_names(lines: Lines) -> None:
@@ -119,9 +126,11 @@ def test_modes(lines: Lines) -> None:
     assert found["loaded"] == found["eval"] == [["F"]]
     assert found["train"] == [["T"]]
     train(module, 5)
-    assert close(found["mean"][0], running_mean(module))
-    assert close(found["weights"][0], flat(module))
-    assert close(found["inference"][0], module.eval()(networks.input_values()))
+    rounding = rounding_of(module, 5)
+    assert rounding < 1e-4
+    assert close(found["mean"][0], running_mean(module), rounding)
+    assert close(found["weights"][0], flat(module), rounding)
+    assert close(found["inference"][0], module.eval()(networks.input_values()), rounding)
 
 
 def test_inference_uses_the_present_weights(lines: Lines) -> None:
