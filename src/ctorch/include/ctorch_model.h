@@ -35,6 +35,11 @@ int32_t ctorch_model_load_bytes(const void *bytes, int64_t size, const char *nam
                                 int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
                                 const char *sha256, int64_t sha256_length, int32_t allow_random, ctorch_model *model);
 
+/** The same from a file that is open for reading, which stays the caller's; ranks share the memory of one so. */
+int32_t ctorch_model_load_open(int32_t descriptor, const char *name, int64_t name_length, int32_t device_type,
+                               int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
+                               const char *sha256, int64_t sha256_length, int32_t allow_random, ctorch_model *model);
+
 /**
  * Numbers of a model: calls that ran so far, inputs that had to be copied into the strides that compiled code wants, and the
  * name of the file's variant that the last call took.

@@ -28,6 +28,10 @@ int32_t ctorch_trainer_load(const char *path, int64_t path_length, const char *s
 int32_t ctorch_trainer_load_bytes(const void *bytes, int64_t size, const char *name, int64_t name_length, const char *sha256,
                                   int64_t sha256_length, ctorch_trainer *trainer);
 
+/** The same from a file that is open for reading, which stays the caller's; ranks share the memory of one so. */
+int32_t ctorch_trainer_load_open(int32_t descriptor, const char *name, int64_t name_length, const char *sha256,
+                                 int64_t sha256_length, ctorch_trainer *trainer);
+
 /** Another handle on the same trainer; the last one that is deleted frees it. */
 int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *target);
 

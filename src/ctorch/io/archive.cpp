@@ -169,6 +169,11 @@ class Reader {
   uint64_t count_ = 0, start_ = 0, end_ = 0;  // of the table of contents
 };
 
+std::string name_or(const char* otherwise, const char* name, int64_t name_length) {
+  std::string called = read_trimmed(name, name_length, "name");
+  return called.empty() ? otherwise : called;
+}
+
 }  // namespace
 
 // Eight bytes at a time: table[k] is the remainder of a byte with k bytes after it.
@@ -201,9 +206,12 @@ uint32_t crc32(std::span<const char> bytes) {
 FileSource bytes_in_memory(const void* bytes, int64_t size, const char* name, int64_t name_length) {
   if (size < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'size': expected 0 or more bytes, got ", size);
   if (size) require(bytes, "bytes");
-  const std::string called = read_trimmed(name, name_length, "name");
-  return {called.empty() ? "bytes in memory" : called,
+  return {name_or("bytes in memory", name, name_length),
           std::span<const char>(static_cast<const char*>(bytes), static_cast<size_t>(size))};
+}
+
+FileSource open_file(int32_t descriptor, const char* name, int64_t name_length) {
+  return {name_or("an open file", name, name_length), std::nullopt, descriptor};
 }
 
 OpenFile::OpenFile(const FileSource& source, const FileWords& words) : path_(source.path), words_(words) {
@@ -212,6 +220,13 @@ OpenFile::OpenFile(const FileSource& source, const FileWords& words) : path_(sou
     if (source.bytes->empty()) fail(CTORCH_ERROR_FILE, "argument 'bytes' is empty");
     descriptor_ = nameless_file(*source.bytes, Use::read, "'" + path_ + "'");
     ::fchmod(descriptor_, S_IRUSR);  // what nobody may write is mapped instead of copied once more
+    return;
+  }
+  if (source.descriptor) {
+    descriptor_ = Descriptor(::fcntl(*source.descriptor, F_DUPFD_CLOEXEC, 0));
+    if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0)
+      fail(CTORCH_ERROR_FILE, "'", path_, "' is not open: ", std::strerror(errno));
+    if (!S_ISREG(status.st_mode)) fail(CTORCH_ERROR_FILE, "'", path_, "' is no regular file");
     return;
   }
   if (path_.empty()) fail(CTORCH_ERROR_FILE, "argument 'filename' is empty");

@@ -22,14 +22,17 @@ struct FileWords {
   const char* damaged;   // advice about a damaged one
 };
 
-// Where the bytes of a file are: under its name, or in the memory of the program, where `path` is what messages call them.
+// Where the bytes of a file are: under its name, in the memory of the program, or in a file that it has open. Of these two,
+// `path` is what messages call them.
 struct FileSource {
   std::string path;
   std::optional<std::span<const char>> bytes{};
+  std::optional<int> descriptor{};
 };
 
-// What a caller has in memory, with a name for messages that may be empty.
+// What a caller has, with a name for messages that may be empty.
 FileSource bytes_in_memory(const void* bytes, int64_t size, const char* name, int64_t name_length);
+FileSource open_file(int32_t descriptor, const char* name, int64_t name_length);
 
 // A file that stays open: the bytes that were looked at can be read again after the name has gone over to another file.
 class OpenFile {

@@ -50,6 +50,17 @@ int32_t ctorch_model_load_bytes(const void* bytes, int64_t size, const char* nam
   });
 }
 
+int32_t ctorch_model_load_open(int32_t descriptor, const char* name, int64_t name_length, int32_t device_type,
+                               int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
+                               const char* sha256, int64_t sha256_length, int32_t allow_random, ctorch_model* model) {
+  return compute([&] {
+    require(model, "model");
+    LoadOptions options = load_options(device_type, device_index, requires_grad, is_training, trust, allow_random);
+    options.sha256 = read_text(sha256, sha256_length, "sha256");
+    store(model, std::make_shared<Model>(open_file(descriptor, name, name_length), options));
+  });
+}
+
 int32_t ctorch_model_share(const ctorch_model* source, ctorch_model* target) { return share_handle(source, target); }
 
 int32_t ctorch_model_yield(const ctorch_model* model) {

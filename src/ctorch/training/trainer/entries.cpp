@@ -54,6 +54,15 @@ int32_t ctorch_trainer_load_bytes(const void* bytes, int64_t size, const char* n
   });
 }
 
+int32_t ctorch_trainer_load_open(int32_t descriptor, const char* name, int64_t name_length, const char* sha256,
+                                 int64_t sha256_length, ctorch_trainer* trainer) {
+  return compute([&] {
+    require(trainer, "trainer");
+    store(trainer,
+          std::make_shared<Trainer>(open_file(descriptor, name, name_length), read_trimmed(sha256, sha256_length, "sha256")));
+  });
+}
+
 int32_t ctorch_trainer_share(const ctorch_trainer* source, ctorch_trainer* target) { return share_handle(source, target); }
 
 int32_t ctorch_trainer_delete(ctorch_trainer* trainer) { return delete_handle(table_of<ctorch_trainer>(), trainer); }
