@@ -79,7 +79,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         mpi = find_mpi(options.add_mpi)
         compiler = _compiler(options, mpi)
         print(f"Compiling ftorch_mpi for {compiler.tag} and {mpi.title} ...", flush=True)
-        add_mpi(mpi, compiler)
+        print(add_mpi(mpi, compiler))
         print(f"Installed in {place.mpi_library_dir(compiler.tag, mpi.kind)}")
         return 0
 

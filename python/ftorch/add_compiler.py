@@ -29,8 +29,13 @@ def add_compiler(compiler: Compiler, installation: Installation | None = None) -
     _install(_cmake(place), place.source_dir, [f"-DCMAKE_Fortran_COMPILER={compiler.command}"])
 
 
-def add_mpi(mpi: Mpi, compiler: Compiler, installation: Installation | None = None) -> None:
+def add_mpi(mpi: Mpi, compiler: Compiler, installation: Installation | None = None) -> str:
     """Compile and install ``ftorch_mpi`` for an MPI and a Fortran compiler whose interface is installed.
+
+    Returns
+    -------
+    str
+        A sentence: how communicators can be handed over.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def add_mpi(mpi: Mpi, compiler: Compiler, installation: Installation | None = No
         )
     # The compiler itself and not the MPI's wrapper, whose flags may be meant for another one; the rest is asked of the wrappers.
     options = {"CMAKE_Fortran_COMPILER": _behind(mpi, compiler), "MPI_C_COMPILER": mpi.c, "MPI_Fortran_COMPILER": mpi.fortran}
-    _install(_cmake(place), place.mpi_source_dir(), [f"-D{name}={value}" for name, value in options.items()])
+    said = _install(_cmake(place), place.mpi_source_dir(), [f"-D{name}={value}" for name, value in options.items()])
+    return next(line.removeprefix("-- ") for line in said.splitlines() if line.startswith("-- Communicators"))
 
 
 def _behind(mpi: Mpi, compiler: Compiler) -> Path:
@@ -63,13 +69,16 @@ def _cmake(place: Installation) -> str:
     return cmake
 
 
-def _install(cmake: str, source: Path, options: list[str]) -> None:
+def _install(cmake: str, source: Path, options: list[str]) -> str:
     with tempfile.TemporaryDirectory(prefix="ftorch-") as build:
         steps = [
             [cmake, "-S", str(source), "-B", build, *options],
             [cmake, "--build", build, "--target", "install"],
         ]
+        said = ""
         for step in steps:
             done = subprocess.run(step, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if done.returncode != 0:
                 raise AddCompilerError(f"{' '.join(step)} failed:\n{done.stdout}")
+            said += done.stdout
+    return said

@@ -1,5 +1,10 @@
 #include "core/communicator.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
 #include <type_traits>
 
 #include "core/error.h"
@@ -56,6 +61,14 @@ bool leads_nowhere(Handle handle) {
     return false;
 }
 
+// What was written on standard error goes through the launcher, which may end with the job before it has passed it on.
+void wait_for_readers() {
+  using namespace std::chrono_literals;
+  int unread = 0;
+  for (int i = 0; i < 20 && ::ioctl(STDERR_FILENO, FIONREAD, &unread) == 0 && unread > 0; ++i) std::this_thread::sleep_for(100ms);
+  std::this_thread::sleep_for(200ms);
+}
+
 }  // namespace
 
 MPI_Comm usable_communicator(int32_t comm) {
@@ -93,6 +106,7 @@ int32_t ctorch_mpi_abort(int32_t comm, int32_t code) {
       job = usable_communicator(comm);
     } catch (const Error&) {  // freed since: the job must end all the same
     }
+    wait_for_readers();
     MPI_Abort(job, code);
   });
 }
