@@ -1,1 +1,1 @@
-ftorch_mpi_sources(devices.cpp devices.fypp node.cpp report.cpp report.fypp threads.cpp threads.fypp)
+ftorch_sources(devices.cpp devices.fypp node.cpp report.cpp report.fypp threads.cpp threads.fypp)
