@@ -29,8 +29,8 @@ def _require_mpi(compiler: Compiler, mpi: Mpi, installation: Installation) -> No
     if mpi.kind not in installation.mpis(compiler.tag):
         present = ", ".join(installation.mpis(compiler.tag)) or "none"
         raise InterfaceMissingError(
-            f"no ftorch_mpi for {compiler.tag} and {mpi.title} ({mpi.kind}) is installed, because a library works with one kind of MPI "
-            f"only (there: {present}); add it with: python -m ftorch --add-mpi {mpi.fortran} --compiler {compiler.command}"
+            f"no ftorch_mpi for {compiler.tag} and {mpi.title} ({mpi.kind}) is installed, because a library works with one kind "
+            f"of MPI only (there: {present}); add it with: python -m ftorch --add-mpi {mpi.fortran} --compiler {compiler.command}"
         )
 
 
@@ -39,9 +39,7 @@ def cflags(installation: Installation | None = None) -> list[str]:
     return [f"-I{(installation or Installation()).include_dir}"]
 
 
-def fflags(
-    compiler: Compiler, api: Api = "ftorch", installation: Installation | None = None, mpi: Mpi | None = None
-) -> list[str]:
+def fflags(compiler: Compiler, api: Api = "ftorch", installation: Installation | None = None, mpi: Mpi | None = None) -> list[str]:
     """Flags to compile Fortran that uses the modules.
 
     Parameters

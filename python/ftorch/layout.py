@@ -78,9 +78,7 @@ class Installation:
     def mpis(self, tag: str) -> list[str]:
         """Kinds of MPI for which ``ftorch_mpi`` is installed, for one compiler; none of an earlier version, as in :meth:`tags`."""
         ours = version("ftorch")
-        return sorted(
-            p.parent.name for p in self.fortran_library_dir(tag).glob("*/version") if p.read_text().strip() == ours
-        )
+        return sorted(p.parent.name for p in self.fortran_library_dir(tag).glob("*/version") if p.read_text().strip() == ours)
 
     def tags(self) -> list[str]:
         """Tags of the compilers whose Fortran interface is installed.

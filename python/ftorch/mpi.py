@@ -61,8 +61,8 @@ def find_mpi(command: str | None = None) -> Mpi:
     Parameters
     ----------
     command
-        Name or path of its wrapper of the Fortran compiler. Default: the environment variable ``MPIFC``, or else mpifort. The wrapper
-        of the C compiler is the one of the same name, or the environment variable ``MPICC``.
+        Name or path of its wrapper of the Fortran compiler. Default: the environment variable ``MPIFC``, or else mpifort. The
+        wrapper of the C compiler is the one of the same name, or the environment variable ``MPICC``.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def find_mpi(command: str | None = None) -> Mpi:
         raise MpiError(f"the MPI's compiler '{name}' was not found; name one, for example mpifort.openmpi, or load its module")
     c = shutil.which(os.environ.get("MPICC") or _c_wrapper(Path(fortran)))
     if c is None:
-        raise MpiError(f"'{name}' was found, but not the C compiler of the same MPI, '{_c_wrapper(Path(fortran))}'; name it with MPICC")
+        wanted = os.environ.get("MPICC") or _c_wrapper(Path(fortran))
+        raise MpiError(f"'{name}' was found, but not the C compiler of the same MPI, '{wanted}'; name it with MPICC")
     kind, title = _kind(Path(c))
     return Mpi(Path(fortran), Path(c), kind, title)
 
@@ -92,7 +93,8 @@ def _kind(c: Path) -> tuple[str, str]:
     rows = [(kind, title, macro) for kind, names in _KINDS.items() for title, macro in names]
     with tempfile.TemporaryDirectory(prefix="ftorch-") as folder:
         source = Path(folder) / "kind.c"
-        source.write_text("#include <mpi.h>\n" + "".join(f"ftorch_row {i} {macro.replace('.', ' . ')}\n" for i, (_, _, macro) in enumerate(rows)))
+        lines = [f"ftorch_row {number} {macro.replace('.', ' . ')}" for number, (_, _, macro) in enumerate(rows)]
+        source.write_text("\n".join(["#include <mpi.h>", *lines, ""]))
         done = subprocess.run([c, "-E", source], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise MpiError(f"{c} cannot compile with mpi.h:\n{done.stderr}")
@@ -102,4 +104,3 @@ def _kind(c: Path) -> tuple[str, str]:
             version = version.replace(" ", "").strip('"')
             return kind, f"{title} {version}"
     raise MpiError(f"{c} belongs to an MPI that is neither Open MPI nor one of MPICH's family")
-

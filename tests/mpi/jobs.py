@@ -33,7 +33,7 @@ def flags_of_wrapper(kind: str) -> tuple[str, ...]:
 
 @cache
 def readable_header(fc: str, kind: str) -> tuple[str, ...]:
-    """Return the flag for an mpif.h that the compiler can read: flang refuses the part of Open MPI's with the generic MPI_Sizeof."""
+    """Return the flag for an mpif.h that the compiler can read: flang refuses the generic MPI_Sizeof of Open MPI's."""
     if fc == "gfortran" or kind != "openmpi":
         return ()
     folders = [Path(word[2:]) for word in flags_of_wrapper(kind) if word.startswith("-I")]

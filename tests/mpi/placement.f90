@@ -40,6 +40,8 @@ program placement
     call torch_mpi_report(mpi_comm_world)
   case ('report_unit')
     call report_into_a_file()
+  case default
+    error stop 'no such scenario'
   end select
   call finish()
 

@@ -72,9 +72,7 @@ def test_find_package_says_what_is_missing(fc: str, tmp_path: Path) -> None:
 def test_pkg_config(fc: str, kind: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PKG_CONFIG_PATH": str(Installation().pkgconfig_dir)}
     variables = (f"--define-variable=compiler={tag(fc)}", f"--define-variable=mpi={kind}")
-    asked = [
-        run("pkg-config", *variables, what, "ftorch_mpi", env=environment).split() for what in ("--cflags", "--libs")
-    ]
+    asked = [run("pkg-config", *variables, what, "ftorch_mpi", env=environment).split() for what in ("--cflags", "--libs")]
     run(fc, *asked[0], HERE / "linked.f90", *asked[1], "-o", tmp_path / "host")
     job = launch(kind, 1, tmp_path / "host")
     assert (job.code, job.out) == (0, "linked\n"), job.err

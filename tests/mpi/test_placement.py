@@ -54,8 +54,8 @@ def test_no_device(kind: str, program: Path) -> None:
     assert devices(kind, 2, program, "device") == [(CPU, -1)] * 2
 
 
-def cores(kind: str, n: int, program: Path, scenario: str = "cores", **environment: str | None) -> list[str]:
-    job = launch(kind, n, program, scenario, **{"OMP_NUM_THREADS": None, **environment})
+def cores(kind: str, n: int, program: Path, scenario: str = "cores", threads: str | None = None) -> list[str]:
+    job = launch(kind, n, program, scenario, OMP_NUM_THREADS=threads)
     assert job.code == 0, job.out + job.err
     return [line.message for line in job.ranks()]
 
@@ -82,9 +82,9 @@ def test_a_rank_that_is_bound_has_its_cores_alone(kind: str, program: Path, tmp_
 
 
 def test_who_says_otherwise(kind: str, program: Path) -> None:
-    assert cores(kind, 2, program, OMP_NUM_THREADS="5") == [f"{max(1, CORES // 2)} cores, threads 5"] * 2
+    assert cores(kind, 2, program, threads="5") == [f"{max(1, CORES // 2)} cores, threads 5"] * 2
     assert cores(kind, 2, program, "cores_said") == ["threads 3"] * 2
-    assert cores(kind, 2, program, "cores_said", OMP_NUM_THREADS="5") == ["threads 3"] * 2
+    assert cores(kind, 2, program, "cores_said", threads="5") == ["threads 3"] * 2
 
 
 @ranks

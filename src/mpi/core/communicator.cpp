@@ -65,7 +65,8 @@ bool leads_nowhere(Handle handle) {
 void wait_for_readers() {
   using namespace std::chrono_literals;
   int unread = 0;
-  for (int i = 0; i < 20 && ::ioctl(STDERR_FILENO, FIONREAD, &unread) == 0 && unread > 0; ++i) std::this_thread::sleep_for(100ms);
+  for (int i = 0; i < 20 && ::ioctl(STDERR_FILENO, FIONREAD, &unread) == 0 && unread > 0; ++i)
+    std::this_thread::sleep_for(100ms);
   std::this_thread::sleep_for(200ms);
 }
 

@@ -1,11 +1,11 @@
 // Errors: what one rank finds is an Error; what all have agreed on is an AgreedError. One guard at the border.
 #pragma once
+#include <ctorch.h>
+
 #include <cstdint>
 #include <sstream>
 #include <stdexcept>
 #include <string>
-
-#include <ctorch.h>
 
 namespace ftorch {
 

@@ -11,8 +11,8 @@ namespace ftorch {
 // Throws what MPI says about one of its calls, where the program has told it not to end the job by itself.
 void check(int code, const char* call);
 
-// Every procedure over a communicator makes a Group of it and then takes turns: what a rank does alone, and what may fail, stands
-// in `together`; between two of those all ranks call MPI.
+// Every procedure over a communicator makes a Group of it and then takes turns: what a rank does alone, and what may fail,
+// stands in `together`; between two of those all ranks call MPI.
 //
 //   const Group all = group_of(comm);
 //   all.together([&] { read(file); });      // one rank finds no file: all throw its error here, and nobody waits below
@@ -25,8 +25,8 @@ class Group {
   int rank() const { return rank_; }
   int size() const { return size_; }
 
-  // Runs this rank's part. If it fails on any rank, all throw the error of the lowest. Nothing in it may wait for other ranks of
-  // the group.
+  // Runs this rank's part. If it fails on any rank, all throw the error of the lowest. Nothing in it may wait for other ranks
+  // of the group.
   template <class Part>
   void together(Part&& part) const {
     Outcome mine;

@@ -2,26 +2,27 @@
  * @file ctorch_mpi.h
  * @brief The C interface of libftorch_mpi, which the module ftorch_mpi binds to.
  *
- * Results are statuses, as in ctorch.h, and a message in ctorch_mpi_last_error. All but the entries that say so are collective: every
- * rank of the communicator calls them, and if one fails on any rank, it fails on all, with the same status and message.
+ * Results are statuses, as in ctorch.h, and a message in ctorch_mpi_last_error. All but the entries that say so are collective:
+ * every rank of the communicator calls them, and if one fails on any rank, it fails on all, with the same status and message.
  * Communicators are Fortran's integers. Strings are pointer and length.
  */
 #ifndef CTORCH_MPI_H
 #define CTORCH_MPI_H
 
-#include <stdint.h>
-
 #include <ctorch_linkage.h>
+#include <stdint.h>
 
 CTORCH_BEGIN
 
-/** Not collective. Message of the last failed call on this thread, and the rank it comes from; -1 if this rank found it alone. */
+/** Not collective. Message of the last failed call on this thread, and the rank it comes from; -1 if this rank found it alone.
+ */
 int32_t ctorch_mpi_last_error(const char **text, int64_t *length, int32_t *rank);
 
 /** Not collective. The caller's rank, and by the way whether the communicator can be used at all. */
 int32_t ctorch_mpi_rank(int32_t comm, int32_t *rank);
 
-/** Not collective. Ends the job with this exit code; returns only if MPI cannot. The job is MPI_COMM_WORLD where comm is no more. */
+/** Not collective. Ends the job with this exit code; returns only if MPI cannot. The job is MPI_COMM_WORLD where comm is no
+ * more. */
 int32_t ctorch_mpi_abort(int32_t comm, int32_t code);
 
 /** Waits for all ranks. */
@@ -34,8 +35,8 @@ int32_t ctorch_mpi_agree(int32_t comm, int32_t mine, const char *message, int64_
 int32_t ctorch_mpi_same(int32_t comm, const char *text, int64_t length);
 
 /**
- * The device of the caller, from its rank among those of its node: type and index, or the CPU's where there is none. wanted is a
- * type of devices, or -1 for the first type of which there are any.
+ * The device of the caller, from its rank among those of its node: type and index, or the CPU's where there is none. wanted is
+ * a type of devices, or -1 for the first type of which there are any.
  */
 int32_t ctorch_mpi_device(int32_t comm, int32_t wanted, int32_t *device_type, int32_t *device_index);
 

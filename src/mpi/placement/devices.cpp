@@ -11,8 +11,10 @@ namespace {
 constexpr int32_t any = -1;
 
 // In the order in which they are preferred.
-constexpr DeviceKind kinds[] = {
-    {CTORCH_DEVICE_CUDA, "cuda"}, {CTORCH_DEVICE_XPU, "xpu"}, {CTORCH_DEVICE_MPS, "mps"}, {CTORCH_DEVICE_PRIVATEUSE1, "privateuse1"}};
+constexpr DeviceKind kinds[] = {{CTORCH_DEVICE_CUDA, "cuda"},
+                                {CTORCH_DEVICE_XPU, "xpu"},
+                                {CTORCH_DEVICE_MPS, "mps"},
+                                {CTORCH_DEVICE_PRIVATEUSE1, "privateuse1"}};
 
 static_assert(device_of(5, 8, 0) == -1);
 static_assert(device_of(1, 2, 4) == 1, "one each, and two devices are idle");

@@ -13,8 +13,8 @@ struct DeviceKind {
 // The devices of a type, or of the first type of which there are any; where there are none, the CPU. Loads PyTorch.
 DeviceKind devices_of(int32_t wanted);
 
-// Which of the devices of a machine: each rank one of its own where there are enough, else as many ranks on each. Neighbours share:
-// they are bound to neighbouring cores, which are near one device.
+// Which of the devices of a machine: each rank one of its own where there are enough, else as many ranks on each. Neighbours
+// share: they are bound to neighbouring cores, which are near one device.
 constexpr int device_of(int rank, int ranks, int devices) {
   if (devices == 0) return -1;
   if (ranks <= devices) return rank;

@@ -53,9 +53,7 @@ std::string in_short(std::vector<int> numbers) {
   return text.str();
 }
 
-std::string counted(size_t count, const char* noun) {
-  return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
-}
+std::string counted(size_t count, const char* noun) { return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s"); }
 
 std::string table(const std::vector<Line>& lines) {
   std::map<int, std::vector<int>> nodes;  // by their first ranks
