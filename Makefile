@@ -24,6 +24,9 @@ EXAMPLES ?=
 # The second compiler of the tests: the newest flang-NN, or what is called just flang.
 FLANG ?= $(or $(notdir $(lastword $(sort $(wildcard $(addsuffix /flang-[0-9][0-9],$(subst :, ,$(PATH))))))),flang)
 
+# The MPIs of the tests, by the suffixes that Debian gives to their commands; test-long has MPICH too.
+MPIS ?= openmpi
+
 # What the wheel is made of.
 PRODUCT := CMakeLists.txt pyproject.toml README.md LICENSE $(shell find cmake src python -type f ! -path '*/__pycache__/*')
 
@@ -71,8 +74,18 @@ demo: install
 examples: install
 	$(python) examples/run.py --cmake=-DCMAKE_Fortran_COMPILER=$(FC) $(EXAMPLES)
 
+# ftorch_mpi for the MPI of a stem such as openmpi, with both compilers.
+.venv/.installed-mpi-%: .venv/.installed .venv/.installed-$(FLANG)
+	mkdir -p build
+	for fc in $(FC) $(FLANG); do \
+	  echo "[install] Compiling ftorch_mpi for $* with $$fc"; \
+	  $(python) -m ftorch --add-mpi mpifort.$* --compiler $$fc > build/add-mpi.log 2>&1 || { cat build/add-mpi.log; exit 1; }; \
+	done
+	touch $@
+
 install-all: install
 	$(MAKE) .venv/.installed-$(FLANG)
+	$(MAKE) $(addprefix .venv/.installed-mpi-,$(MPIS))
 
 test: setup
 	$(MAKE) install-all
@@ -80,7 +93,7 @@ test: setup
 
 test-long:
 	scripts/setup long
-	$(MAKE) install-all
+	$(MAKE) install-all MPIS='$(MPIS) mpich'
 	$(python) -m pytest -n 2 --dist loadfile $(TESTS)
 
 # A missed bar does not keep the others from being measured.

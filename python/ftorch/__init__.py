@@ -12,6 +12,7 @@ from importlib.metadata import version
 from .compilers import Compiler, CompilerError, find_compiler
 from .flags import InterfaceMissingError, cflags, fflags, ldflags
 from .layout import Installation
+from .mpi import Mpi, MpiError, find_mpi
 
 __version__ = version("ftorch")
 
@@ -20,9 +21,12 @@ __all__ = [
     "CompilerError",
     "Installation",
     "InterfaceMissingError",
+    "Mpi",
+    "MpiError",
     "__version__",
     "cflags",
     "fflags",
     "find_compiler",
+    "find_mpi",
     "ldflags",
 ]

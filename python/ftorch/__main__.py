@@ -8,11 +8,12 @@ import shlex
 import sys
 
 from . import __version__
-from .add_compiler import AddCompilerError, add_compiler
-from .compilers import CompilerError, find_compiler
+from .add_compiler import AddCompilerError, add_compiler, add_mpi
+from .compilers import Compiler, CompilerError, find_compiler
 from .doctor import examine
 from .flags import InterfaceMissingError, cflags, fflags, ldflags
 from .layout import Installation
+from .mpi import Mpi, MpiError, find_mpi
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,10 +29,16 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--prefix", action="store_true", help="root of the installation")
     ask.add_argument("--info", action="store_true", help="versions of everything, compilers, PyTorch, devices, and what is wrong")
     ask.add_argument("--add-compiler", metavar="FC", help="compile the Fortran interface for another compiler")
+    ask.add_argument("--add-mpi", metavar="MPIFC", help="compile ftorch_mpi for the MPI of this compiler wrapper, such as mpifort")
     ask.add_argument("--version", action="version", version=__version__)
     how = parser.add_argument_group("for which compiler and which interface")
     how.add_argument("--compiler", metavar="FC", help="name or path; default: the environment variable FC, or gfortran")
     how.add_argument("--api", choices=["ftorch", "ftorch1"], default="ftorch", help="ftorch1: as programs for FTorch 1.1 expect it")
+    how.add_argument(
+        "--mpi", metavar="MPIFC", nargs="?", const="",
+        help="with ftorch_mpi, for the MPI of this compiler wrapper; default: the environment variable MPIFC, or mpifort. "
+        "The compiler is then the wrapper's, unless --compiler says otherwise",
+    )  # fmt: skip
     return parser
 
 
@@ -41,12 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _run(parser, options)
-    except (CompilerError, InterfaceMissingError, AddCompilerError) as error:
+    except (CompilerError, InterfaceMissingError, AddCompilerError, MpiError) as error:
         print(f"ftorch: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # who reads has seen enough, `| head` for instance; what Python still flushes at its end goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _compiler(options: argparse.Namespace, mpi: Mpi | None) -> Compiler:
+    """Return the compiler that was named, or the one behind the MPI's wrapper."""
+    return mpi.compiler() if mpi is not None and options.compiler is None else find_compiler(options.compiler)
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -63,14 +75,22 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         add_compiler(compiler)
         print(f"Installed in {place.fortran_library_dir(compiler.tag)}")
         return 0
+    if options.add_mpi:
+        mpi = find_mpi(options.add_mpi)
+        compiler = _compiler(options, mpi)
+        print(f"Compiling ftorch_mpi for {compiler.tag} and {mpi.title} ...", flush=True)
+        print(add_mpi(mpi, compiler))
+        print(f"Installed in {place.mpi_library_dir(compiler.tag, mpi.kind)}")
+        return 0
 
     words: list[str] = []
+    wanted_mpi = None if options.mpi is None else find_mpi(options.mpi)
     if options.cflags:
         words += cflags()
     if options.fflags:
-        words += fflags(find_compiler(options.compiler), options.api)
+        words += fflags(_compiler(options, wanted_mpi), options.api, mpi=wanted_mpi)
     if options.ldflags:
-        words += ldflags(find_compiler(options.compiler))
+        words += ldflags(_compiler(options, wanted_mpi), mpi=wanted_mpi)
     folders = [
         str(folder)
         for wanted, folder in (

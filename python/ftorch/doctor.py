@@ -11,10 +11,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from .compilers import CompilerError, find_compiler, present_compilers
 from .layout import Installation
+from .mpi import MpiError, find_mpi
 
 _DEVICES = {"cpu": 0, "cuda or hip": 1, "xpu": 12, "mps": 13}
 
@@ -41,6 +43,7 @@ def examine() -> Iterator[Finding]:
     yield from _torch(place)
     yield from _library(place)
     yield from _compilers(place)
+    yield from _mpis(place)
     for tool, why in (("cmake", "needed to add a compiler"), ("pkg-config", "optional")):
         yield Finding(tool, _tool_version(tool) or f"not found ({why})")
     packages = ("numpy", "fypp", "f90wrap", "scikit-build-core")
@@ -94,6 +97,25 @@ def _compilers(place: Installation) -> Iterator[Finding]:
         f"{default.command} ({default.tag})",
         None if ready else f"python -m ftorch --add-compiler {default.command}",
     )
+
+
+def _mpis(place: Installation) -> Iterator[Finding]:
+    """Optional, so nothing about it is a problem."""
+    seen = set()
+    for name in [None, *sorted({p.name for folder in os.get_exec_path() for p in Path(folder).glob("mpifort.*")})]:
+        try:
+            mpi = find_mpi(name)
+            compiler = mpi.compiler()
+        except (MpiError, CompilerError) as error:
+            if name is None:
+                yield Finding("MPI", f"{error} (optional)")
+            continue
+        if mpi.title not in seen:
+            seen.add(mpi.title)
+            ready = [tag for tag in place.tags() if mpi.kind in place.mpis(tag)]
+            state = f"ftorch_mpi ready for {', '.join(ready)}" if ready else "no ftorch_mpi yet"
+            more = "" if compiler.tag in ready else f"; python -m ftorch --add-mpi {mpi.fortran}"
+            yield Finding("MPI", f"{mpi.title}, {mpi.fortran} ({compiler.tag}): {state}{more}")
 
 
 def _text(entry: Any) -> str | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from .compilers import Compiler
 from .layout import Installation
+from .mpi import Mpi
 
 Api = Literal["ftorch", "ftorch1"]
 
@@ -23,12 +24,22 @@ def _require(compiler: Compiler, installation: Installation) -> None:
         )
 
 
+def _require_mpi(compiler: Compiler, mpi: Mpi, installation: Installation) -> None:
+    _require(compiler, installation)
+    if mpi.kind not in installation.mpis(compiler.tag):
+        present = ", ".join(installation.mpis(compiler.tag)) or "none"
+        raise InterfaceMissingError(
+            f"no ftorch_mpi for {compiler.tag} and {mpi.title} ({mpi.kind}) is installed, because a library works with one kind "
+            f"of MPI only (there: {present}); add it with: python -m ftorch --add-mpi {mpi.fortran} --compiler {compiler.command}"
+        )
+
+
 def cflags(installation: Installation | None = None) -> list[str]:
     """Flags to compile C or C++ that includes ``ctorch.h``."""
     return [f"-I{(installation or Installation()).include_dir}"]
 
 
-def fflags(compiler: Compiler, api: Api = "ftorch", installation: Installation | None = None) -> list[str]:
+def fflags(compiler: Compiler, api: Api = "ftorch", installation: Installation | None = None, mpi: Mpi | None = None) -> list[str]:
     """Flags to compile Fortran that uses the modules.
 
     Parameters
@@ -37,6 +48,8 @@ def fflags(compiler: Compiler, api: Api = "ftorch", installation: Installation |
         The compiler they are for.
     api
         ``ftorch1`` puts the module files that programs written for FTorch 1.1 expect before the others.
+    mpi
+        Adds the module ``ftorch_mpi`` for it.
 
     Raises
     ------
@@ -46,10 +59,14 @@ def fflags(compiler: Compiler, api: Api = "ftorch", installation: Installation |
     place = installation or Installation()
     _require(compiler, place)
     modules = place.module_dir(compiler.tag)
-    return [f"-I{modules / 'ftorch1'}"] * (api == "ftorch1") + [f"-I{modules}"]
+    first = []
+    if mpi is not None:
+        _require_mpi(compiler, mpi, place)
+        first = [f"-I{place.mpi_module_dir(compiler.tag, mpi.kind)}"]
+    return first + [f"-I{modules / 'ftorch1'}"] * (api == "ftorch1") + [f"-I{modules}"]
 
 
-def ldflags(compiler: Compiler, installation: Installation | None = None) -> list[str]:
+def ldflags(compiler: Compiler, installation: Installation | None = None, mpi: Mpi | None = None) -> list[str]:
     """Flags to link a program; they hold for both interfaces.
 
     Raises
@@ -59,5 +76,9 @@ def ldflags(compiler: Compiler, installation: Installation | None = None) -> lis
     """
     place = installation or Installation()
     _require(compiler, place)
-    folders = [place.fortran_library_dir(compiler.tag), place.library_dir]
-    return [f"-L{f}" for f in folders] + [f"-Wl,-rpath,{f}" for f in folders] + ["-lftorch", "-lctorch"]
+    folders, libraries = [place.fortran_library_dir(compiler.tag), place.library_dir], ["-lftorch", "-lctorch"]
+    if mpi is not None:
+        _require_mpi(compiler, mpi, place)
+        folders.insert(0, place.mpi_library_dir(compiler.tag, mpi.kind))
+        libraries.insert(0, "-lftorch_mpi")
+    return [f"-L{f}" for f in folders] + [f"-Wl,-rpath,{f}" for f in folders] + libraries

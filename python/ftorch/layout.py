@@ -63,6 +63,23 @@ class Installation:
         """Folder of the module files for one compiler."""
         return self.include_dir / "ftorch" / tag
 
+    def mpi_library_dir(self, tag: str, kind: str) -> Path:
+        """Folder of ``libftorch_mpi`` for one compiler and one kind of MPI."""
+        return self.fortran_library_dir(tag) / kind
+
+    def mpi_module_dir(self, tag: str, kind: str) -> Path:
+        """Folder of its module files."""
+        return self.module_dir(tag) / kind
+
+    def mpi_source_dir(self) -> Path:
+        """Folder of its sources, and of the CMake project that compiles them for an MPI."""
+        return self.source_dir / "mpi"
+
+    def mpis(self, tag: str) -> list[str]:
+        """Kinds of MPI for which ``ftorch_mpi`` is installed, for one compiler; none of an earlier version, as in :meth:`tags`."""
+        ours = version("ftorch")
+        return sorted(p.parent.name for p in self.fortran_library_dir(tag).glob("*/version") if p.read_text().strip() == ours)
+
     def tags(self) -> list[str]:
         """Tags of the compilers whose Fortran interface is installed.
 

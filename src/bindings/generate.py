@@ -126,11 +126,11 @@ def loader_names(entries: list[Entry]) -> str:
     return "".join(f'  "{e.name}",\n' for e in entries)
 
 
-def fortran_module(entries: list[Entry]) -> str:
+def fortran_module(entries: list[Entry], module: str) -> str:
     """Source of the Fortran module of interfaces."""
     lines = [
         "! Generated from the C header by generate.py.",
-        "module ftorch_capi",
+        f"module {module}",
         "  !! The C interface as Fortran sees it: one bind(C) interface per entry of the C headers, documented there.",
         "  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_funptr, c_int32_t, c_int64_t, c_null_ptr, c_ptr",
         "  implicit none (type, external)",
@@ -151,7 +151,7 @@ def fortran_module(entries: list[Entry]) -> str:
         lines += [f"      {a.fortran()}" for a in entry.arguments]
         lines.append("      integer(c_int32_t) :: status")
         lines.append(f"    end function {entry.name}")
-    lines += ["  end interface", "end module ftorch_capi"]
+    lines += ["  end interface", f"end module {module}"]
     return "\n".join(lines) + "\n"
 
 
@@ -171,12 +171,14 @@ def main() -> None:
     parser.add_argument("headers", type=Path, nargs="+", help="C headers with prototypes")
     parser.add_argument("--loader", type=Path, help="write the loader's entries here")
     parser.add_argument("--names", type=Path, help="write the names of the entries here, as C strings")
-    parser.add_argument("--fortran", type=Path, help="write the Fortran module here")
+    parser.add_argument("--fortran", type=Path, help="write the Fortran module here; its name is the file's")
     options = parser.parse_args()
     entries = [entry for header in sorted(options.headers) for entry in parse(header.read_text())]
-    for path, text in ((options.loader, loader_entries), (options.names, loader_names), (options.fortran, fortran_module)):
+    for path, text in ((options.loader, loader_entries), (options.names, loader_names)):
         if path is not None:
             path.write_text(text(entries))
+    if options.fortran is not None:
+        options.fortran.write_text(fortran_module(entries, options.fortran.stem))
 
 
 if __name__ == "__main__":

@@ -209,6 +209,7 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   FAILS(ctorch_tensor_from_blob(data, 2, shape, negative, 6, 0, -1, 0, 0, &none), ARGUMENT, "no negative strides");
   FAILS(ctorch_tensor_to(t, 99, -1, -1, 0, &none), ARGUMENT, "99 is no torch_k* dtype constant");
   FAILS(ctorch_runtime_set_threads(-1), ARGUMENT, "'count'");
+  FAILS(ctorch_runtime_set_core_share(-1), ARGUMENT, "'cores'");
   FAILS(ctorch_runtime_set_flush_denormals(2), ARGUMENT, "'mode'");
   FAILS(ctorch_device_synchronize(1, 0), DEVICE, "device cuda is not available");
   WORKS(ctorch_device_count(12345, &devices));

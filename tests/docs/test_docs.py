@@ -67,9 +67,9 @@ def models() -> Path:
 
 
 @functools.cache
-def flags(compiler: str, option: str) -> list[str]:
+def flags(compiler: str, *options: str) -> list[str]:
     """Flags that are printed for users of a compiler."""
-    command = [sys.executable, "-m", "ftorch", "--compiler", compiler, option]
+    command = [sys.executable, "-m", "ftorch", "--compiler", compiler, *options]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
@@ -80,7 +80,8 @@ def compile_source(compiler: str, source: str, folder: Path, *, link: bool = Fal
     if "use mpi" in source:
         file.write_text(MPI + source)
     last = ["-o", "program", *flags(compiler, "--ldflags")] if link else ["-c"]
-    command = [compiler, "-std=f2018", *flags(compiler, "--fflags"), file.name, *last]
+    wanted = ["--fflags", "--mpi", "mpifort.openmpi"] if "use ftorch_mpi" in source else ["--fflags"]
+    command = [compiler, "-std=f2018", *flags(compiler, *wanted), file.name, *last]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "program"
@@ -158,7 +159,7 @@ def test_dtypes() -> None:
 
 def test_procedures_exist() -> None:
     """Every procedure that a page names is in the sources."""
-    sources = "".join(file.read_text() for file in (ROOT / "src/ftorch").rglob("*.f*"))
+    sources = "".join(file.read_text() for folder in ("ftorch", "mpi") for file in (ROOT / "src" / folder).rglob("*.f*"))
     handles = re.search(r"HANDLES = \[(.*?)\]", (ROOT / "src/types/constants.fypp").read_text())
     assert handles is not None
     known = set(re.findall(r"\btorch_\w+", sources)) | {f"torch_handle_{kind}" for kind in re.findall(r"'(\w+)'", handles[1])}

@@ -28,7 +28,8 @@ def test_program_needs_neither_python_nor_torch(fc: str, build_fortran: BuildFor
 def test_only_the_implementation_knows_where_torch_is() -> None:
     place = Installation()
     libraries = [file for file in place.library_dir.rglob("*.so*") if file.read_bytes().startswith(b"\x7fELF")]
-    assert {f.name for f in libraries} == {"libctorch.so.1", "libctorch_rebind.so", "libctorch_torch.so", "libftorch.so.0.1"}
+    core = {"libctorch.so.1", "libctorch_rebind.so", "libctorch_torch.so", "libftorch.so.0.1"}
+    assert {f.name for f in libraries} == core | {"libftorch_mpi.so.0.1"}
     knowing = [f.name for f in libraries if any("/torch/lib" in folder for folder in runpath(f))]
     assert knowing == ["libctorch_torch.so"]
 

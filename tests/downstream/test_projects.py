@@ -92,9 +92,9 @@ def installed(fc: str, with_everything: Path, tmp_path_factory: pytest.TempPathF
 
 
 def files(root: Path, tag: str) -> set[str]:
-    """Files of an installation, but for what belongs to Python or to another Fortran compiler."""
+    """Files of an installation, but for what belongs to Python, to another Fortran compiler or to an MPI."""
     found = {path.relative_to(root) for part in ("lib", "include", "share") for path in (root / part).rglob("*") if path.is_file()}
-    others = {compiler.tag for compiler in present_compilers()} - {tag}
+    others = {compiler.tag for compiler in present_compilers()} - {tag} | {"openmpi", "mpich"}
     return {str(path) for path in found if not others & set(path.parts)}
 
 

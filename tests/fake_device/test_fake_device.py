@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 
 import pt2ts
 
-from ..support import BUILD, BuildFortran, run
+from ..support import BuildFortran
+from .library import flags_for_fake_device
 
 HERE = Path(__file__).resolve().parent
-TORCH = Path(torch.__file__).parent
 
 
 class Linear(torch.nn.Module):
@@ -35,27 +33,9 @@ class Linear(torch.nn.Module):
 
 
 @pytest.fixture(scope="session")
-def fake_device() -> Path:
-    """Folder with the library of the fake device, compiled once."""
-    source = HERE / "fake_device.cpp"
-    key = hashlib.sha256(source.read_bytes() + torch.__version__.encode()).hexdigest()[:12]
-    library = BUILD / f"fake_device-{key}" / "libfake_device.so"
-    library.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(library.parent / "lock"):
-        if not library.exists():
-            made = library.with_suffix(".new")
-            compile_line: list[str | Path] = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include", source]
-            link_line: list[str | Path] = [f"-L{TORCH / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{TORCH / 'lib'}", "-o", made]
-            run(*compile_line, *link_line)
-            made.rename(library)
-    return library.parent
-
-
-@pytest.fixture(scope="session")
-def program(fc: str, build_fortran: BuildFortran, fake_device: Path) -> Path:
+def program(fc: str, build_fortran: BuildFortran) -> Path:
     """The test program, linked to the fake device so that it is there before the first call."""
-    link = ("-Wl,--no-as-needed", f"-L{fake_device}", "-lfake_device", f"-Wl,-rpath,{fake_device}")
-    return build_fortran(HERE / "placement.f90", compiler=fc, flags=("-g", *link, f"-Wl,-rpath-link,{TORCH / 'lib'}"))
+    return build_fortran(HERE / "placement.f90", compiler=fc, flags=("-g", *flags_for_fake_device()))
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,20 @@ PLANTED = {
         "  use :: ftorch_model, only: torch_model\n",
         "src/ftorch/core/text.f90:1: uses ftorch_model, and core may not use model",
     ),
+    "src/ftorch/core/devices.fypp": (
+        "  use :: mpi_f08, only: mpi_comm\n",
+        "src/ftorch/core/devices.fypp:1: uses mpi_f08; only src/mpi may",
+    ),
+    "src/ctorch/host/ranks.h": ("#include <mpi.h>\n", "src/ctorch/host/ranks.h:1: includes mpi.h; only src/mpi may"),
+    "src/mpi/core/group.h": (
+        '#include "placement/node.h"\n',
+        "src/mpi/core/group.h:1: includes placement/node.h, and core may not use placement",
+    ),
+    "src/mpi/core/error.cpp": (
+        "#include <torch/torch.h>\n",
+        "src/mpi/core/error.cpp:1: includes torch/torch.h; src/mpi knows ctorch.h alone",
+    ),
+    "src/mpi/core/extra.fypp": ("", "src/mpi/core/extra.fypp: not in the list of its folder, src/mpi/core/sources.cmake"),
     "docs/architecture.md": ("", "docs/architecture.md: ctorch/core may use model, which is not above it"),
 }
 
@@ -45,7 +59,7 @@ def test_the_order_holds() -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_what_breaks_it_is_found(tmp_path: Path, name: str) -> None:
-    for folder in ("src/ctorch", "src/ftorch"):
+    for folder in ("src/ctorch", "src/ftorch", "src/mpi"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     (tmp_path / "docs").mkdir()
     page = (ROOT / "docs/architecture.md").read_text()

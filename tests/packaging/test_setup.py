@@ -12,6 +12,9 @@ from ..support import ROOT, run
 
 TOOLS = "bash cat dirname env g++ grep pkg-config python3 readlink sed sha256sum sort strace tail".split()  # noqa: SIM905 - a list
 
+MPIS = [f"{command}.{kind}" for kind in ("openmpi", "mpich") for command in ("mpifort", "mpirun")]
+LONG = "gfortran libopenmpi-dev openmpi-bin flang-22 libflang-22-dev libomp-22-dev libmpich-dev mpich"
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
@@ -40,7 +43,8 @@ def setup(machine: Path, level: str) -> subprocess.CompletedProcess[str]:
 def test_prints_the_line_to_run_and_stops(machine: Path) -> None:
     done = setup(machine, "test")
     assert done.returncode == 1
-    line = "sudo apt-get install -y --no-install-recommends gfortran flang-22 libflang-22-dev libomp-22-dev"
+    assert LONG.endswith(" libmpich-dev mpich")
+    line = f"sudo apt-get install -y --no-install-recommends {LONG.removesuffix(' libmpich-dev mpich')}\n"
     assert line in done.stderr
     assert "apt-get was called" not in done.stderr
 
@@ -53,13 +57,14 @@ def test_demo_needs_no_flang(machine: Path) -> None:
 
 def test_long_needs_a_browser_and_its_driver(machine: Path) -> None:
     (machine / "google-chrome").touch(mode=0o755)
-    assert setup(machine, "long").stderr.rstrip().endswith("gfortran flang-22 libflang-22-dev libomp-22-dev chromium-driver")
+    assert setup(machine, "long").stderr.rstrip().endswith(f"{LONG} chromium-driver")
     (machine / "google-chrome").unlink()
     done = setup(machine, "long")
     assert done.returncode == 1
-    assert done.stderr.rstrip().endswith("gfortran flang-22 libflang-22-dev libomp-22-dev chromium chromium-driver")
+    assert done.stderr.rstrip().endswith(f"{LONG} chromium chromium-driver")
     for level in ("demo", "test", "dev"):
         assert "chromium" not in setup(machine, level).stderr
+        assert "mpich" not in setup(machine, level).stderr
 
 
 @pytest.fixture
@@ -70,10 +75,8 @@ def complete(machine: Path) -> Path:
     shutil.copy(ROOT / "scripts" / "setup", project / "scripts")
     shutil.copytree(ROOT / "requirements", project / "requirements")
     python.parent.mkdir(parents=True)
-    tools = {
-        machine / name: ""
-        for name in ("gfortran", "chromium", "chromedriver", "python3", "bin/flang-22", "include/flang/ISO_Fortran_binding.h")
-    }
+    commands = ("gfortran", *MPIS, "chromium", "chromedriver", "python3", "bin/flang-22")
+    tools = {machine / name: "" for name in (*commands, "include/flang/ISO_Fortran_binding.h")}
     for path, body in {**tools, machine / "lib/libomp.so": "", machine / "pkg-config": "", python: "echo asked: $*"}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)

@@ -3,12 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
 
+#include "core/error.h"
+
 namespace ctorch {
 namespace {
+
+std::atomic<int> counted_share{0};
 
 // Each with the number of processes on this node, or a text that begins with it ("4(x2)").
 constexpr const char* counts[] = {
@@ -37,7 +42,13 @@ int share_of_cores() {
     const auto cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
     return std::max(1, cores / processes_here());
   }();
-  return share;
+  const int counted = counted_share.load(std::memory_order_relaxed);
+  return counted > 0 ? counted : share;
+}
+
+void set_share_of_cores(int32_t cores) {
+  if (cores < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'cores': expected 0 (as the launcher tells) or more, got ", cores);
+  counted_share.store(cores, std::memory_order_relaxed);
 }
 
 }  // namespace ctorch

@@ -31,6 +31,13 @@ int32_t ctorch_runtime_set_threads(int32_t count);
 int32_t ctorch_runtime_get_threads(int32_t *count);
 
 /**
+ * Tells how many cores this process has for itself where it shares the machine with others of its job; who has counted them
+ * (`ftorch_mpi`) says so. It holds where neither the program nor OMP_NUM_THREADS says how many threads there are. 0 returns to
+ * what the launcher's environment tells.
+ */
+int32_t ctorch_runtime_set_core_share(int32_t cores);
+
+/**
  * Whether calls flush subnormal numbers to zero, on all their threads and whatever a model's contract says: 1 they do, 0 they
  * do not, -1 (the default) as the contract says, and where it is silent, as the calling thread does.
  */

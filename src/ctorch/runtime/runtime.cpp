@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "ctorch_runtime.h"
 #include "host/environment.h"
+#include "host/ranks.h"
 
 using namespace ctorch;
 
@@ -43,6 +44,10 @@ int32_t ctorch_runtime_set_threads(int32_t count) {
 
 int32_t ctorch_runtime_get_threads(int32_t* count) {
   return answer_with(count, "count", [&] { return get_threads(); });
+}
+
+int32_t ctorch_runtime_set_core_share(int32_t cores) {
+  return guard([&] { set_share_of_cores(cores); });
 }
 
 int32_t ctorch_runtime_set_flush_denormals(int32_t mode) {

@@ -6,7 +6,8 @@ module ftorch_error
   implicit none (type, external)
   private
 
-  public :: torch_error_handler, torch_set_error_handler, check_status, refuse, text_of, lines_of, int_or, flag
+  public :: torch_error_handler, torch_set_error_handler, call_error_handler, check_status, refuse, text_of, lines_of, int_or
+  public :: flag
 
   abstract interface
     subroutine torch_error_handler(message, status)
@@ -61,10 +62,17 @@ contains
     character(len=*), optional, intent(inout) :: errmsg
     if (present(errmsg)) errmsg = name // ': ' // message
     if (handled) return
-    if (associated(handler)) call handler(name // ': ' // message, status)
+    call call_error_handler(name // ': ' // message, status)
     flush (error_unit)
     error stop name // ': ' // message
   end subroutine report
+
+  subroutine call_error_handler(message, status)
+    !! Calls the program's handler if it has one.
+    character(len=*), intent(in) :: message
+    integer, intent(in) :: status
+    if (associated(handler)) call handler(message, status)
+  end subroutine call_error_handler
 
   function last_message() result(message)
     character(len=:), allocatable :: message

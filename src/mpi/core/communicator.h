@@ -1,0 +1,13 @@
+// Communicators as programs hand them over.
+#pragma once
+#include <cstdint>
+
+#include "core/header.h"
+
+namespace ftorch {
+
+// The communicator of a Fortran integer. Throws in words where MPI would end the job without any: MPI not started or ended
+// already, the wrong thread, no communicator, one between two groups, one that was freed.
+MPI_Comm usable_communicator(int32_t comm);
+
+}  // namespace ftorch

@@ -1,0 +1,51 @@
+/**
+ * @file ctorch_mpi.h
+ * @brief The C interface of libftorch_mpi, which the module ftorch_mpi binds to.
+ *
+ * Results are statuses, as in ctorch.h, and a message in ctorch_mpi_last_error. All but the entries that say so are collective:
+ * every rank of the communicator calls them, and if one fails on any rank, it fails on all, with the same status and message.
+ * Communicators are Fortran's integers. Strings are pointer and length.
+ */
+#ifndef CTORCH_MPI_H
+#define CTORCH_MPI_H
+
+#include <ctorch_linkage.h>
+#include <stdint.h>
+
+CTORCH_BEGIN
+
+/** Not collective. Message of the last failed call on this thread, and the rank it comes from; -1 if this rank found it alone.
+ */
+int32_t ctorch_mpi_last_error(const char **text, int64_t *length, int32_t *rank);
+
+/** Not collective. The caller's rank, and by the way whether the communicator can be used at all. */
+int32_t ctorch_mpi_rank(int32_t comm, int32_t *rank);
+
+/** Not collective. Ends the job with this exit code; returns only if MPI cannot. The job is MPI_COMM_WORLD where comm is no
+ * more. */
+int32_t ctorch_mpi_abort(int32_t comm, int32_t code);
+
+/** Waits for all ranks. */
+int32_t ctorch_mpi_wait(int32_t comm);
+
+/** Each rank brings a status and a message of its own; the first that is no success becomes everybody's. */
+int32_t ctorch_mpi_agree(int32_t comm, int32_t mine, const char *message, int64_t length);
+
+/** Fails on all ranks if the text of one is not that of rank 0; the first such rank is named. */
+int32_t ctorch_mpi_same(int32_t comm, const char *text, int64_t length);
+
+/**
+ * The device of the caller, from its rank among those of its node: type and index, or the CPU's where there is none. wanted is
+ * a type of devices, or -1 for the first type of which there are any.
+ */
+int32_t ctorch_mpi_device(int32_t comm, int32_t wanted, int32_t *device_type, int32_t *device_index);
+
+/** Counts the cores of the caller's share of its node and tells libctorch. */
+int32_t ctorch_mpi_share_cores(int32_t comm, int32_t *cores);
+
+/** What runs where, as text for rank 0; the others get an empty one. It stays until the next call on the same thread. */
+int32_t ctorch_mpi_report(int32_t comm, const char **text, int64_t *length);
+
+CTORCH_END
+
+#endif

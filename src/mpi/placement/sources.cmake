@@ -1,0 +1,1 @@
+ftorch_sources(devices.cpp devices.fypp node.cpp report.cpp report.fypp threads.cpp threads.fypp)

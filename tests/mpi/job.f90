@@ -1,0 +1,78 @@
+module job
+  ! What the test programs share: MPI by its oldest interface, which every compiler reads, and one line for each rank.
+  use, intrinsic :: iso_fortran_env, only: output_unit
+  implicit none (type, external)
+  include 'mpif.h'
+  private
+  public :: start, finish, say, my_rank, n_ranks, wait, split, duplicate, free, between_halves, mpi_comm_world, mpi_comm_null, &
+    mpi_comm_self
+  external :: mpi_init, mpi_finalize, mpi_comm_rank, mpi_comm_size, mpi_barrier, mpi_comm_split, mpi_comm_dup, mpi_comm_free, &
+    mpi_intercomm_create
+
+contains
+
+  subroutine start()
+    integer :: ierror
+    call mpi_init(ierror)
+  end subroutine start
+
+  subroutine finish()
+    integer :: ierror
+    call mpi_finalize(ierror)
+  end subroutine finish
+
+  integer function my_rank(comm)
+    integer, intent(in) :: comm
+    integer :: ierror
+    call mpi_comm_rank(comm, my_rank, ierror)
+  end function my_rank
+
+  integer function n_ranks(comm)
+    integer, intent(in) :: comm
+    integer :: ierror
+    call mpi_comm_size(comm, n_ranks, ierror)
+  end function n_ranks
+
+  subroutine wait(comm)
+    integer, intent(in) :: comm
+    integer :: ierror
+    call mpi_barrier(comm, ierror)
+  end subroutine wait
+
+  integer function split(comm, color)
+    integer, intent(in) :: comm, color
+    integer :: ierror
+    call mpi_comm_split(comm, color, 0, split, ierror)
+  end function split
+
+  integer function duplicate(comm)
+    integer, intent(in) :: comm
+    integer :: ierror
+    call mpi_comm_dup(comm, duplicate, ierror)
+  end function duplicate
+
+  subroutine free(comm)
+    integer, intent(in) :: comm
+    integer :: copy, ierror
+    copy = comm  ! which becomes MPI_COMM_NULL; the caller keeps the number
+    call mpi_comm_free(copy, ierror)
+  end subroutine free
+
+  integer function between_halves()
+    ! Even and odd ranks, as components of a coupled model are.
+    integer :: mine, ierror
+    mine = split(mpi_comm_world, modulo(my_rank(mpi_comm_world), 2))
+    call mpi_intercomm_create(mine, 0, mpi_comm_world, 1 - modulo(my_rank(mpi_comm_world), 2), 7, between_halves, ierror)
+  end function between_halves
+
+  subroutine say(rank, status, message)
+    ! In one piece, for lines of several ranks go to one place.
+    integer, intent(in) :: rank, status
+    character(len=*), intent(in) :: message
+    character(len=300) :: line
+    write (line, '(i0, a, i0, a, a)') rank, '|', status, '|', trim(message)
+    write (output_unit, '(a)') trim(line)
+    flush (output_unit)
+  end subroutine say
+
+end module job
