@@ -1,1 +1,1 @@
-ftorch_sources(communicator.cpp error.cpp error.f90 group.cpp handler.fypp same.cpp same.fypp)
+ftorch_sources(communicator.cpp error.cpp error.f90 group.cpp handler.fypp same.cpp same.fypp subgroup.cpp)

@@ -10,6 +10,8 @@
 #define CTORCH_MPI_H
 
 #include <ctorch_linkage.h>
+#include <ctorch_model.h>
+#include <ctorch_trainer.h>
 #include <stdint.h>
 
 CTORCH_BEGIN
@@ -45,6 +47,18 @@ int32_t ctorch_mpi_share_cores(int32_t comm, int32_t *cores);
 
 /** What runs where, as text for rank 0; the others get an empty one. It stays until the next call on the same thread. */
 int32_t ctorch_mpi_report(int32_t comm, const char **text, int64_t *length);
+
+/**
+ * ctorch_model_load on all ranks from one reading of the file, by rank 0: every machine has its bytes once. The name must be
+ * the same everywhere; devices need not be. On a failure, the models of all ranks stay what they were.
+ */
+int32_t ctorch_mpi_model_load(int32_t comm, const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
+                              int32_t requires_grad, int32_t is_training, int32_t trust, const char *sha256,
+                              int64_t sha256_length, int32_t allow_random, ctorch_model *model);
+
+/** ctorch_trainer_load in the same way; each rank has a state of its own. */
+int32_t ctorch_mpi_trainer_load(int32_t comm, const char *path, int64_t path_length, const char *sha256, int64_t sha256_length,
+                                ctorch_trainer *trainer);
 
 CTORCH_END
 

@@ -14,13 +14,6 @@ namespace {
 
 constexpr int most_cores = 8192;  // Linux's own limit
 
-// The rank itself is the order on the machine, so that first and last are alike everywhere.
-MPI_Comm ranks_here(const Group& all) {
-  MPI_Comm here = MPI_COMM_NULL;
-  check(MPI_Comm_split_type(all.comm(), MPI_COMM_TYPE_SHARED, all.rank(), MPI_INFO_NULL, &here), "MPI_Comm_split_type");
-  return here;
-}
-
 // 1 for each core that this process may run on.
 std::vector<int> usable_cores() {
   const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(most_cores), [](cpu_set_t* old) { CPU_FREE(old); });
@@ -34,7 +27,7 @@ std::vector<int> usable_cores() {
 
 }  // namespace
 
-Node::Node(const Group& all) : here_(ranks_here(all)), first_(all.rank()) {
+Node::Node(const Group& all) : here_(Subgroup::of_machine(all)), first_(all.rank()) {
   check(MPI_Bcast(&first_, 1, MPI_INT, 0, here_.comm()), "MPI_Bcast");
   count_cores(all);
 }
@@ -53,11 +46,6 @@ void Node::count_cores(const Group& all) {
     if (mine[i]) parts += 1.0 / users[i];
   }
   share_ = std::max(1, static_cast<int>(parts + 1e-6));  // thirds add up to a little less than one
-}
-
-Node::~Node() {
-  MPI_Comm here = here_.comm();
-  MPI_Comm_free(&here);
 }
 
 std::string Node::name() const {

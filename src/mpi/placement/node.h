@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "core/group.h"
+#include "core/subgroup.h"
 
 namespace ftorch {
 
@@ -10,9 +10,6 @@ namespace ftorch {
 class Node {
  public:
   explicit Node(const Group& all);
-  ~Node();
-  Node(const Node&) = delete;
-  Node& operator=(const Node&) = delete;
 
   int rank() const { return here_.rank(); }  // of the caller among those of this machine
   int size() const { return here_.size(); }
@@ -24,7 +21,7 @@ class Node {
  private:
   void count_cores(const Group& all);
 
-  Group here_;
+  Subgroup here_;
   int first_, cores_ = 0, share_ = 1;
 };
 

@@ -1,0 +1,1 @@
+ftorch_sources(entries.cpp load.fypp shared_file.cpp)
