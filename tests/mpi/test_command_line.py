@@ -29,6 +29,9 @@ def test_the_mpi_of_the_environment(kind: str, capsys: Output, monkeypatch: pyte
     monkeypatch.setenv("MPIFC", f"mpifort.{kind}")
     assert main(["--ldflags", "--mpi"]) == 0
     assert f"/{kind} " in capsys.readouterr().out
+    monkeypatch.setenv("MPIFC", "mpifort.none")
+    assert main(["--ldflags", "--mpi"]) == 1
+    assert "the MPI's compiler 'mpifort.none' was not found" in capsys.readouterr().err
 
 
 def test_kinds(kind: str) -> None:

@@ -67,6 +67,15 @@ def test_cores_are_divided(kind: str, program: Path, n: int) -> None:
 
 
 @pytest.mark.skipif(CORES < 2, reason="one core cannot be divided")
+def test_what_is_counted_goes_before_what_the_launcher_tells(kind: str, program: Path, tmp_path: Path) -> None:
+    script = tmp_path / "alone.sh"
+    script.write_text(f'#!/bin/sh\nOMPI_COMM_WORLD_LOCAL_SIZE=1 exec {program} "$@"\n')
+    script.chmod(0o755)
+    each = CORES // 2
+    assert cores(kind, 2, script) == [f"{each} cores, threads {each}"] * 2
+
+
+@pytest.mark.skipif(CORES < 2, reason="one core cannot be divided")
 def test_a_rank_that_is_bound_has_its_cores_alone(kind: str, program: Path, tmp_path: Path) -> None:
     """Rank 0 may use one core; the others that one too, and the rest."""
     first = min(os.sched_getaffinity(0))
