@@ -132,6 +132,8 @@ contains
     ! Every procedure refuses the communicator alike.
     integer, intent(in) :: comm
     integer(ftorch_int) :: device_type, device_index
+    type(torch_model) :: model
+    type(torch_trainer) :: trainer
     call torch_mpi_same(comm, 'x', stat, errmsg)
     call say(rank, stat, errmsg)
     call torch_mpi_device(comm, device_type, device_index, stat=stat, errmsg=errmsg)
@@ -139,6 +141,10 @@ contains
     call torch_mpi_share_cores(comm, stat=stat, errmsg=errmsg)
     call say(rank, stat, errmsg)
     call torch_mpi_report(comm, stat=stat, errmsg=errmsg)
+    call say(rank, stat, errmsg)
+    call torch_mpi_model_load(model, 'missing.pt', comm, stat=stat, errmsg=errmsg)
+    call say(rank, stat, errmsg)
+    call torch_mpi_trainer_load(trainer, 'missing.pt2', comm, stat=stat, errmsg=errmsg)
     call say(rank, stat, errmsg)
   end subroutine all_of_them
 

@@ -19,8 +19,8 @@ from .jobs import RANKS, Job, launch
 FILE, ARGUMENT, DEVICE = 3, 1, 4
 ranks = pytest.mark.parametrize("n", RANKS)
 several = pytest.mark.parametrize("n", RANKS[1:])
-#: Width of the layer, and of one whose weights are mapped (from 16 MiB on).
-SMALL, LARGE = 6, 2900
+#: Widths of a layer that is a kernel, of one that is none, and of one whose weights are mapped (from 16 MiB on).
+SMALL, MEDIUM, LARGE = 6, 1400, 2900
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def folder() -> Path:
     """Folder with the files, that only rank 0 is in."""
 
     def make(folder: Path) -> None:
-        for name, width in (("small.pt", SMALL), ("small.pt2", SMALL), ("large.pt2", LARGE)):
+        for name, width in (("small.pt", SMALL), ("small.pt2", SMALL), ("medium.pt2", MEDIUM), ("large.pt2", LARGE)):
             torch.manual_seed(5)
             pt2ts.export(nn.Linear(width, width), torch.randn(2, width), folder / name, inputs=[f"x[batch,{width}]"])
         (folder / "short.pt2").write_bytes((folder / "small.pt2").read_bytes()[:-500])
@@ -71,7 +71,7 @@ def test_trainers(kind: str, program: Path, folder: Path, n: int) -> None:
 
 
 def test_a_machine_has_the_weights_once(kind: str, program: Path, folder: Path) -> None:
-    """Without code and tables, which each rank has: those are what one rank takes beyond the weights."""
+    """Beside them each rank has code and tables of its own: what one rank alone takes beyond the weights."""
     weights = 4 * LARGE * (LARGE + 1) / 1024
     alone, of_four = (
         sum(float(text) for _, text in said(launch(kind, n, program, "memory", "large.pt2", "1", cwd=folder), n)) for n in (1, 4)
