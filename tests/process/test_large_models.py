@@ -145,7 +145,8 @@ EXPORT = """
 
 @pytest.mark.parametrize(
     ("form", "width"),
-    [("pt", 2560), pytest.param("pt2", 2560, marks=pytest.mark.long), pytest.param("pt2", 8192, marks=pytest.mark.long)],
+    # What else an export takes differs by 100 MB from run to run, with PyTorch's compiler in the process.
+    [("pt", 2560), pytest.param("pt2", 8192, marks=pytest.mark.long)],
 )
 def test_exporting_takes_three_times_the_weights(tmp_path: Path, form: str, width: int) -> None:
     """The module itself is there before."""

@@ -32,7 +32,7 @@ from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
 from .fuse import can_fuse
 from .variants import OWN_SIZE, Built, Pending, Recipe, build_kernel_for, build_kernel_variant, ready, start_aoti
-from .work import SERIAL, largest_loop, serial_limit
+from .work import SERIAL, largest_loop, serial_limit, usual_sizes
 
 #: Names of the variants whose sizes are free.
 GENERAL = "model"
@@ -79,6 +79,8 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
 
     step("reading the module")
     program, limits = forms.general()
+    if options.batch is None and forms.batch is not None:
+        sizes = usual_sizes(sizes, program, forms.argument_sizes({})[forms.batch])
     if limits and 1 not in sizes:
         sizes = (1, *sizes)  # the general variant begins at 2
     tensors = weights_of(program)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,11 @@ from ..pytorch.symbols import hint
 SERIAL = 32768
 
 
+#: Batches whose largest tensor has more elements than this get code of their own only where the user names them: they are checked
+#: in Python, in double precision too, and images by the thousand take more memory than a machine has.
+_MOST_ELEMENTS = 1 << 27
+
+
 def largest_loop(program: ExportedProgram) -> int:
     """Return the number of elements of the largest tensor that a program makes, at the sizes of its example."""
     values = (node.meta.get("val") for node in program.graph.nodes if node.op == "call_function")
@@ -25,6 +31,12 @@ def largest_loop(program: ExportedProgram) -> int:
 def serial_limit(program: ExportedProgram, batch: int) -> int:
     """Return the largest batch up to which all loops are small, from a program whose example has the size ``batch``."""
     return SERIAL * batch // max(1, largest_loop(program))
+
+
+def usual_sizes(sizes: Sequence[int], program: ExportedProgram, batch: int) -> tuple[int, ...]:
+    """Return those of the usual batch sizes that can be checked anywhere; ``batch`` is the one of the program's example."""
+    each = largest_loop(program) / batch
+    return tuple(size for size in sizes if size * each <= _MOST_ELEMENTS or size == min(sizes))
 
 
 def _number(size: Any) -> int:

@@ -170,12 +170,13 @@ class StepCheck:
         """Return what ``torch.optim`` makes of gradients a little smaller and larger, where all rounding lies between."""
         reference, base = (self.own, own) if wide is None or self.wide is None else (self.wide, wide)
         noise = {}
+        # What cancels leaves the rounding of what was added up, which is as large as gradients elsewhere in the network.
+        scale = max((_magnitude(gradient) for gradient in own.gradients.values()), default=0.0)
         for name, gradient in own.gradients.items():
             if gradient.numel():
                 others = [other.gradients[name].double() for other in (base, *nudged)]
                 apart = max((gradient.double() - other).abs().nan_to_num(0.0, 0.0, 0.0).max() for other in others)
-                largest = gradient.double().abs().nan_to_num(0.0, 0.0, 0.0).max()
-                noise[name] = _NOISE * float(apart + torch.finfo(gradient.dtype).eps * largest)
+                noise[name] = _NOISE * (float(apart) + torch.finfo(gradient.dtype).eps * scale)
         return [reference.update(state, base, {name: sign * size for name, size in noise.items()}) for sign in (-1.0, 0.0, 1.0)]
 
     def _compare_loss(self, what: str, want: Tensor, have: float, own: Backward, wide: Backward | None, case: str) -> None:
@@ -284,6 +285,11 @@ def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -> 
             if want.shape != have.shape or gap > allowed:
                 raise CheckError(f"the compiled '{MODEL}' disagrees with the module: output {number} differs by {gap:.3g}")
             passed(Check(MODEL, str(list(want.shape)), f"output {number}", gap, allowed))
+
+
+def _magnitude(gradient: Tensor) -> float:
+    """Return the largest finite number of a gradient."""
+    return float(gradient.double().abs().nan_to_num(0.0, 0.0, 0.0).max()) if gradient.numel() else 0.0
 
 
 def _towards(tensor: Tensor, end: float) -> Tensor:

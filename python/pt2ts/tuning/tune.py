@@ -22,6 +22,7 @@ from ..capture.program import from_bytes
 from ..capture.retrace import script_of
 from ..capture.trials import Trial, run
 from ..compile.variants import Built
+from ..compile.work import usual_sizes
 from ..container.filetype import Kind, StrPath, kind_of
 from ..container.package import FALLBACK, PROGRAM, SPEC, WEIGHTS, members_of, read_members, read_spec_of, save, unpack_weights
 from ..container.writing import replacing
@@ -151,7 +152,10 @@ def tune(
     symbol = opened.forms.batch
     sizes: Sequence[int | None] = [None]
     if symbol is not None:
-        sizes = check_batch(batch, symbol, opened.spec.symbols[symbol])
+        sizes = asked = check_batch(batch, symbol, opened.spec.symbols[symbol])
+        if batch is None and asked:
+            smallest = max(min(asked), opened.forms.symbols[symbol].min)
+            sizes = usual_sizes(asked, opened.forms.fixed(smallest), smallest)
     elif batch:
         raise DeclarationError("batch sizes are given, but no input has a symbolic batch dimension", "leave them out")
 
