@@ -206,12 +206,15 @@ uint32_t crc32(std::span<const char> bytes) {
 FileSource bytes_in_memory(const void* bytes, int64_t size, const char* name, int64_t name_length) {
   if (size < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'size': expected 0 or more bytes, got ", size);
   if (size) require(bytes, "bytes");
-  return {name_or("bytes in memory", name, name_length),
-          std::span<const char>(static_cast<const char*>(bytes), static_cast<size_t>(size))};
+  FileSource source(name_or("bytes in memory", name, name_length));
+  source.bytes.emplace(static_cast<const char*>(bytes), static_cast<size_t>(size));
+  return source;
 }
 
 FileSource open_file(int32_t descriptor, const char* name, int64_t name_length) {
-  return {name_or("an open file", name, name_length), std::nullopt, descriptor};
+  FileSource source(name_or("an open file", name, name_length));
+  source.descriptor = descriptor;
+  return source;
 }
 
 OpenFile::OpenFile(const FileSource& source, const FileWords& words) : path_(source.path), words_(words) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "io/atomic_file.h"
@@ -25,9 +26,11 @@ struct FileWords {
 // Where the bytes of a file are: under its name, in the memory of the program, or in a file that it has open. Of these two,
 // `path` is what messages call them.
 struct FileSource {
+  explicit FileSource(std::string name) : path(std::move(name)) {}
+
   std::string path;
-  std::optional<std::span<const char>> bytes{};
-  std::optional<int> descriptor{};
+  std::optional<std::span<const char>> bytes;
+  std::optional<int> descriptor;
 };
 
 // What a caller has, with a name for messages that may be empty.

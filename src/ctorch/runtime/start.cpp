@@ -42,7 +42,7 @@ void prepare_first_call() noexcept {
     lead_teams_of_library_with(reinterpret_cast<const void*>(&ctorch_implementation_start));
     lead_teams_of_library_with(compat::address_in_libtorch_cpu());
     touch_vector_mathematics();
-  } catch (...) {  // then the first computation reports what is wrong
+  } catch (...) {  // NOLINT(bugprone-empty-catch) - then the first computation reports what is wrong
   }
 }
 

@@ -90,10 +90,10 @@ std::string Variants::words_for(const Variant& variant) const {
   return "'" + info_->path + "', variant '" + variant.name + "',";
 }
 
-void Variants::load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library) {
+void Variants::load_aoti(LoadedVariant& loaded, const std::shared_ptr<const Library>& library) {
   const std::string words = words_for(*loaded.variant);
   try {
-    loaded.code = std::make_unique<AotiModel>(std::move(library));
+    loaded.code = std::make_unique<AotiModel>(library);
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {

@@ -54,7 +54,7 @@ class Variants {
   const std::string& why_not_others() const { return left_out_; }  // in words; empty if all can run here
 
  private:
-  void load_aoti(LoadedVariant& loaded, std::shared_ptr<const Library> library);
+  void load_aoti(LoadedVariant& loaded, const std::shared_ptr<const Library>& library);
   void take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library);
   void judge(uint64_t version) const;
   bool admits_everything(const Variant& variant) const;
