@@ -13,15 +13,21 @@ std::string names_of(const std::vector<TensorSpec>& tensors) {
   return joined(tensors, "\n", [](const TensorSpec& tensor) { return tensor.name; });
 }
 
-LoadOptions load_options(int32_t device_type, int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
-                         int32_t allow_random) {
-  LoadOptions options;
-  options.device = device(device_type, device_index);
-  options.requires_grad = requires_grad != 0;
-  options.is_training = is_training != 0;
-  options.trust = trust != 0;
-  options.allow_random = allow_random != 0;
-  return options;
+// Loads from what `source` returns, in the same way for every kind of source.
+template <class Source>
+int32_t load(Source&& source, int32_t device_type, int32_t device_index, int32_t requires_grad, int32_t is_training,
+             int32_t trust, const char* sha256, int64_t sha256_length, int32_t allow_random, ctorch_model* model) {
+  return compute([&] {
+    require(model, "model");
+    LoadOptions options;
+    options.device = device(device_type, device_index);
+    options.requires_grad = requires_grad != 0;
+    options.is_training = is_training != 0;
+    options.trust = trust != 0;
+    options.allow_random = allow_random != 0;
+    options.sha256 = read_text(sha256, sha256_length, "sha256");
+    store(model, std::make_shared<Model>(source(), options));
+  });
 }
 
 }  // namespace
@@ -31,34 +37,22 @@ extern "C" {
 int32_t ctorch_model_load(const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
                           int32_t requires_grad, int32_t is_training, int32_t trust, const char* sha256, int64_t sha256_length,
                           int32_t allow_random, ctorch_model* model) {
-  return compute([&] {
-    require(model, "model");
-    LoadOptions options = load_options(device_type, device_index, requires_grad, is_training, trust, allow_random);
-    options.sha256 = read_text(sha256, sha256_length, "sha256");
-    store(model, std::make_shared<Model>(FileSource{read_path(path, path_length)}, options));
-  });
+  return load([&] { return FileSource(read_path(path, path_length)); }, device_type, device_index, requires_grad, is_training,
+              trust, sha256, sha256_length, allow_random, model);
 }
 
 int32_t ctorch_model_load_bytes(const void* bytes, int64_t size, const char* name, int64_t name_length, int32_t device_type,
                                 int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
                                 const char* sha256, int64_t sha256_length, int32_t allow_random, ctorch_model* model) {
-  return compute([&] {
-    require(model, "model");
-    LoadOptions options = load_options(device_type, device_index, requires_grad, is_training, trust, allow_random);
-    options.sha256 = read_text(sha256, sha256_length, "sha256");
-    store(model, std::make_shared<Model>(bytes_in_memory(bytes, size, name, name_length), options));
-  });
+  return load([&] { return bytes_in_memory(bytes, size, name, name_length); }, device_type, device_index, requires_grad,
+              is_training, trust, sha256, sha256_length, allow_random, model);
 }
 
 int32_t ctorch_model_load_open(int32_t descriptor, const char* name, int64_t name_length, int32_t device_type,
                                int32_t device_index, int32_t requires_grad, int32_t is_training, int32_t trust,
                                const char* sha256, int64_t sha256_length, int32_t allow_random, ctorch_model* model) {
-  return compute([&] {
-    require(model, "model");
-    LoadOptions options = load_options(device_type, device_index, requires_grad, is_training, trust, allow_random);
-    options.sha256 = read_text(sha256, sha256_length, "sha256");
-    store(model, std::make_shared<Model>(open_file(descriptor, name, name_length), options));
-  });
+  return load([&] { return open_file(descriptor, name, name_length); }, device_type, device_index, requires_grad, is_training,
+              trust, sha256, sha256_length, allow_random, model);
 }
 
 int32_t ctorch_model_share(const ctorch_model* source, ctorch_model* target) { return share_handle(source, target); }
