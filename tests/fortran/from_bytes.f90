@@ -64,6 +64,7 @@ contains
     given(size(given) / 2) = ieor(given(size(given) / 2), 1_int8)
     call refused_model('flipped', given)
     call refused_model('another sum', bytes, repeat('0', 64))
+    call refused_model('blank sum', bytes, ' ')
     ! What was loaded before stays.
     y = -1
     call model%infer(x, y)
@@ -101,6 +102,12 @@ contains
     end do
     call trainer%load(bytes(:100), name='bytes of ours', stat=status, errmsg=message)
     print '(a, 1x, i0, 1x, a)', 'short', status, trim(message)
+    call trainer%load(bytes, sha256=repeat('0', 64), stat=status, errmsg=message)
+    print '(a, 1x, i0, 1x, a)', 'another sum', status, trim(message)
+    call trainer%load(bytes, sha256=' ', stat=status, errmsg=message)
+    print '(a, 1x, i0, 1x, a)', 'blank sum', status, trim(message)
+    call trainer%load(file, sha256='00', stat=status, errmsg=message)
+    print '(a, 1x, i0, 1x, a)', 'short sum', status, trim(message)
   end subroutine trainer_from_bytes
 
 end program from_bytes

@@ -234,7 +234,7 @@ FILES = {
     "torchscript": (FILE, "'line.pt' is no training package; make one with pt2ts export-training"),
     "flipped": (FILE, "'flipped.pt2' is corrupt"),
     "short": (FILE, "short.pt2"),
-    "sha256": (FILE, "is not the file that is wanted"),
+    "sha256": (ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits"),
     "state": (FILE, "nothing.state"),
     "other": (ARGUMENT, "the state in 'other.state' is not one of this trainer: 'net.0.weight' is float32 [16, 1] in the trainer"),
     "save": (FILE, "cannot write 'no_folder/some.state'"),

@@ -45,7 +45,7 @@ program loading
     call a_trainer()
   case ('memory')
     call memory()
-  case ('refused', 'other_name', 'one_device', 'stops')
+  case ('refused', 'other_name', 'one_device', 'blank_sum', 'stops')
     call refused()
   case default
     error stop 'no such scenario'
@@ -132,7 +132,11 @@ contains
       call torch_mpi_model_load(model, file, mpi_comm_world)
       call say(rank, 0, 'went on')
     end if
-    call torch_mpi_model_load(model, file, mpi_comm_world, device, stat=stat, errmsg=errmsg)
+    if (scenario == 'blank_sum') then
+      call torch_mpi_model_load(model, file, mpi_comm_world, sha256=' ', stat=stat, errmsg=errmsg)
+    else
+      call torch_mpi_model_load(model, file, mpi_comm_world, device, stat=stat, errmsg=errmsg)
+    end if
     call say(rank, stat, errmsg)
   end subroutine refused
 

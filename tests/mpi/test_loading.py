@@ -115,6 +115,13 @@ def test_one_rank_fails(kind: str, program: Path, folder: Path, scenario: str, s
     assert found[0][1].startswith(f"rank {n - 1}: torch_mpi_model_load: {what}"), found[0][1]
 
 
+@ranks
+def test_a_blank_sum_is_not_any_file(kind: str, program: Path, folder: Path, n: int) -> None:
+    found = said(launch(kind, n, program, "blank_sum", "small.pt2", "1", cwd=folder), n)
+    assert len(set(found)) == 1, found
+    assert "argument 'sha256': expected 64 hexadecimal digits" in found[0][1]
+
+
 @several
 def test_without_stat_the_job_ends(kind: str, program: Path, folder: Path, n: int) -> None:
     job = launch(kind, n, program, "stops", "missing.pt2", "1", cwd=folder)

@@ -1,4 +1,4 @@
-"""Small modules to put around a network, so that the exported file takes raw data and gives answers.
+"""Small modules around a network, so that the file takes raw data and gives answers; nothing here exports or compiles.
 
 They are ordinary modules: chain them with ``torch.nn.Sequential`` or call them in a ``forward`` of your own. Each can be scripted,
 traced and exported by ``torch.export``, and keeps its numbers as buffers, so they move and convert with the network: after

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <unordered_set>
@@ -14,6 +15,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "io/nameless_file.h"
+#include "io/sha256.h"
 
 namespace ctorch {
 namespace {
@@ -169,6 +171,34 @@ class Reader {
   uint64_t count_ = 0, start_ = 0, end_ = 0;  // of the table of contents
 };
 
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+void require_sum(const std::string& sha256) {
+  constexpr size_t digits = 64;
+  if (!sha256.empty() && (sha256.size() != digits || lower(sha256).find_first_not_of("0123456789abcdef") != std::string::npos))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
+         "'");
+}
+
+// A wrong argument is told before a file that is none.
+std::shared_ptr<const OpenFile> opened(const FileSource& source, const FileWords& words, const std::string& sha256) {
+  require_sum(sha256);
+  return std::make_shared<OpenFile>(source, words);
+}
+
+// What was read of a file, which must have this sum unless it is empty.
+std::shared_ptr<const Content> content_of(const OpenFile& file, const std::string& sha256) {
+  auto content = std::make_shared<const Content>(file.descriptor(), file.path());
+  if (!sha256.empty())
+    if (const std::string found = sha256_of(content->bytes().data(), content->bytes().size()); found != lower(sha256))
+      fail(CTORCH_ERROR_FILE, "'", file.path(), "' is not the file that argument 'sha256' asks for: its sum is ", found,
+           ", expected ", lower(sha256));
+  return content;
+}
+
 std::string name_or(const char* otherwise, const char* name, int64_t name_length) {
   std::string called = read_trimmed(name, name_length, "name");
   return called.empty() ? otherwise : called;
@@ -205,7 +235,7 @@ uint32_t crc32(std::span<const char> bytes) {
 
 FileSource bytes_in_memory(const void* bytes, int64_t size, const char* name, int64_t name_length) {
   if (size < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'size': expected 0 or more bytes, got ", size);
-  if (size) require(bytes, "bytes");
+  if (size == 0 || !bytes) fail(CTORCH_ERROR_ARGUMENT, "argument 'bytes' is empty or not allocated");
   FileSource source(name_or("bytes in memory", name, name_length));
   source.bytes.emplace(static_cast<const char*>(bytes), static_cast<size_t>(size));
   return source;
@@ -220,7 +250,6 @@ FileSource open_file(int32_t descriptor, const char* name, int64_t name_length) 
 OpenFile::OpenFile(const FileSource& source, const FileWords& words) : path_(source.path), words_(words) {
   struct stat status{};
   if (source.bytes) {
-    if (source.bytes->empty()) fail(CTORCH_ERROR_FILE, "argument 'bytes' is empty");
     descriptor_ = nameless_file(*source.bytes, Use::read, "'" + path_ + "'");
     ::fchmod(descriptor_, S_IRUSR);  // what nobody may write is mapped instead of copied once more
     return;
@@ -240,6 +269,12 @@ OpenFile::OpenFile(const FileSource& source, const FileWords& words) : path_(sou
   descriptor_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (descriptor_ < 0) fail(CTORCH_ERROR_FILE, "cannot open '", path_, "': ", std::strerror(errno));
 }
+
+Archive::Archive(const std::shared_ptr<const OpenFile>& file, const std::string& sha256)
+    : Archive(file, content_of(*file, sha256)) {}
+
+Archive::Archive(const FileSource& source, const FileWords& words, const std::string& sha256)
+    : Archive(opened(source, words, sha256), sha256) {}
 
 Archive::Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const Content> content)
     : file_(std::move(file)), content_(std::move(content)) {

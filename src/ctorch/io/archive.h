@@ -66,9 +66,10 @@ class Archive {
   // meanwhile, or shrinks, changes nothing here. Throws, saying what the file is, for one that is truncated, whose parts
   // contradict each other, or that is no archive.
   Archive(std::shared_ptr<const OpenFile> file, std::shared_ptr<const Content> content);
-  explicit Archive(const std::shared_ptr<const OpenFile>& file)
-      : Archive(file, std::make_shared<const Content>(file->descriptor(), file->path())) {}
-  Archive(const FileSource& source, const FileWords& words) : Archive(std::make_shared<OpenFile>(source, words)) {}
+
+  // With a `sha256` (64 hexadecimal digits) any file but the one with this sum is refused, before anything in it is looked at.
+  explicit Archive(const std::shared_ptr<const OpenFile>& file, const std::string& sha256 = {});
+  Archive(const FileSource& source, const FileWords& words, const std::string& sha256 = {});
 
   const std::string& path() const { return file_->path(); }
   const std::shared_ptr<const OpenFile>& file() const { return file_; }

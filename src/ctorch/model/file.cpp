@@ -1,10 +1,6 @@
 #include "model/file.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "core/error.h"
-#include "io/sha256.h"
 #include "model/package/package.h"
 
 namespace ctorch {
@@ -14,26 +10,9 @@ constexpr FileWords model_words{"no model file", "; expected one made by pt2ts e
                                 ": it is a Python pickle (torch.save); export the module with pt2ts export",
                                 "copy or export it again"};
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 }  // namespace
 
-Archive open_model_file(const FileSource& source, const std::string& sha256) {
-  const std::string wanted = lower(sha256);
-  if (!wanted.empty() && (wanted.size() != 64 || wanted.find_first_not_of("0123456789abcdef") != std::string::npos))
-    fail(CTORCH_ERROR_ARGUMENT, "argument 'sha256': expected 64 hexadecimal digits, as sha256sum prints them, got '", sha256,
-         "'");
-  const auto file = std::make_shared<OpenFile>(source, model_words);
-  auto content = std::make_shared<const Content>(file->descriptor(), file->path());
-  if (!wanted.empty())
-    if (const std::string found = sha256_of(content->bytes().data(), content->bytes().size()); found != wanted)
-      fail(CTORCH_ERROR_FILE, "'", source.path, "' is not the file that argument 'sha256' asks for: its sum is ", found,
-           ", expected ", wanted);
-  return Archive(file, std::move(content));
-}
+Archive open_model_file(const FileSource& source, const std::string& sha256) { return Archive(source, model_words, sha256); }
 
 ModelFormat format_of(const Archive& archive) {
   const std::string& path = archive.path();

@@ -8,8 +8,7 @@ namespace ctorch {
 
 enum class ModelFormat { torchscript, package };
 
-// Reads a model file. With a `sha256` (64 hexadecimal digits) any file but the one with this sum is refused, before anything in
-// it is looked at.
+// Reads a model file, with the sum that it must have or an empty text.
 Archive open_model_file(const FileSource& source, const std::string& sha256);
 
 // Recognizes the format and, of TorchScript, verifies the checksum of everything in the file; throws, saying what the file is

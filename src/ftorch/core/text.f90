@@ -4,7 +4,7 @@ module ftorch_text
   implicit none (type, external)
   private
 
-  public :: text, text_or_none, lower_case, closest, joined
+  public :: text, text_or_none, digest_or_none, lower_case, closest, joined
 
   interface text
     !! A number as short as it can be written.
@@ -42,6 +42,14 @@ contains
     found = ''
     if (present(given)) found = trim(given)
   end function text_or_none
+
+  pure function digest_or_none(sha256) result(digest)
+    !! The sum that a file must have; empty for any file. A blank sum asks for a file as well, which no file is.
+    character(len=*), optional, intent(in) :: sha256
+    character(len=:), allocatable :: digest
+    digest = ''
+    if (present(sha256)) digest = trim(sha256) // repeat(' ', merge(1, 0, len_trim(sha256) == 0))
+  end function digest_or_none
 
   pure function lower_case(word) result(lower)
     character(len=*), intent(in) :: word

@@ -11,7 +11,7 @@ module ftorch_model
   use :: ftorch_error, only: flag, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
-  use :: ftorch_text, only: text_or_none
+  use :: ftorch_text, only: digest_or_none, text_or_none
   use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
@@ -129,14 +129,6 @@ contains
       int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), &
       digest, len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
   end subroutine load_bytes
-
-  pure function digest_or_none(sha256) result(digest)
-    !! The sum that a file must have; empty for any file. A blank sum asks for a file as well, which no file is.
-    character(len=*), optional, intent(in) :: sha256
-    character(len=:), allocatable :: digest
-    digest = ''
-    if (present(sha256)) digest = trim(sha256) // repeat(' ', merge(1, 0, len_trim(sha256) == 0))
-  end function digest_or_none
 
   impure elemental subroutine torch_model_delete(model)
     !! Releases a model; harmless for one that is null or was released already.

@@ -41,7 +41,7 @@ int32_t ctorch_trainer_load(const char* path, int64_t path_length, const char* s
   return compute([&] {
     require(trainer, "trainer");
     store(trainer,
-          std::make_shared<Trainer>(FileSource{read_path(path, path_length)}, read_trimmed(sha256, sha256_length, "sha256")));
+          std::make_shared<Trainer>(FileSource{read_path(path, path_length)}, read_text(sha256, sha256_length, "sha256")));
   });
 }
 
@@ -50,7 +50,7 @@ int32_t ctorch_trainer_load_bytes(const void* bytes, int64_t size, const char* n
   return compute([&] {
     require(trainer, "trainer");
     store(trainer, std::make_shared<Trainer>(bytes_in_memory(bytes, size, name, name_length),
-                                             read_trimmed(sha256, sha256_length, "sha256")));
+                                             read_text(sha256, sha256_length, "sha256")));
   });
 }
 
@@ -59,7 +59,7 @@ int32_t ctorch_trainer_load_open(int32_t descriptor, const char* name, int64_t n
   return compute([&] {
     require(trainer, "trainer");
     store(trainer,
-          std::make_shared<Trainer>(open_file(descriptor, name, name_length), read_trimmed(sha256, sha256_length, "sha256")));
+          std::make_shared<Trainer>(open_file(descriptor, name, name_length), read_text(sha256, sha256_length, "sha256")));
   });
 }
 

@@ -11,7 +11,6 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "host/environment.h"
-#include "io/sha256.h"
 #include "model/package/isa.h"
 #include "tensor/conversion.h"
 #include "tensor/handle.h"
@@ -28,13 +27,9 @@ constexpr const char* step_function = "step";
 constexpr const char* evaluate_function = "evaluate";
 
 Package open_package(const FileSource& source, const std::string& sha256) {
-  Archive archive(source, package_words);
-  const std::string& path = source.path;
-  if (!sha256.empty() && sha256_of(archive.bytes().data(), archive.bytes().size()) != sha256)
-    fail(CTORCH_ERROR_FILE, "'", path, "' is not the file that is wanted: its SHA-256 is ",
-         sha256_of(archive.bytes().data(), archive.bytes().size()), ", argument 'sha256' is ", sha256);
+  Archive archive(source, package_words, sha256);
   if (!Package::recognizes(archive))
-    fail(CTORCH_ERROR_FILE, "'", path, "' is no training package; make one with pt2ts export-training");
+    fail(CTORCH_ERROR_FILE, "'", source.path, "' is no training package; make one with pt2ts export-training");
   return Package(std::move(archive), PackageKind::training, false);
 }
 
