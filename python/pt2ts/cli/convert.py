@@ -33,7 +33,9 @@ def convert(
     layout: Annotated[
         str | None, typer.Option(metavar="NAME", help="Memory order of the caller's inputs: torch, fortran; the file's otherwise.")
     ] = None,
-    isa: Annotated[str | None, typer.Option(metavar="NAME", help="x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")] = None,
+    isa: Annotated[
+        str | None, typer.Option(metavar="NAME", help="x86-64-v2, -v3, -v4, native; v3 and v4 (kernels) otherwise.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="As many threads; 0 for as many as the host allows.")] = 0,
     batch: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Sizes with a variant of their own; 1,32,1024 otherwise.")

@@ -54,7 +54,7 @@ def export(
     ] = None,
     layout: Annotated[Layout, typer.Option(help="Memory order of the caller's inputs.")] = "torch",
     isa: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, x86-64-v3 (default), x86-64-v4 or native.")
+        str | None, typer.Option(metavar="NAME", help="Package: x86-64-v2, -v3, -v4, native; v3 and v4 (kernels) otherwise.")
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
     dtype: Annotated[Precision | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch.export import ExportedProgram
 
 from ..capture.bfloat16 import warn_of_lost_digits
 from ..capture.draft import Draft
-from ..capture.forms import Forms, Limits
+from ..capture.forms import Forms
 from ..capture.module_copy import evaluation_copy, twin_of
 from ..capture.program import flat_module, to_bytes, weights_of
 from ..capture.rounding import Yardstick
@@ -31,7 +30,8 @@ from ..report import step
 from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
 from .fuse import can_fuse
-from .variants import OWN_SIZE, Built, Pending, Recipe, build_kernel_for, build_kernel_variant, ready, start_aoti
+from .kernel_variants import OWN_SIZE, Kernels
+from .variants import Built, Pending, Recipe, ready, start_aoti
 from .work import SERIAL, largest_loop, serial_limit, usual_sizes
 
 #: Names of the variants whose sizes are free.
@@ -95,19 +95,20 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
 
     why_none: list[str] = []
-    kernel = _kernel_for_all_sizes(forms, program, limits, options, tensors, why_none.append)
+    kernels = Kernels(forms, program, limits, options.threads, tensors, options.instruction_set(), options.wider_sets())
+    for_all_sizes = kernels.for_all_sizes(GENERAL, why_none.append)
     if why_none:
         step(f"no kernel: {why_none[0]}")
-    found = [*draft.found, *map(at, sizes if kernel is None else sorted({*sizes, *forms.admitted(_AROUND_BLOCKS)}))]
+    found = [*draft.found, *map(at, sorted({*sizes, *forms.admitted(_AROUND_BLOCKS)}) if for_all_sizes else sizes)]
 
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     # All are started before the first one is waited for: the C++ compiler works while the next is being prepared.
-    started = list(_general_variants(forms, program, limits, options)) if kernel is None else [ready(kernel)]
-    own = [size for size in sizes if kernel is None or size < OWN_SIZE]
-    fixed = {size: _fixed_variant(forms, size, program, limits, options, tensors) for size in own}
+    started = [ready(built) for built in for_all_sizes] or list(_general_variants(kernels))
+    own = [size for size in sizes if not for_all_sizes or size < OWN_SIZE]
+    fixed = [(size, finish) for size in own for finish in _fixed_variants(kernels, size)]
     step("waiting for the C++ compiler")
     general = [finish() for finish in started]
-    candidates = {size: finish() for size, finish in fixed.items()}
+    candidates = [(size, finish()) for size, finish in fixed]
     for built in general:
         members |= built.members
     if SMALL in (built.variant.name for built in general):
@@ -115,18 +116,18 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
         found.append(at(limit))
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(draft.golden)
-    spec = replace(
-        draft.spec, kind="inference", isa=options.instruction_set().name, precision=precision, weights=weights
-    )  # fmt: skip
+    spec = replace(draft.spec, kind="inference", isa=kernels.isa.name, precision=precision, weights=weights)
     variants = []
     others = [item.variant for item in general]
-    for size, built in candidates.items():
-        if kernel is None:
-            step(f"measuring 'b{size}'")
-        if kernel is not None or _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
+    for size, built in candidates:
+        if not for_all_sizes:
+            step(f"measuring '{built.variant.name}'")
+        if for_all_sizes or _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
             members |= built.members
             variants.append(built.variant)
     variants += [replace(item.variant, no_kernel="".join(why_none[:1])) for item in general]
+    sets = [isa.to_dict() for isa in (*kernels.wider, kernels.isa)]
+    variants.sort(key=lambda item: sets.index(dict(item.isa or {})))
     script = options.script()
     if script is not None:
         variants.append(Variant("fallback", "torchscript", weights="own"))
@@ -141,9 +142,13 @@ def _script_bytes(draft: Draft, method: Method) -> bytes:
     return buffer.getvalue()
 
 
-def _general_variants(forms: Forms, program: ExportedProgram, limits: Limits, options: Package) -> Iterator[Pending]:
-    """Begin with the variants for any size: one on a single thread as far as that is best, and one that uses the host's."""
-    symbol, threads, isa = forms.batch, options.threads, options.instruction_set()
+def _general_variants(kernels: Kernels) -> Iterator[Pending]:
+    """Begin with the variants for any size of a model that is no kernel.
+
+    They are one on a single thread, as far as that is best, and one that uses the host's.
+    """
+    forms, program, limits, threads, isa = kernels.forms, kernels.program, kernels.limits, kernels.threads, kernels.isa
+    symbol = forms.batch
     if threads == 0 and symbol is None:
         threads = 1 if largest_loop(program) <= SERIAL else 0
     elif threads == 0 and symbol is not None:
@@ -159,63 +164,19 @@ def _general_variants(forms: Forms, program: ExportedProgram, limits: Limits, op
     yield start_aoti(GENERAL, program, isa, threads, Recipe(), limits)
 
 
-def _kernel_for_all_sizes(
-    forms: Forms,
-    program: ExportedProgram,
-    limits: Limits,
-    options: Package,
-    tensors: Sequence[tuple[str, torch.Tensor]],
-    refuse: Callable[[str], None],
-) -> Built | None:
-    """Return the kernel that computes any number of samples, if it is as fast as anything for all of them.
-
-    What decides are the operations of the network. A measurement would decide differently on a busy machine. ``refuse`` is told
-    why there is none.
-    """
-    if set(forms.symbols) != {forms.batch} - {None}:
-        others = ", ".join(sorted(set(forms.symbols) - {forms.batch}))
-        refuse(f"the sizes of other dimensions than the batch are not fixed ({others})")
-        return None
-    if not forms.sizes_are_of_inputs:
-        refuse("the size of a result is computed")
-        return None
-    step(f"compiling '{GENERAL}'" + (", for any size" if forms.symbols else ""))
-    sizes: dict[str, int | None] = dict.fromkeys(forms.symbols)
-    layouts = [spec.layout for spec in forms.inputs]
-    threads = 1 if options.threads == 1 else 0
-    return build_kernel_variant(
-        GENERAL, program, tensors, sizes, options.instruction_set(), layouts, threads=threads, limits=limits, only_suited=True,
-        refused=refuse,
-    )  # fmt: skip
-
-
-def _fixed_variant(
-    forms: Forms,
-    size: int,
-    general: ExportedProgram,
-    limits: Limits,
-    options: Package,
-    tensors: Sequence[tuple[str, torch.Tensor]],
-) -> Pending:
-    """Begin with the variant for one batch size: a kernel where there is one."""
-    batch, isa = str(forms.batch), options.instruction_set()
-    step(f"compiling 'b{size}', for {batch}={size}")
-    layouts = [spec.layout for spec in forms.inputs]
-    alone = list(forms.symbols) == [batch] and forms.sizes_are_of_inputs
-    low, high = limits.get(batch, (size, size))
-
-    def kernel_of(program: ExportedProgram, free: bool) -> Built | None:
-        return build_kernel_for((batch, size), f"b{size}", program, tensors, isa, layouts, free=free) if alone else None
-
-    kernel = kernel_of(general, free=True) if low <= size <= high else None
-    if kernel is not None:
-        return ready(kernel)
-    program = forms.fixed(size)
-    kernel = kernel_of(program, free=False)
-    if kernel is not None:
-        return ready(kernel)
-    threads = options.threads or (1 if largest_loop(program) <= SERIAL else 0)
-    return start_aoti(f"b{size}", program, isa, threads, Recipe(fuse=can_fuse(program.graph_module)), {batch: (size, size)})
+def _fixed_variants(kernels: Kernels, size: int) -> list[Pending]:
+    """Begin with the variants for one batch size: kernels where there are some."""
+    forms, batch, name = kernels.forms, str(kernels.forms.batch), f"b{size}"
+    step(f"compiling '{name}', for {batch}={size}")
+    low, high = kernels.limits.get(batch, (size, size))
+    made = kernels.for_size(kernels.program, name, size, free=True) if low <= size <= high else []
+    program = kernels.program if made else forms.fixed(size)
+    made = made or kernels.for_size(program, name, size, free=False)
+    if made:
+        return [ready(built) for built in made]
+    threads = kernels.threads or (1 if largest_loop(program) <= SERIAL else 0)
+    recipe = Recipe(fuse=can_fuse(program.graph_module))
+    return [start_aoti(name, program, kernels.isa, threads, recipe, {batch: (size, size)})]
 
 
 def _is_worth_it(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import DeclarationError, option
-from ..toolchain.isa import Isa, default_isa, find_isa
+from ..toolchain.isa import Isa, default_isa, find_isa, wider_isas
 from .batch import batch_tuple, is_size
 from .words import Format, Layout, Method
 
@@ -63,8 +63,9 @@ class Package:
         of an input ``[n, nlev]``; ``torch`` (last index fastest) for ``x(nlev, n)`` passed with ``permute_dims=[2, 1]``. None is
         ``torch``, and where a file is converted, what that file has.
     isa
-        What the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2; the default), ``x86-64-v4`` (AVX-512) or ``native``
-        (all that this one can do).
+        What the CPU that runs it can do, ``x86-64-v2``, ``x86-64-v3`` (AVX2), ``x86-64-v4`` (AVX-512) or ``native`` (all that
+        this one can do). By default ``x86-64-v3``, and kernels have a second form with AVX-512 beside it where the CPU that
+        exports can check it; the last digits of the two may differ.
     threads
         0 as many as the host program allows, otherwise that many.
     batch
@@ -104,6 +105,10 @@ class Package:
     def instruction_set(self) -> Isa:
         """Return what ``isa`` means on this machine."""
         return find_isa(self.isa or default_isa())
+
+    def wider_sets(self) -> tuple[Isa, ...]:
+        """Return the instruction sets that kernels have another form for, the best first: none where the user names one."""
+        return () if self.isa else wider_isas(self.instruction_set())
 
     def script(self) -> TorchScript | None:
         """Return how the fallback is made, or None where there is none."""

@@ -6,6 +6,6 @@ For graphs of operations that this package knows, it writes one C++ file with ev
 
 from __future__ import annotations
 
-from .build import Kernel, build_kernel, explain_kernel, kernel_source
+from .build import Kernel, Started, build_kernel, explain_kernel, kernel_source, start_kernel
 
-__all__ = ["Kernel", "build_kernel", "explain_kernel", "kernel_source"]
+__all__ = ["Kernel", "Started", "build_kernel", "explain_kernel", "kernel_source", "start_kernel"]

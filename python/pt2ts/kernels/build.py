@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..pytorch.symbols import expression, given_names
-from ..toolchain.compiler import ToolchainError, cxx
+from ..toolchain.compiler import ToolchainError, cxx, pool
 from ..toolchain.isa import Isa
 from .graph import Reader, prepared
 from .ir import EntangledError, Network, Real, ReduceOp, UnsupportedError
@@ -63,7 +63,11 @@ class Source:
     unsuited: str
 
 
-def build_kernel(
+#: Waits for a kernel that is being compiled; None where the compiler fails.
+Started = Callable[[], Kernel | None]
+
+
+def start_kernel(
     program: torch.export.ExportedProgram,
     weights: Sequence[tuple[str, torch.Tensor]],
     sizes: Mapping[str, int | None],
@@ -72,8 +76,8 @@ def build_kernel(
     *,
     only_suited: bool = False,
     refused: Callable[[str], object] = lambda _: None,
-) -> Kernel | None:
-    """Compile a program for fixed sizes, or for any size of the batch.
+) -> Started | None:
+    """Begin to compile a program for fixed sizes, or for any size of the batch.
 
     Parameters
     ----------
@@ -94,29 +98,53 @@ def build_kernel(
 
     Returns
     -------
-    Kernel | None
-        None where the program has something that kernels cannot compute, or where the compiler fails; ``explain_kernel`` says
-        what.
+    Started | None
+        Waits for the kernel. None where the program has something that kernels cannot compute; ``explain_kernel`` says what.
 
     Warns
     -----
     UserWarning
         There is no compiler, or it fails: then other variants compute what a kernel would have computed faster.
     """
+
+    def failed(error: ToolchainError) -> None:
+        where = ", ".join(f"{name}={'any' if size is None else size}" for name, size in sizes.items()) or "its sizes"
+        warnings.warn(f"no kernel for {where}: {error}", UserWarning, stacklevel=3)
+        refused(str(error))
+
     try:
         source = kernel_source(program, weights, sizes, isa, layouts)
-        if not source.unsuited or not only_suited:
-            return _compiled(source, isa)
-        refused(source.unsuited)
-        return None
+        compiling = pool().submit(_compiled, source, isa, tuple(cxx())) if not source.unsuited or not only_suited else None
     except UnsupportedError as error:
         refused(str(error))
         return None
     except ToolchainError as error:
-        where = ", ".join(f"{name}={'any' if size is None else size}" for name, size in sizes.items()) or "its sizes"
-        warnings.warn(f"no kernel for {where}: {error}", UserWarning, stacklevel=2)
-        refused(str(error))
+        failed(error)
         return None
+    if compiling is None:
+        refused(source.unsuited)
+        return None
+
+    def finish() -> Kernel | None:
+        try:
+            return compiling.result()
+        except ToolchainError as error:
+            failed(error)
+            return None
+
+    return finish
+
+
+def build_kernel(
+    program: torch.export.ExportedProgram,
+    weights: Sequence[tuple[str, torch.Tensor]],
+    sizes: Mapping[str, int | None],
+    isa: Isa,
+    layouts: Sequence[str] = (),
+) -> Kernel | None:
+    """Compile a program; None where there is no kernel. See `start_kernel`."""
+    started = start_kernel(program, weights, sizes, isa, layouts)
+    return started() if started else None
 
 
 def explain_kernel(
@@ -128,14 +156,14 @@ def explain_kernel(
 ) -> str:
     """Return why there is no kernel for a program, empty if there is one. To know it, one is made."""
     try:
-        _compiled(kernel_source(program, weights, sizes, isa, layouts), isa)
+        _compiled(kernel_source(program, weights, sizes, isa, layouts), isa, tuple(cxx()))
     except (UnsupportedError, ToolchainError) as error:
         return str(error)
     return ""
 
 
-def _compiled(source: Source, isa: Isa) -> Kernel:
-    return Kernel(compile_source(source.text, isa, tuple(cxx())), source.workspace, source.packed, source.grain)
+def _compiled(source: Source, isa: Isa, words: tuple[str, ...]) -> Kernel:
+    return Kernel(compile_source(source.text, isa, words), source.workspace, source.packed, source.grain)
 
 
 def kernel_source(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,18 @@ class Isa:
     flags: tuple[str, ...]
     machine: str = "x86_64"
 
+    @property
+    def suffix(self) -> str:
+        """What the name of a variant ends in that is there for this instruction set beside another: ``_v4``."""
+        return f"_{self.name.rpartition('-')[2]}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the contract."""
         return {"name": self.name, "machine": self.machine, "flags": list(self.flags)}
 
     def missing(self) -> tuple[str, ...]:
         """Return the flags that this CPU lacks."""
-        have = cpu_flags()
-        return tuple(flag for flag in self.flags if flag not in have)
+        return missing_flags(self.to_dict())
 
 
 def find_isa(name: str) -> Isa:
@@ -87,9 +92,7 @@ def find_isa(name: str) -> Isa:
         raise DeclarationError(f"isa is '{name}', which is no known instruction set", f"one of {', '.join(NAMES)}")
     if machine != "x86_64":
         raise DeclarationError(f"isa is '{name}', but this machine is {machine}", f"'{NATIVE}' compiles for this machine")
-    names = list(_LEVELS)
-    flags = tuple(sorted(flag for level in names[: names.index(name) + 1] for flag in _LEVELS[level]))
-    isa = Isa(name, name, _SIMDLEN[name], flags)
+    isa = _level(name)
     if missing := isa.missing():
         raise DeclarationError(
             f"isa is '{name}', but this CPU lacks {', '.join(missing)}, so that the result could not be checked here",
@@ -98,9 +101,40 @@ def find_isa(name: str) -> Isa:
     return isa
 
 
+def _level(name: str) -> Isa:
+    names = list(_LEVELS)
+    flags = tuple(sorted(flag for level in names[: names.index(name) + 1] for flag in _LEVELS[level]))
+    return Isa(name, name, _SIMDLEN[name], flags)
+
+
 def default_isa() -> str:
     """Return the instruction set that is taken where none is named: a common one where there is one."""
     return DEFAULT if platform.machine() == "x86_64" else NATIVE
+
+
+def wider_isas(isa: Isa) -> tuple[Isa, ...]:
+    """Return the levels above ``isa`` that this CPU can run, the highest first; none above ``native``."""
+    names = list(_LEVELS)
+    above = map(_level, reversed(names[names.index(isa.name) + 1 :] if isa.name in names else []))
+    return tuple(level for level in above if not level.missing())
+
+
+def best_here(found: Iterable[Mapping[str, Any] | None], default: str) -> Isa:
+    """Return the highest level among those that variants of a file ask for and that this CPU can run, else ``default``."""
+    wanted = {str(isa["name"]) for isa in found if isa and isa.get("name")}
+    base = find_isa(default)
+    return next((isa for isa in wider_isas(base) if isa.name in wanted), base)
+
+
+def flags_of(isa: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return what the JSON object of an instruction set asks for; None is for all CPUs."""
+    return () if isa is None else tuple(isa["flags"])
+
+
+def missing_flags(isa: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return the flags that this CPU lacks."""
+    wanted = flags_of(isa)
+    return tuple(sorted(set(wanted) - cpu_flags())) if wanted else ()
 
 
 def cpu_flags() -> frozenset[str]:

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..capture.forms import Forms, Limits
 from ..compile.aoti import Recipe
 from ..compile.fuse import can_fuse
-from ..compile.variants import Built, build_aoti, build_kernel_for, build_kernel_variant
+from ..compile.kernel_variants import finished, start_kernel_for, start_kernel_variant
+from ..compile.variants import Built, build_aoti
 from ..compile.work import SERIAL, largest_loop
 from ..container.package import CODE, kernel_member
 from ..errors import ExportError
@@ -72,10 +73,10 @@ def candidates(
         step(f"{where}: kernel")
         layouts, tensors = [spec.layout for spec in forms.inputs], list(weights.items())
         if size is None or batch is None:
-            kernel = build_kernel_variant(name, program, tensors, {}, isa, layouts)
+            kernel = finished(start_kernel_variant(name, program, tensors, {}, isa, layouts))
         else:
             made = (
-                build_kernel_for((batch, size), name, source, tensors, isa, layouts, free=source is general)
+                finished(start_kernel_for((batch, size), name, source, tensors, isa, layouts, free=source is general))
                 for source in (general, program)
             )
             kernel = next((item for item in made if item is not None), None)

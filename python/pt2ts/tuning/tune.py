@@ -38,7 +38,7 @@ from ..report import step
 from ..runtime.library import LibraryModel
 from ..runtime.measure import Call, beyond, samples
 from ..runtime.runner import PackageRunner
-from ..toolchain.isa import Isa, find_isa
+from ..toolchain.isa import Isa, best_here, find_isa, flags_of, missing_flags
 from ..verification.compare import compare
 from ..verification.package import check_variants
 from .candidates import TUNED, Candidate, candidates, renamed
@@ -130,7 +130,7 @@ def tune(
     batch
         Batch sizes; 1, 32 and 1024 by default, as far as the bounds admit them.
     isa
-        Instruction set of what is compiled; that of the file by default.
+        Instruction set of what is compiled; by default the best one that variants of the file have and this CPU can run.
     limit
         Seconds after which nothing further is begun to be compiled, and what there is is measured; none by default.
 
@@ -148,7 +148,9 @@ def tune(
         When the sizes or the instruction set are not possible.
     """
     opened = _open(Path(path))
-    found_isa = find_isa(isa or opened.spec.isa or "")
+    file_isa = opened.spec.isa or ""
+    found_isa = find_isa(isa) if isa else best_here((item.isa for item in opened.spec.variants), file_isa)
+    suffix = "" if found_isa.name == file_isa else found_isa.suffix
     symbol = opened.forms.batch
     sizes: Sequence[int | None] = [None]
     if symbol is not None:
@@ -164,7 +166,7 @@ def tune(
     rows: list[Row] = []
     winners: list[Built] = []
     for size in sizes:
-        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa, enough))
+        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa, suffix, enough))
         rows += measured
         if winner is not None:
             winners.append(winner)
@@ -217,11 +219,11 @@ def _open(path: Path) -> _Opened:
     return _Opened(members, spec, weights, Forms(module, True, spec.inputs, examples, sizes, bounds, spec.outputs), program)
 
 
-def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, enough: _Limit) -> list[Candidate]:
-    """Return everything that may run one size: what the file has, what can be compiled, TorchScript."""
+def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa, suffix: str, enough: _Limit) -> list[Candidate]:
+    """Return everything that may run one size: what the file has for this CPU, what can be compiled, TorchScript."""
     forms, symbol = opened.forms, str(opened.forms.batch)
     at = {**forms.sizes} if size is None else {**forms.sizes, symbol: size}
-    compiled = [item for item in opened.spec.variants if item.kind != "torchscript"]
+    compiled = [item for item in opened.spec.variants if item.kind != "torchscript" and not missing_flags(item.isa)]
     fixed = [item for item in compiled if size is None or item.sizes.get(symbol) == (size, size)]
     found = []
     for label, group in ((_ANY_SIZE, [item for item in compiled if item not in fixed]), ("as in the file", fixed)):
@@ -232,7 +234,7 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
     if (size is None or forms.symbols[symbol].admits(size)) and not enough.is_reached():
         program = forms.general()[0] if size is None else forms.fixed(size)
         for item in candidates(forms, size, program, program if size is None else opened.program, opened.weights, isa):
-            found.append(item)
+            found.append(Candidate(item.label, renamed(item.built, item.built.variant.name + suffix)))
             if enough.is_reached():
                 break
     if script is not None:
@@ -310,7 +312,11 @@ def _rewritten(
     symbol = str(opened.forms.batch)
     measured = [(size, size) for size in sizes]
     taken = {item.variant.name for item in winners} | ({TUNED} if None in sizes else set())
-    kept = [item for item in opened.spec.variants if item.sizes.get(symbol) not in measured and item.name not in taken]
+    kept = [
+        item
+        for item in opened.spec.variants
+        if item.name not in taken and (item.sizes.get(symbol) not in measured or _is_for_older_ones(item, winners))
+    ]
     members = {name: content for name, content in opened.members.items() if name in (WEIGHTS, PROGRAM, f"extra/{GOLDEN_FILE}")}
     variants = [item.variant for item in winners] + kept
     for item in winners:
@@ -320,6 +326,12 @@ def _rewritten(
     cpu, threads = _cpu_name(), torch.get_num_threads()
     tuning = tuple(row.to_dict(cpu, threads) for row in rows)
     return members, replace(opened.spec, variants=tuple(variants), tuning=tuning)
+
+
+def _is_for_older_ones(item: Variant, winners: Sequence[Built]) -> bool:
+    """Return whether a variant runs on processors that lack what the winner for its sizes needs."""
+    needed = [set(flags_of(winner.variant.isa)) for winner in winners if winner.variant.sizes == item.sizes]
+    return any(set(flags_of(item.isa)) < flags for flags in needed)
 
 
 def _check(file: Path, opened: _Opened, sizes: Sequence[int | None]) -> None:

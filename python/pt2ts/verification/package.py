@@ -35,22 +35,34 @@ def check_package(path: Path, package: Assembled, tolerance: float | None = None
     admitted = [trial for trial in package.found if any(variant.admits(trial.sizes) for variant in shared)]
     if changed and admitted:
         again = _with_weights(package.module, admitted, changed)
-        _check_file(path, package.spec, again, tolerance, changed)
+        _check_all(path, package.spec, shared, again, tolerance, changed)
 
 
 def check_variants(path: Path, spec: Spec, found: Sequence[Trial], tolerance: float | None = None) -> None:
-    """Compare every variant of a file on the sizes that it admits.
+    """Compare every variant of a file on the sizes that it admits."""
+    _check_all(path, spec, spec.variants, found, tolerance)
 
-    The library takes the variant that fits a call best. Those that it took for none of the calls (a fallback for other processors)
-    are compared in a file of their own.
+
+def _check_all(
+    path: Path,
+    spec: Spec,
+    variants: Sequence[Variant],
+    found: Sequence[Trial],
+    tolerance: float | None,
+    weights: Weights | None = None,
+) -> None:
+    """Compare these variants, with other weights if there are any.
+
+    The library takes the variant that fits a call best. Those that it took for none of the calls (they are for other processors) are
+    compared in a file of their own.
     """
-    taken = _check_file(path, spec, found, tolerance)
-    for variant in spec.variants:
+    taken = _check_file(path, spec, found, tolerance, weights)
+    for variant in variants:
         trials = [trial for trial in found if variant.admits(trial.sizes)]
         if variant.name not in taken and trials:
             with tempfile.TemporaryDirectory() as folder:
                 alone = _alone(path, spec, variant, Path(folder))
-                _check_file(alone, spec, trials, tolerance)
+                _check_file(alone, spec, trials, tolerance, weights)
 
 
 def _check_file(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 import pt2ts
-from pt2ts.compile import variants as build
+from pt2ts.compile import kernel_variants as build
 from pt2ts.container.package import WEIGHTS, pack_weights, save
 from pt2ts.contract.layout import with_layout
 from pt2ts.contract.spec import Spec, Symbol, TensorSpec
+from pt2ts.kernels import Kernel
 from pt2ts.runtime.runner import PackageRunner
 from pt2ts.toolchain.isa import Isa
 
@@ -65,13 +66,14 @@ def write(path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> dict[s
     weights = {"w": torch.tensor([1.0, 2.0, 3.0]), "v": torch.tensor([0.5])}
     seen: list[Any] = []
 
-    def builder(*arguments: Any, **_: Any) -> SimpleNamespace:
+    def start(*arguments: Any, **_: Any) -> Callable[[], Kernel]:
         seen.append(arguments)
-        return SimpleNamespace(library=content, workspace=4, packed=16, grain=8)
+        return lambda: Kernel(content, workspace=4, packed=16, grain=8)
 
-    monkeypatch.setattr(build, "build_kernel", builder)
+    monkeypatch.setattr(build, "start_kernel", start)
     program: Any = object()
-    built = build.build_kernel_variant("any", program, list(weights.items()), {"batch": None}, ISA, ["fortran"], threads=0)
+    started = build.start_kernel_variant("any", program, list(weights.items()), {"batch": None}, ISA, ["fortran"], threads=0)
+    built = build.finished(started)
     assert built is not None
     assert seen == [(program, list(weights.items()), {"batch": None}, ISA, ["fortran"])]
     blob, table = pack_weights(list(weights.items()), frozenset(weights))
@@ -110,5 +112,7 @@ def test_a_kernel_of_another_interface(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_where_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     program: Any = object()
-    monkeypatch.setattr(build, "build_kernel", lambda *_, **__: None)
-    assert build.build_kernel_variant("b1", program, [], {}, ISA, []) is None
+    monkeypatch.setattr(build, "start_kernel", lambda *_, **__: None)
+    assert build.start_kernel_variant("b1", program, [], {}, ISA, []) is None
+    monkeypatch.setattr(build, "start_kernel", lambda *_, **__: lambda: None)
+    assert build.finished(build.start_kernel_variant("b1", program, [], {}, ISA, [])) is None

@@ -13,6 +13,7 @@ import pt2ts
 from pt2ts.doctor import surroundings
 from pt2ts.kernels import build_kernel, explain_kernel
 from pt2ts.toolchain import compiler as toolchain
+from pt2ts.toolchain.isa import default_isa
 
 from ..kernels.host import ISA, program_of, weights_of
 
@@ -60,7 +61,8 @@ def test_an_export_with_a_compiler_of_several_words(tmp_path: Path, monkeypatch:
 
     launcher = script(tmp_path / "ccache", f'echo "$@" >> "{tmp_path}/log"\nexec "$@"')
     monkeypatch.setenv("CXX", f"{launcher} g++")
-    spec = pt2ts.export(Entangled(), torch.randn(8, 3), tmp_path / "m.pt2", format=pt2ts.Package(batch=[1]))
+    format_ = pt2ts.Package(batch=[1], isa=default_isa())
+    spec = pt2ts.export(Entangled(), torch.randn(8, 3), tmp_path / "m.pt2", format=format_)
     assert [(variant.name, variant.kind) for variant in spec.variants] == [("b1", "kernel"), ("small", "aoti"), ("model", "aoti")]
     calls = (tmp_path / "log").read_text()
     assert "kernel.cpp" in calls

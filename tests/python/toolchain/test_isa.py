@@ -32,6 +32,24 @@ def test_levels_contain_each_other(cpu: Path) -> None:
     assert cpu.exists()
 
 
+def test_the_levels_above_are_those_that_this_cpu_runs(cpu: Path) -> None:
+    two, three = isa.find_isa("x86-64-v2"), isa.find_isa("x86-64-v3")
+    assert [level.name for level in isa.wider_isas(two)] == ["x86-64-v3"]
+    assert isa.wider_isas(three) == isa.wider_isas(isa.find_isa("native")) == ()
+    cpu.write_text(f"flags : {FLAGS} avx512f avx512bw avx512cd avx512dq avx512vl\n")
+    assert [(level.name, level.suffix) for level in isa.wider_isas(two)] == [("x86-64-v4", "_v4"), ("x86-64-v3", "_v3")]
+    four = isa.find_isa("x86-64-v4")
+    assert pt2ts.Package().wider_sets() == (four,)
+    assert pt2ts.Package(isa="x86-64-v3").wider_sets() == ()
+    assert isa.best_here([four.to_dict(), three.to_dict(), None], "x86-64-v3") == four
+    assert isa.best_here([three.to_dict(), None], "x86-64-v3") == three
+    cpu.write_text(f"flags : {FLAGS} avx512f\n")
+    assert isa.missing_flags(four.to_dict()) == ("avx512bw", "avx512cd", "avx512dq", "avx512vl")
+    assert isa.best_here([four.to_dict(), three.to_dict()], "x86-64-v3") == three
+    assert pt2ts.Package().wider_sets() == ()
+    assert isa.missing_flags(None) == ()
+
+
 def test_native_asks_for_what_this_cpu_has_and_compilers_use(cpu: Path) -> None:
     native = isa.find_isa("native")
     assert native.march == "native"

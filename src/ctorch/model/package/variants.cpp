@@ -32,7 +32,6 @@ void forget_second_names(std::set<std::string>& unknown, const State& weights) {
 
 Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights)
     : info_(std::move(info)), weights_(weights), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
-  bool covered = false;  // by a variant that weights cannot outdate
   for (const Variant& variant : info_->variants) {
     if (variant.isa) {
       if (const std::string missing = isa_missing(*variant.isa); !missing.empty()) {
@@ -41,7 +40,7 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
         continue;
       }
     }
-    if (variant.kind == VariantKind::torchscript && covered) continue;  // nobody would ever choose it
+    if (is_never_chosen(variant)) continue;
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = &variant;
     switch (variant.kind) {
@@ -61,7 +60,6 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
     }
     forget_second_names(loaded->built_in, weights_.tensors());
     std::erase_if(loaded->built_in, never_computes);
-    covered |= loaded->built_in.empty() && admits_everything(variant);
     weights_.remember(loaded->built_in);
     loaded_.push_back(std::move(loaded));
   }
@@ -111,10 +109,17 @@ void Variants::take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLi
   if (!loaded.variant->shares_weights) loaded.built_in = names_of(weights_.tensors());
 }
 
-bool Variants::admits_everything(const Variant& variant) const {
-  for (size_t i = 0; i < symbols_; ++i)
-    if (variant.sizes[i].min > info_->spec->symbols[i].min || variant.sizes[i].max < info_->spec->symbols[i].max) return false;
-  return true;
+// Whether one before it, which weights cannot outdate, takes all that it admits: code for an older processor, or for any.
+bool Variants::is_never_chosen(const Variant& variant) const {
+  return std::any_of(loaded_.begin(), loaded_.end(), [&](const auto& before) {
+    if (!before->built_in.empty()) return false;
+    for (size_t i = 0; i < symbols_; ++i) {
+      const SizeRange &theirs = before->variant->sizes[i], &wanted = variant.sizes[i];
+      const auto& possible = info_->spec->symbols[i];
+      if (theirs.min > std::max(wanted.min, possible.min) || theirs.max < std::min(wanted.max, possible.max)) return false;
+    }
+    return true;
+  });
 }
 
 // Weights were written: who has the old values built in is left out from now on.

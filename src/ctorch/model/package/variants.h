@@ -57,7 +57,7 @@ class Variants {
   void load_aoti(LoadedVariant& loaded, const std::shared_ptr<const Library>& library);
   void take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library);
   void judge(uint64_t version) const;
-  bool admits_everything(const Variant& variant) const;
+  bool is_never_chosen(const Variant& variant) const;
   std::string words_for(const Variant& variant) const;
 
   std::shared_ptr<const PackageInfo> info_;
