@@ -7,9 +7,11 @@ module ftorch_mpi
   use :: ftorch_mpi_devices
   use :: ftorch_mpi_handler
   use :: ftorch_mpi_load
+  use :: ftorch_mpi_pool
   use :: ftorch_mpi_report
   use :: ftorch_mpi_same
   use :: ftorch_mpi_threads
+  use :: ftorch_mpi_timeout
   implicit none (type, external)
   public
 end module ftorch_mpi

@@ -134,6 +134,7 @@ contains
     integer(ftorch_int) :: device_type, device_index
     type(torch_model) :: model
     type(torch_trainer) :: trainer
+    type(torch_column_pool) :: pool
     call torch_mpi_same(comm, 'x', stat, errmsg)
     call say(rank, stat, errmsg)
     call torch_mpi_device(comm, device_type, device_index, stat=stat, errmsg=errmsg)
@@ -145,6 +146,8 @@ contains
     call torch_mpi_model_load(model, 'missing.pt', comm, stat=stat, errmsg=errmsg)
     call say(rank, stat, errmsg)
     call torch_mpi_trainer_load(trainer, 'missing.pt2', comm, stat=stat, errmsg=errmsg)
+    call say(rank, stat, errmsg)
+    call torch_column_pool_create(pool, model, comm, stat=stat, errmsg=errmsg)
     call say(rank, stat, errmsg)
   end subroutine all_of_them
 

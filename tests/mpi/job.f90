@@ -4,10 +4,10 @@ module job
   implicit none (type, external)
   include 'mpif.h'
   private
-  public :: start, finish, say, my_rank, n_ranks, wait, split, duplicate, free, between_halves, mpi_comm_world, mpi_comm_null, &
-    mpi_comm_self
+  public :: start, finish, say, my_rank, n_ranks, wait, split, duplicate, free, between_halves, abort_job, mpi_comm_world, &
+    mpi_comm_null, mpi_comm_self
   external :: mpi_init, mpi_finalize, mpi_comm_rank, mpi_comm_size, mpi_barrier, mpi_comm_split, mpi_comm_dup, mpi_comm_free, &
-    mpi_intercomm_create
+    mpi_intercomm_create, mpi_abort
 
 contains
 
@@ -20,6 +20,12 @@ contains
     integer :: ierror
     call mpi_finalize(ierror)
   end subroutine finish
+
+  subroutine abort_job()
+    ! When all have said what they had to say.
+    integer :: ierror
+    call mpi_abort(mpi_comm_world, 7, ierror)
+  end subroutine abort_job
 
   integer function my_rank(comm)
     integer, intent(in) :: comm

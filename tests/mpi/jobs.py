@@ -80,8 +80,9 @@ def launch(kind: str, ranks: int, program: Path, *words: str, cwd: Path | None =
     mpirun = f"mpirun.{kind}"
     allowed = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none"] if kind == "openmpi" else []
     known = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
-    line = [mpirun, *allowed, "-n", str(ranks), str(program), *words]
-    done = subprocess.run(line, cwd=cwd, env=known, capture_output=True, text=True, check=False, timeout=60)
+    # The launcher is asked to end, so that it takes its ranks with it.
+    line = ["timeout", "--kill-after=10", "90", mpirun, *allowed, "-n", str(ranks), str(program), *words]
+    done = subprocess.run(line, cwd=cwd, env=known, capture_output=True, text=True, check=False)
     return Job(done.returncode, done.stdout, done.stderr)
 
 

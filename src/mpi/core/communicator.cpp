@@ -38,20 +38,6 @@ class QuietMpi {
   MPI_Errhandler before_[2] = {MPI_ERRHANDLER_NULL, MPI_ERRHANDLER_NULL};
 };
 
-void need_running_mpi() {
-  int yes = 0;
-  MPI_Initialized(&yes);
-  if (!yes) fail(CTORCH_ERROR_ARGUMENT, "MPI has not been started; call MPI_Init before");
-  MPI_Finalized(&yes);
-  if (yes) fail(CTORCH_ERROR_ARGUMENT, "MPI has been ended; call this before MPI_Finalize");
-  int level = MPI_THREAD_MULTIPLE;
-  MPI_Query_thread(&level);
-  MPI_Is_thread_main(&yes);
-  if (level <= MPI_THREAD_FUNNELED && !yes)
-    fail(CTORCH_ERROR_ARGUMENT, "called by another thread than the one that started MPI, which allows only that one; ",
-         "ask MPI_Init_thread for MPI_THREAD_SERIALIZED, or call this outside of parallel regions");
-}
-
 // Open MPI's handles are addresses, and a number that stands for none is the null address.
 template <class Handle>
 bool leads_nowhere(Handle handle) {
@@ -71,6 +57,20 @@ void wait_for_readers() {
 }
 
 }  // namespace
+
+void need_running_mpi() {
+  int yes = 0;
+  MPI_Initialized(&yes);
+  if (!yes) fail(CTORCH_ERROR_ARGUMENT, "MPI has not been started; call MPI_Init before");
+  MPI_Finalized(&yes);
+  if (yes) fail(CTORCH_ERROR_ARGUMENT, "MPI has been ended; call this before MPI_Finalize");
+  int level = MPI_THREAD_MULTIPLE;
+  MPI_Query_thread(&level);
+  MPI_Is_thread_main(&yes);
+  if (level <= MPI_THREAD_FUNNELED && !yes)
+    fail(CTORCH_ERROR_ARGUMENT, "called by another thread than the one that started MPI, which allows only that one; ",
+         "ask MPI_Init_thread for MPI_THREAD_SERIALIZED, or call this outside of parallel regions");
+}
 
 MPI_Comm usable_communicator(int32_t comm) {
   need_running_mpi();

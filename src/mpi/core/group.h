@@ -41,12 +41,16 @@ class Group {
   // Throws the outcome of the lowest rank that has failed, on all.
   void agree(const Outcome& mine) const;
 
-  // The text of rank 0, everywhere.
-  std::string of_first(const std::string& text) const;
+  // The two halves of `agree`, for ranks that do something else meanwhile: the caller, or size() if it has not failed; and what
+  // to do with the lowest of these numbers.
+  int first_failed(const Outcome& mine) const;
+  void throw_if_failed(int failed, const Outcome& mine) const;
 
- private:
+  // The text of one rank, everywhere.
+  std::string of_first(const std::string& text) const;
   std::string from(int root, const std::string& text) const;
 
+ private:
   MPI_Comm comm_;
   int rank_ = 0, size_ = 0;
 };

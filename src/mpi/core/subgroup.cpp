@@ -10,6 +10,19 @@ Subgroup Subgroup::of_machine(const Group& all) {
   return Subgroup(comm);
 }
 
+Subgroup Subgroup::copy_of(const Group& all) {
+  MPI_Comm comm = MPI_COMM_NULL;
+  check(MPI_Comm_dup(all.comm(), &comm), "MPI_Comm_dup");
+  check(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  return Subgroup(comm);
+}
+
+Subgroup Subgroup::of_color(const Group& all, int color, int key) {
+  MPI_Comm comm = MPI_COMM_NULL;
+  check(MPI_Comm_split(all.comm(), color, key, &comm), "MPI_Comm_split");
+  return Subgroup(comm);
+}
+
 Subgroup Subgroup::of_leaders(const Group& all, bool is_one) {
   MPI_Comm comm = MPI_COMM_NULL;
   check(MPI_Comm_split(all.comm(), is_one ? 0 : MPI_UNDEFINED, all.rank(), &comm), "MPI_Comm_split");

@@ -7,8 +7,10 @@ namespace ftorch {
 // Collective over `all`, made and destroyed. In it the ranks have the order that they have there.
 class Subgroup {
  public:
-  static Subgroup of_machine(const Group& all);               // the ranks that share the caller's machine
-  static Subgroup of_leaders(const Group& all, bool is_one);  // those that say so; of no use to the others
+  static Subgroup of_machine(const Group& all);                    // the ranks that share the caller's machine
+  static Subgroup copy_of(const Group& all);                       // all of them, for messages that nobody else receives
+  static Subgroup of_color(const Group& all, int color, int key);  // those of one color, in the order of the keys
+  static Subgroup of_leaders(const Group& all, bool is_one);       // those that say so; of no use to the others
 
   Subgroup(Subgroup&& other) noexcept;
   Subgroup(const Subgroup&) = delete;

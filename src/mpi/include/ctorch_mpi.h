@@ -9,6 +9,7 @@
 #ifndef CTORCH_MPI_H
 #define CTORCH_MPI_H
 
+#include <ctorch_array.h>
 #include <ctorch_linkage.h>
 #include <ctorch_model.h>
 #include <ctorch_trainer.h>
@@ -59,6 +60,38 @@ int32_t ctorch_mpi_model_load(int32_t comm, const char *path, int64_t path_lengt
 /** ctorch_trainer_load in the same way; each rank has a state of its own. */
 int32_t ctorch_mpi_trainer_load(int32_t comm, const char *path, int64_t path_length, const char *sha256, int64_t sha256_length,
                                 ctorch_trainer *trainer);
+
+/** Not collective. Seconds after which a rank fails that waits for another which does not call; 0: never. */
+int32_t ctorch_mpi_set_timeout(double seconds);
+
+/**
+ * A pool of columns: those of all ranks are computed by its owners. owner is 1 or 0, or -1 on all ranks for one rank for each
+ * device or machine; ranks that are none need no model. local_share of its columns a rank computes itself. largest_batch is how
+ * many columns one call of the network has at most; 0 for no limit. pool is a number that is not 0.
+ */
+int32_t ctorch_mpi_pool_create(int32_t comm, const ctorch_model *model, int32_t owner, double local_share,
+                               int64_t largest_batch, int64_t *pool);
+
+/**
+ * Begins a call. Columns are counted by the first dimension of each tensor; a rank may have none. The arrays must stay where
+ * they are until ctorch_mpi_pool_finish has returned, which also has the errors of all ranks.
+ */
+int32_t ctorch_mpi_pool_start(int64_t pool, const ctorch_array inputs[], int32_t n_inputs, const ctorch_array outputs[],
+                              int32_t n_outputs, int32_t convert);
+
+/** Ends the call under way: the outputs are there. */
+int32_t ctorch_mpi_pool_finish(int64_t pool);
+
+/** Computes for others until they delete the pool. For owners without columns. */
+int32_t ctorch_mpi_pool_serve(int64_t pool);
+
+/** Not collective. Calls; columns that this rank computed; bytes that it sent and received; seconds of waiting and computing.
+ */
+int32_t ctorch_mpi_pool_stats(int64_t pool, int32_t *is_owner, int64_t *calls, int64_t *columns, int64_t *bytes,
+                              double *waiting, double *network);
+
+/** Deletes the pool on all ranks and sets it to 0, which is accepted too. Ranks that serve are told, and return. */
+int32_t ctorch_mpi_pool_delete(int64_t *pool);
 
 CTORCH_END
 
