@@ -1,0 +1,1 @@
+ftorch_sources(average.cpp average.fypp broadcast.cpp gradients.cpp)
