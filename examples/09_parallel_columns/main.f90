@@ -15,6 +15,7 @@ program atmosphere
    character(len=16) :: mode = 'local'
    integer :: nx = 48, ny = 32, steps = 200, n_servers = 1, rank, ranks, unit
    integer, parameter :: nz = 20
+   integer(int64) :: memory
    logical :: is_server
    type(MPI_Comm) :: columns
    namelist /run/ mode, model, result, nx, ny, steps, n_servers
@@ -36,8 +37,9 @@ program atmosphere
    else
       call time_steps()
    end if
+   memory = kilobytes()
+   call heating_end()                       ! servers return from heating_serve when the others are here
    call report_memory()
-   call heating_end()
    call MPI_Finalize()
 
 contains
@@ -101,20 +103,23 @@ contains
       print '(a, f0.2, a, f0.2, a)', 'temperature ', minval(whole), ' to ', maxval(whole), ' K'
    end subroutine report
 
-   subroutine report_memory()
-      ! Of all ranks together; what they share counts once.
-      integer(int64) :: mine, total
+   integer(int64) function kilobytes()
+      ! What this rank needs, and its part of what it shares with others.
       character(len=80) :: line
       integer :: ios
-      mine = 0
+      kilobytes = 0
       open (newunit=unit, file='/proc/self/smaps_rollup', action='read')
       do
          read (unit, '(a)', iostat=ios) line
          if (ios /= 0) exit
-         if (line(:4) == 'Pss:') read (line(5:index(line, 'kB') - 1), *) mine
+         if (line(:4) == 'Pss:') read (line(5:index(line, 'kB') - 1), *) kilobytes
       end do
       close (unit)
-      call MPI_Reduce(mine, total, 1, MPI_INTEGER8, MPI_SUM, 0, MPI_COMM_WORLD)
+   end function kilobytes
+
+   subroutine report_memory()
+      integer(int64) :: total
+      call MPI_Reduce(memory, total, 1, MPI_INTEGER8, MPI_SUM, 0, MPI_COMM_WORLD)
       if (rank == 0) print '(a, i0)', 'megabytes of all ranks: ', total / 1024
    end subroutine report_memory
 
