@@ -1,6 +1,8 @@
 // Entry that averages the gradients of a model over ranks.
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/group.h"
@@ -12,14 +14,52 @@ using namespace ftorch;
 
 namespace {
 
-// The sum over all ranks, number by number.
-std::vector<int64_t> sum_of(const Group& all, const std::vector<int64_t>& mine) {
-  auto sum = std::make_unique<std::vector<int64_t>>(mine);
+// What ranks have to know of each other before they add up: one message tells it.
+struct Said {
+  int64_t failed = 0;  // the lowest rank that has failed
+  int64_t least_digest = 0, most_digest = 0;
+  int64_t samples = 0;
+};
+
+void combine(void* in, void* inout, int* length, MPI_Datatype*) {
+  const auto* theirs = static_cast<const Said*>(in);
+  auto* ours = static_cast<Said*>(inout);
+  for (int i = 0; i < *length; ++i) {
+    ours[i].failed = std::min(ours[i].failed, theirs[i].failed);
+    ours[i].least_digest = std::min(ours[i].least_digest, theirs[i].least_digest);
+    ours[i].most_digest = std::max(ours[i].most_digest, theirs[i].most_digest);
+    ours[i].samples += theirs[i].samples;
+  }
+}
+
+Said of_all(const Group& all, const Said& mine) {
+  static const auto [type, sum] = [] {
+    MPI_Datatype made = MPI_DATATYPE_NULL;
+    check(MPI_Type_contiguous(sizeof(Said) / sizeof(int64_t), MPI_INT64_T, &made), "MPI_Type_contiguous");
+    check(MPI_Type_commit(&made), "MPI_Type_commit");
+    MPI_Op op = MPI_OP_NULL;
+    check(MPI_Op_create(&combine, 1, &op), "MPI_Op_create");
+    return std::pair(made, op);
+  }();
+  auto said = std::make_unique<Said>(mine);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(MPI_IN_PLACE, sum->data(), static_cast<int>(sum->size()), MPI_INT64_T, MPI_SUM, all.comm(), &request),
-        "MPI_Iallreduce");
-  wait_for_all(request, sum);
-  return std::move(*sum);
+  check(MPI_Iallreduce(MPI_IN_PLACE, said.get(), 1, type, sum, all.comm(), &request), "MPI_Iallreduce");
+  wait_for_all(request, said);
+  return *said;
+}
+
+// Ranks have gradients of different parameters, or different models.
+void take_those_of_all(const Group& all, Gradients& gradients) {
+  std::string mine;
+  all.together([&] { mine = gradients.parameters(); });
+  const std::string first = all.of_first(mine);
+  all.together([&] {
+    if (mine != first) fail(CTORCH_ERROR_ARGUMENT, "argument 'model': its parameters are not those of the model of rank 0");
+  });
+  std::vector<int64_t> has = gradients.has();
+  check(MPI_Allreduce(MPI_IN_PLACE, has.data(), static_cast<int>(has.size()), MPI_INT64_T, MPI_MAX, all.comm()),
+        "MPI_Allreduce");
+  all.together([&] { gradients.take(has); });
 }
 
 }  // namespace
@@ -28,28 +68,27 @@ int32_t ctorch_mpi_average_gradients(int32_t comm, const ctorch_model* model, in
   return guard([&] {
     const Group all = group_of(comm);
     std::optional<Gradients> gradients;
-    std::string parameters;
-    all.together([&] {
+    Said mine;
+    Outcome outcome;
+    try {
       if (samples < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'samples': expected the samples of this rank, got ", samples);
       gradients.emplace(model);
-      parameters = std::to_string(gradients->digest());
-    });
-    const std::string first = all.of_first(parameters);
-    std::vector<int64_t> mine = gradients->has();
-    mine.push_back(samples);
+      mine = {0, gradients->digest(), gradients->digest(), samples};
+    } catch (...) {
+      outcome = outcome_in_flight();
+    }
+    mine.failed = all.first_failed(outcome);
+    const Said said = of_all(all, mine);
+    all.throw_if_failed(static_cast<int>(said.failed), outcome);
+    if (said.samples == 0)
+      throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'samples' is 0 on all ranks: there is nothing to average");
+    if (said.least_digest != said.most_digest) take_those_of_all(all, *gradients);
+    const auto sum = gradients->add_up(all, static_cast<double>(samples) / static_cast<double>(said.samples));
+    if (!sum.somebody_speaks) return;
     all.together([&] {
-      if (parameters != first)
-        fail(CTORCH_ERROR_ARGUMENT, "argument 'model': its parameters are not those of the model of rank 0");
+      gradients->give_back();
+      if (check_finite && !sum.strange.empty())
+        fail(CTORCH_ERROR_MODEL, "of the gradients ", sum.strange, " (in the order of torch_model_flatten_gradients)");
     });
-    std::vector<int64_t> sum = sum_of(all, mine);
-    const int64_t total = sum.back();
-    sum.pop_back();
-    all.together([&] {
-      if (total == 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'samples' is 0 on all ranks: there is nothing to average");
-      gradients->take(sum);
-      if (check_finite && samples > 0) gradients->check_finite();
-    });
-    gradients->add_up(all, static_cast<double>(samples) / static_cast<double>(total));
-    all.together([&] { gradients->give_back(); });
   });
 }

@@ -4,59 +4,31 @@
 #include <ctorch_types.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <memory>
-#include <tuple>
-
-#include "core/waiting.h"
+#include <functional>
+#include <limits>
+#include <type_traits>
 
 namespace ftorch {
 namespace {
 
-// Smaller gradients travel together.
-constexpr int64_t large = 1 << 14;
-// MPI counts in int.
-constexpr int64_t piece = int64_t{1} << 28;
+// Numbers that are added up at once: few enough to stay in the cache between being scaled, sent and brought back, enough for a
+// message to be worth its way.
+constexpr int64_t chunk = 1 << 16;
 
-template <class Visit>
-void as_numbers(int32_t dtype, Visit&& visit) {
-  if (dtype == CTORCH_DTYPE_FLOAT64)
-    visit(double{}, MPI_DOUBLE);
-  else
-    visit(float{}, MPI_FLOAT);
+// Whether all numbers are finite, by their bits: the compiler makes one loop over vectors of it.
+template <class Number>
+bool scale(const Number* from, Number* to, int64_t count, Number factor) {
+  using Bits = std::conditional_t<sizeof(Number) == sizeof(uint64_t), uint64_t, uint32_t>;
+  const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<Number>::infinity());
+  Bits strange = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    strange |= (std::bit_cast<Bits>(from[i]) & exponent) == exponent;
+    to[i] = from[i] * factor;
+  }
+  return strange == 0;
 }
-
-// Sums of all ranks that have been begun, with the memory that small gradients travel in.
-class UnderWay {
- public:
-  explicit UnderWay(MPI_Comm comm) : comm_(comm) {}
-
-  template <class Number>
-  std::vector<Number>& bucket() {
-    return std::get<std::vector<Number>>(buckets_);
-  }
-
-  template <class Number>
-  void add(Number* data, int64_t count, MPI_Datatype type) {
-    for (int64_t at = 0; at < count; at += piece) {
-      requests_.push_back(MPI_REQUEST_NULL);
-      const int some = static_cast<int>(std::min(piece, count - at));
-      check(MPI_Iallreduce(MPI_IN_PLACE, data + at, some, type, MPI_SUM, comm_, &requests_.back()), "MPI_Iallreduce");
-    }
-  }
-
-  void add_buckets() {
-    add(bucket<float>().data(), static_cast<int64_t>(bucket<float>().size()), MPI_FLOAT);
-    add(bucket<double>().data(), static_cast<int64_t>(bucket<double>().size()), MPI_DOUBLE);
-  }
-
-  bool finish() { return requests_.empty() || wait_for(requests_.data(), static_cast<int>(requests_.size())); }
-
- private:
-  MPI_Comm comm_;
-  std::tuple<std::vector<float>, std::vector<double>> buckets_;
-  std::vector<MPI_Request> requests_;
-};
 
 }  // namespace
 
@@ -65,98 +37,129 @@ Gradients::Gradients(const ctorch_model* model) : model_(model) {
   need(ctorch_model_count_parameters(model, &count));
   all_.resize(static_cast<size_t>(count));
   has_.resize(all_.size());
-  need(ctorch_model_parameters(model, all_.data(), count));
-  for (ctorch_tensor& parameter : all_) {
+  need(ctorch_model_gradients(model, nullptr, all_.data(), count));
+  for (size_t i = 0; i < all_.size(); ++i) has_[i] = all_[i].id != 0;
+  find_parts();
+}
+
+Gradients::~Gradients() {
+  forget();
+  for (ctorch_tensor& gradient : all_) ctorch_tensor_delete(&gradient);
+}
+
+void Gradients::forget() {
+  for (Part& part : parts_)
+    if (part.is_copy) ctorch_tensor_delete(&part.host);
+  parts_.clear();
+  has_copies_ = false;
+}
+
+int64_t Gradients::digest() const {
+  int64_t value = static_cast<int64_t>(all_.size());
+  for (const int64_t has : has_) value = value * 31 + has;
+  for (const Part& part : parts_) value = (value * 31 + part.count) * 31 + part.dtype;
+  return value;
+}
+
+std::string Gradients::parameters() const {
+  std::string words;
+  std::vector<ctorch_tensor> parameters(all_.size());
+  need(ctorch_model_parameters(model_, parameters.data(), static_cast<int32_t>(parameters.size())));
+  for (ctorch_tensor& parameter : parameters) {
     int64_t numbers = 0;
     int32_t dtype = 0;
     need(ctorch_tensor_numel(&parameter, &numbers));
     need(ctorch_tensor_dtype(&parameter, &dtype));
-    digest_ = (digest_ * 31 + numbers) * 31 + dtype;
     need(ctorch_tensor_delete(&parameter));
+    words += std::to_string(numbers) + ':' + std::to_string(dtype) + ' ';
   }
-  need(ctorch_model_gradients(model, nullptr, all_.data(), count));
-  for (size_t i = 0; i < all_.size(); ++i) has_[i] = all_[i].id != 0;
-}
-
-Gradients::~Gradients() { release(); }
-
-void Gradients::release() {
-  for (Part& part : parts_)
-    if (part.is_copy) ctorch_tensor_delete(&part.host);
-  parts_.clear();
-  for (ctorch_tensor& gradient : all_) ctorch_tensor_delete(&gradient);
+  return std::to_string(std::hash<std::string>{}(words));
 }
 
 void Gradients::take(const std::vector<int64_t>& wanted) {
   need(ctorch_model_gradients(model_, wanted.data(), all_.data(), static_cast<int32_t>(all_.size())));
-  for (const ctorch_tensor& gradient : all_) {
-    if (gradient.id == 0) continue;
-    Part part;
-    part.gradient = part.host = gradient;
-    int32_t device = 0, index = 0;
-    need(ctorch_tensor_device(&gradient, &device, &index));
-    need(ctorch_tensor_dtype(&gradient, &part.dtype));
-    const bool is_real = part.dtype == CTORCH_DTYPE_FLOAT32 || part.dtype == CTORCH_DTYPE_FLOAT64;
-    if (device != CTORCH_DEVICE_CPU || !is_real) {
-      const int32_t dtype = is_real ? part.dtype : CTORCH_DTYPE_FLOAT32;
-      part.host = {};
-      need(ctorch_tensor_to(&gradient, dtype, CTORCH_DEVICE_CPU, -1, 0, &part.host));
-      part.dtype = dtype;
-      part.is_copy = true;
+  find_parts();
+}
+
+void Gradients::find_parts() {
+  forget();
+  memory_.resize(static_cast<size_t>(chunk) + 1);
+  for (const ctorch_tensor& gradient : all_)
+    if (gradient.id != 0) add(gradient);
+}
+
+void Gradients::add(const ctorch_tensor& gradient) {
+  Part part;
+  part.gradient = part.host = gradient;
+  part.before = parts_.empty() ? 0 : parts_.back().before + parts_.back().count;
+  int32_t device = 0, index = 0;
+  need(ctorch_tensor_device(&gradient, &device, &index));
+  need(ctorch_tensor_dtype(&gradient, &part.dtype));
+  const bool is_real = part.dtype == CTORCH_DTYPE_FLOAT32 || part.dtype == CTORCH_DTYPE_FLOAT64;
+  if (device != CTORCH_DEVICE_CPU || !is_real) {
+    if (!is_real) part.dtype = CTORCH_DTYPE_FLOAT32;
+    part.host = {};
+    need(ctorch_tensor_to(&gradient, part.dtype, CTORCH_DEVICE_CPU, -1, 0, &part.host));
+    part.is_copy = has_copies_ = true;
+  }
+  parts_.push_back(part);
+  need(ctorch_tensor_numel(&part.host, &parts_.back().count));
+  need(ctorch_tensor_data(&part.host, &parts_.back().data));
+}
+
+// All gradients of one kind flow through one chunk, whatever their sizes.
+template <class Number>
+void Gradients::add_up_all_of(int32_t dtype, MPI_Datatype type, const Group& all, double weight, Sum& sum) {
+  struct Piece {
+    Number* values;
+    int64_t count;
+  };
+  const auto factor = static_cast<Number>(weight);
+  auto* const together = reinterpret_cast<Number*>(memory_.data());
+  std::vector<Piece> pieces;
+  int64_t filled = 0;
+  const auto flush = [&](bool is_last) {
+    // With the last numbers goes whether this rank has something to say.
+    if (is_last) together[filled] = has_copies_ || !sum.strange.empty();
+    const int count = static_cast<int>(filled + is_last);
+    check(MPI_Allreduce(MPI_IN_PLACE, together, count, type, MPI_SUM, all.comm()), "MPI_Allreduce");
+    if (is_last) sum.somebody_speaks |= together[filled] > 0;
+    const Number* from = together;
+    for (const Piece& piece : pieces) {
+      std::copy_n(from, piece.count, piece.values);
+      from += piece.count;
     }
-    parts_.push_back(part);
-    need(ctorch_tensor_numel(&part.host, &parts_.back().count));
-    need(ctorch_tensor_data(&part.host, &parts_.back().data));
+    pieces.clear();
+    filled = 0;
+  };
+  bool some_of_it = false;
+  for (const Part& part : parts_) {
+    if (part.dtype != dtype) continue;
+    some_of_it = true;
+    auto* const first = static_cast<Number*>(part.data);
+    for (int64_t at = 0; at < part.count;) {
+      if (filled == chunk) flush(false);
+      const int64_t some = std::min(chunk - filled, part.count - at);
+      Number *const values = first + at, *const to = together + filled;
+      if (weight == 0) {
+        std::fill_n(to, some, Number{0});  // what a rank without samples has does not count, whatever it is
+      } else if (!scale(values, to, some, factor) && sum.strange.empty()) {
+        const Number* found = std::find_if(values, values + some, [](Number value) { return !std::isfinite(value); });
+        sum.strange = "number " + std::to_string(part.before + (found - first) + 1) + " is " + std::to_string(*found);
+      }
+      pieces.push_back({values, some});
+      filled += some;
+      at += some;
+    }
   }
+  if (some_of_it) flush(true);
 }
 
-void Gradients::check_finite() const {
-  int64_t before = 0;
-  for (const Part& part : parts_) {
-    as_numbers(part.dtype, [&](auto number, MPI_Datatype) {
-      const auto* values = static_cast<const decltype(number)*>(part.data);
-      bool is_finite = true;
-      for (int64_t i = 0; i < part.count; ++i) is_finite &= values[i] - values[i] == 0;
-      if (is_finite) return;
-      const auto* found = std::find_if(values, values + part.count, [](auto value) { return !std::isfinite(value); });
-      fail(CTORCH_ERROR_MODEL, "number ", before + (found - values) + 1, " of the gradients is ", static_cast<double>(*found),
-           " (in the order of torch_model_flatten_gradients)");
-    });
-    before += part.count;
-  }
-}
-
-void Gradients::add_up(const Group& all, double weight) {
-  auto under_way = std::make_unique<UnderWay>(all.comm());
-  for (const Part& part : parts_)
-    as_numbers(part.dtype, [&](auto number, MPI_Datatype type) {
-      using Number = decltype(number);
-      auto* values = static_cast<Number*>(part.data);
-      const auto factor = static_cast<Number>(weight);
-      for (int64_t i = 0; i < part.count; ++i) values[i] = weight == 0 ? 0 : values[i] * factor;
-      if (part.count >= large)
-        under_way->add(values, part.count, type);
-      else
-        under_way->bucket<Number>().insert(under_way->bucket<Number>().end(), values, values + part.count);
-    });
-  under_way->add_buckets();
-  if (!under_way->finish()) {
-    // MPI may still write into the gradients and the buckets: they are given up.
-    parts_.clear();
-    all_.clear();
-    static_cast<void>(under_way.release());
-    fail_waiting();
-  }
-  size_t done[2] = {0, 0};  // of the buckets of float and double
-  for (const Part& part : parts_) {
-    if (part.count >= large) continue;
-    as_numbers(part.dtype, [&](auto number, MPI_Datatype) {
-      using Number = decltype(number);
-      size_t& first = done[sizeof(Number) == sizeof(double)];
-      std::copy_n(under_way->bucket<Number>().data() + first, part.count, static_cast<Number*>(part.data));
-      first += static_cast<size_t>(part.count);
-    });
-  }
+Gradients::Sum Gradients::add_up(const Group& all, double weight) {
+  Sum sum;
+  add_up_all_of<float>(CTORCH_DTYPE_FLOAT32, MPI_FLOAT, all, weight, sum);
+  add_up_all_of<double>(CTORCH_DTYPE_FLOAT64, MPI_DOUBLE, all, weight, sum);
+  return sum;
 }
 
 void Gradients::give_back() {

@@ -3,6 +3,7 @@
 #include <ctorch_model.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/group.h"
@@ -10,28 +11,30 @@
 namespace ftorch {
 
 // Gradients of all parameters that have one on any rank; where this one has none, zeros. What is on a device, or of 16 bits, is
-// brought into memory of the host, and back.
+// brought into memory of the host, and back. Nothing here is collective but `add_up`.
 class Gradients {
  public:
-  // Not collective. `has` tells which parameters have a gradient here.
   explicit Gradients(const ctorch_model* model);
   Gradients(const Gradients&) = delete;
   Gradients& operator=(const Gradients&) = delete;
   ~Gradients();
 
   const std::vector<int64_t>& has() const { return has_; }
-  int64_t digest() const { return digest_; }  // of the sizes and dtypes of all parameters
+  int64_t digest() const;          // of which parameters have a gradient here, and of their sizes and dtypes
+  std::string parameters() const;  // the same of all parameters
 
-  // Not collective. Takes those that somebody has.
+  // Takes those that somebody has. Before this, those that are here are taken.
   void take(const std::vector<int64_t>& wanted);
 
-  // Not collective. Throws if one is not finite.
-  void check_finite() const;
+  struct Sum {
+    std::string strange;           // which number was not finite here; empty if all were
+    bool somebody_speaks = false;  // there is such a number on some rank, or something to be brought back
+  };
 
-  // Collective. Each is multiplied by the rank's weight, and all are added up.
-  void add_up(const Group& all, double weight);
+  // Each is multiplied by the rank's weight, and all are added up.
+  Sum add_up(const Group& all, double weight);
 
-  // Not collective. Brings back what was brought into the host's memory.
+  // Brings back what was brought into the host's memory.
   void give_back();
 
  private:
@@ -40,15 +43,20 @@ class Gradients {
     int32_t dtype = 0;
     bool is_copy = false;
     void* data = nullptr;
-    int64_t count = 0;
+    int64_t count = 0, before = 0;  // numbers, and numbers of the parts before it
   };
-  void release();
+  void add(const ctorch_tensor& gradient);
+  void forget();
+  void find_parts();
+  template <class Number>
+  void add_up_all_of(int32_t dtype, MPI_Datatype type, const Group& all, double weight, Sum& sum);
 
   const ctorch_model* model_;
   std::vector<ctorch_tensor> all_;
   std::vector<int64_t> has_;
-  int64_t digest_ = 0;
   std::vector<Part> parts_;
+  std::vector<double> memory_;
+  bool has_copies_ = false;
 };
 
 }  // namespace ftorch
