@@ -15,7 +15,13 @@ namespace {
 
 // Numbers that are added up at once: few enough to stay in the cache between being scaled, sent and brought back, enough for a
 // message to be worth its way.
-constexpr int64_t chunk = 1 << 16;
+constexpr int64_t chunk = 1 << 17;
+
+// What the numbers flow through. It stays: memory that is new has to be cleared by the system, in each step.
+std::vector<double>& chunk_memory() {
+  thread_local std::vector<double> memory(static_cast<size_t>(chunk) + 1);
+  return memory;
+}
 
 // Whether all numbers are finite, by their bits: the compiler makes one loop over vectors of it.
 template <class Number>
@@ -83,7 +89,7 @@ void Gradients::take(const std::vector<int64_t>& wanted) {
 
 void Gradients::find_parts() {
   forget();
-  memory_.resize(static_cast<size_t>(chunk) + 1);
+  chunk_memory();  // now, when it may still fail
   for (const ctorch_tensor& gradient : all_)
     if (gradient.id != 0) add(gradient);
 }
@@ -115,7 +121,7 @@ void Gradients::add_up_all_of(int32_t dtype, MPI_Datatype type, const Group& all
     int64_t count;
   };
   const auto factor = static_cast<Number>(weight);
-  auto* const together = reinterpret_cast<Number*>(memory_.data());
+  auto* const together = reinterpret_cast<Number*>(chunk_memory().data());
   std::vector<Piece> pieces;
   int64_t filled = 0;
   const auto flush = [&](bool is_last) {

@@ -55,7 +55,6 @@ class Gradients {
   std::vector<ctorch_tensor> all_;
   std::vector<int64_t> has_;
   std::vector<Part> parts_;
-  std::vector<double> memory_;
   bool has_copies_ = false;
 };
 
