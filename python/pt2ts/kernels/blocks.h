@@ -52,27 +52,69 @@ inline void each_element(const int64_t* strides, int64_t theirs, int64_t ours, B
   }
 }
 
-// The same for `count` samples; whichever lies closer together in the caller's memory, samples or elements, is the inner loop.
-template <class Port, class Body>
-inline void each_number(const Array& array, int count, Body body) {
+// Whether the elements of a sample follow each other in memory, last dimension fastest; strides and the size of one in one unit.
+template <class Port>
+constexpr bool is_run(const int64_t* strides, int64_t size) {
+  int64_t step = size;
+  for (int d = Port::rank - 1; d >= 0; --d) {
+    if (d == Port::sample) continue;
+    if (Port::shape[d] != 1 && strides[d] != step) return false;
+    step *= Port::shape[d];
+  }
+  return true;
+}
+
+template <class Port>
+constexpr int elements_of_a_sample() {
+  int count = 1;
+  for (int d = 0; d < Port::rank; ++d)
+    if (d != Port::sample) count *= static_cast<int>(Port::shape[d]);
+  return count;
+}
+
+// Calls body(byte offset in the caller's array, offset in ours, n) for all elements of `count` samples, n of which follow each
+// other in both. Whichever lies closer together in the caller's memory, samples or elements, is the inner loop.
+template <class Port, class Theirs, class Body>
+inline void each_run(const Array& array, int count, Body body) {
+  constexpr int64_t size = sizeof(Theirs);
   if constexpr (Port::sample < 0) {
-    each_element<Port>(array.strides, 0, 0, body);
+    each_element<Port>(array.strides, 0, 0, [&](int64_t from, int64_t to) { body(from, to, 1); });
   } else {
     const int64_t theirs = array.strides[Port::sample], ours = Port::strides[Port::sample];
     if (Port::rank > 1 && theirs < array.strides[Port::rank - 1 - (Port::sample == Port::rank - 1)]) {
       each_element<Port>(array.strides, 0, 0, [&](int64_t from, int64_t to) {
-        for (int s = 0; s < count; ++s) body(from + s * theirs, to + s * ours);
+        if (theirs == size && ours == 1) return body(from, to, count);
+        for (int s = 0; s < count; ++s) body(from + s * theirs, to + s * ours, 1);
       });
+    } else if (is_run<Port>(Port::strides, 1) && is_run<Port>(array.strides, size)) {
+      for (int s = 0; s < count; ++s) body(s * theirs, s * ours, elements_of_a_sample<Port>());
     } else {
-      for (int s = 0; s < count; ++s) each_element<Port>(array.strides, s * theirs, s * ours, body);
+      for (int s = 0; s < count; ++s)
+        each_element<Port>(array.strides, s * theirs, s * ours, [&](int64_t from, int64_t to) { body(from, to, 1); });
     }
   }
 }
 
+// Numbers that follow each other, of another type: vectors are written by hand here, too.
+template <class From, class To>
+inline void convert(const From* from, To* to, int count) {
+  constexpr int lanes = 8;
+  using Source [[gnu::vector_size(lanes * sizeof(From))]] = From;
+  using Target [[gnu::vector_size(lanes * sizeof(To))]] = To;
+  int i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    Source source;
+    __builtin_memcpy(&source, from + i, sizeof source);
+    const Target target = __builtin_convertvector(source, Target);
+    __builtin_memcpy(to + i, &target, sizeof target);
+  }
+  for (; i < count; ++i) to[i] = static_cast<To>(from[i]);
+}
+
 template <class Port, class Theirs>
 inline void copy_in(const Array& array, const char* from, int count, int rows, typename Port::Number* to) {
-  each_number<Port>(array, count, [&](int64_t theirs, int64_t ours) {
-    to[ours] = static_cast<typename Port::Number>(*reinterpret_cast<const Theirs*>(from + theirs));
+  each_run<Port, Theirs>(array, count, [&](int64_t theirs, int64_t ours, int n) {
+    convert(reinterpret_cast<const Theirs*>(from + theirs), to + ours, n);
   });
   // Samples that are none repeat the last one: nobody sees their results, but what the workspace holds might be slow to compute with.
   if constexpr (Port::sample >= 0) {
@@ -85,8 +127,8 @@ inline void copy_in(const Array& array, const char* from, int count, int rows, t
 
 template <class Port, class Theirs>
 inline void copy_out(const Array& array, char* to, int count, const typename Port::Number* from) {
-  each_number<Port>(array, count, [&](int64_t theirs, int64_t ours) {
-    *reinterpret_cast<Theirs*>(to + theirs) = static_cast<Theirs>(from[ours]);
+  each_run<Port, Theirs>(array, count, [&](int64_t theirs, int64_t ours, int n) {
+    convert(from + ours, reinterpret_cast<Theirs*>(to + theirs), n);
   });
 }
 
