@@ -1,0 +1,1 @@
+ftorch_sources(trainer_average.cpp trainer_average.fypp)
