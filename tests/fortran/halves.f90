@@ -99,21 +99,21 @@ contains
     !! All gradients in one array, and one by its name.
     type(torch_trainer) :: learner
     real(real64), target :: x(3, batch), y(1, batch), weight(8, 3)
-    real(real64), pointer :: all(:)
+    real(real64), pointer :: every(:)
     real(real32), pointer :: none(:)
     real(real64) :: loss
     integer :: i
     call read_data(x, y)
     call learner%load(package)
-    call learner%gradient_array(all)
+    call learner%gradient_array(every)
     call learner%gradient_array(none)
-    print '(a, 2(1x, l1))', 'kinds', associated(all), associated(none)
+    print '(a, 2(1x, l1))', 'kinds', associated(every), associated(none)
     call learner%gradients(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
     call learner%get_tensor('trainer.gradient.0.weight', weight)
-    print '(a, 2(1x, es24.17))', 'norm', norm2(all), maxval(abs(all - [(weight(1 + (i - 1) / 3, 1 + mod(i - 1, 3)), i=1, 24), &
-      all(25:)]))
-    do i = 1, size(all)
-      print '(es24.17)', all(i)
+    print '(a, 2(1x, es24.17))', 'norm', norm2(every), maxval(abs(every - [(weight(1 + (i - 1) / 3, 1 + mod(i - 1, 3)), i=1, 24), &
+      every(25:)]))
+    do i = 1, size(every)
+      print '(es24.17)', every(i)
     end do
   end subroutine gradients
 
@@ -156,15 +156,15 @@ contains
     type(torch_trainer) :: learner
     real(real64), target :: x(3, batch), y(1, batch)
     real(real64) :: before(16), after(16), loss
-    real(real64), pointer :: all(:)
+    real(real64), pointer :: every(:)
     call read_data(x, y)
     call learner%load(package)
-    call learner%gradient_array(all)
+    call learner%gradient_array(every)
     call learner%step(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
     call learner%gradients(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
     call learner%get_tensor('net.1.running_mean', before)
     call learner%no_gradients()
-    print '(a, 1x, f4.1)', 'largest', maxval(abs(all))
+    print '(a, 1x, f4.1)', 'largest', maxval(abs(every))
     call learner%apply(loss)
     call learner%get_tensor('net.1.running_mean', after)
     print '(a, l2, 1x, f4.1, 1x, i0)', 'kept', all(before == after), loss, learner%count()
@@ -193,7 +193,7 @@ contains
   subroutine mistakes()
     type(torch_trainer) :: learner, none, gone
     real(real64), target :: x(3, batch), y(1, batch), short(1, 5)
-    real(real64), pointer :: all(:)
+    real(real64), pointer :: every(:)
     real(real32), target :: single(3, batch)
     real(real64) :: loss
     integer :: stat
@@ -239,18 +239,18 @@ contains
     call torch_trainer_delete(learner)
     call gone%apply(stat=stat, errmsg=errmsg)
     call report('deleted', stat, errmsg)
-    call gone%gradient_array(all, stat=stat, errmsg=errmsg)
+    call gone%gradient_array(every, stat=stat, errmsg=errmsg)
     call report('array', stat, errmsg)
     call gone%no_gradients(stat=stat, errmsg=errmsg)
     call report('nothing', stat, errmsg)
-    print '(a, f5.1, l2)', 'nothing happened', loss, associated(all)
+    print '(a, f5.1, l2)', 'nothing happened', loss, associated(every)
   end subroutine mistakes
 
   subroutine without()
     !! A package that has whole steps only.
     type(torch_trainer) :: learner
     real(real32), target :: x(1, batch), y(1, batch)
-    real(real32), pointer :: all(:)
+    real(real32), pointer :: every(:)
     real(real32) :: loss
     integer :: stat
     character(len=500) :: errmsg
@@ -262,7 +262,7 @@ contains
     call report('gradients', stat, errmsg)
     call learner%apply(stat=stat, errmsg=errmsg)
     call report('apply', stat, errmsg)
-    call learner%gradient_array(all, stat=stat, errmsg=errmsg)
+    call learner%gradient_array(every, stat=stat, errmsg=errmsg)
     call report('array', stat, errmsg)
     call learner%no_gradients(stat=stat, errmsg=errmsg)
     call report('nothing', stat, errmsg)
