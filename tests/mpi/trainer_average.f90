@@ -48,7 +48,7 @@ contains
     integer :: r, unit, count
     first = 1
     mine = 0
-    do r = 0, min(rank, command_argument_count() - 3)
+    do r = 0, merge(-1, min(rank, command_argument_count() - 3), scenario == 'different')
       call get_command_argument(3 + r, word)
       read (word, *) count
       first = first + mine
@@ -240,19 +240,20 @@ contains
     ! All of the state but the seed.
     type(torch_trainer), intent(in) :: trainer
     character(len=:), allocatable :: names(:)
-    type(torch_tensor) :: tensor
+    type(torch_tensor) :: tensor, flat
     real(real64), allocatable :: values(:)
     integer :: i
     call trainer%names(names)
     do i = 1, size(names)
       if (names(i) == 'trainer.seed') cycle
       call trainer%get_tensor(names(i), tensor)
-      tensor = torch_tensor_to(torch_reshape(tensor, [-1_int64]), torch_kFloat64)
-      call torch_tensor_to_array(tensor, values)
+      flat = torch_to(torch_reshape(tensor, [-1]), dtype=torch_kFloat64)
+      call torch_tensor_to_array(flat, values)
       call torch_mpi_same(mpi_comm_world, trim(names(i)) // bits(values))
       deallocate (values)
     end do
     call torch_delete(tensor)
+    call torch_delete(flat)
   end subroutine same_everywhere
 
   function bits(values) result(text)

@@ -59,7 +59,6 @@ class Passed {
   bool is_under_way() const { return !requests_.empty(); }
 
   const ctorch_trainer* trainer() const { return &trainer_; }
-  void mark(bool is_whole) const { need(ctorch_trainer_mark_gradients(&trainer_, is_whole)); }
 
   void need_finite() const {
     for (const Flat& flat : flats_) {
@@ -164,13 +163,14 @@ struct Before {
 void average(const Group& all, const ctorch_trainer* trainer, int64_t samples, bool finite, const Before& before) {
   auto passed = std::make_unique<Passed>();
   all.together([&] {
+    passed->take(trainer);
+    if (samples == 0) need(ctorch_trainer_no_gradients(passed->trainer()));
+    const int32_t begun = ctorch_trainer_mark_gradients(passed->trainer(), 0);  // whatever goes wrong: nothing can be applied
     if (before.status != CTORCH_SUCCESS)
       throw Error(before.status, std::string(before.message, static_cast<size_t>(before.length)));
     if (samples < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'samples': expected 0 or more, got ", samples);
-    passed->take(trainer);
-    if (samples == 0) need(ctorch_trainer_no_gradients(passed->trainer()));
+    need(begun);
     if (finite) passed->need_finite();
-    passed->mark(false);
   });
   try {
     passed->average(all, samples);
@@ -178,7 +178,7 @@ void average(const Group& all, const ctorch_trainer* trainer, int64_t samples, b
     if (passed->is_under_way()) static_cast<void>(passed.release());
     throw;
   }
-  passed->mark(true);
+  need(ctorch_trainer_mark_gradients(passed->trainer(), 1));
 }
 
 }  // namespace
