@@ -97,10 +97,11 @@ test-long:
 	$(python) -m pytest -n 2 --dist loadfile $(TESTS)
 
 # A missed bar does not keep the others from being measured.
-bench: install
+bench: setup
+	$(MAKE) install-all
 	failed=0; \
 	$(python) benchmarks/call/run.py $(if $(LONG),--long) || failed=$$?; \
-	for part in operators training compiled compiled_training host; do $(python) benchmarks/$$part/run.py || failed=$$?; done; \
+	for part in operators training compiled compiled_training host ranks; do $(python) benchmarks/$$part/run.py || failed=$$?; done; \
 	exit $$failed
 
 lint:

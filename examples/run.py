@@ -97,6 +97,11 @@ EXAMPLES = (
         ),
         pictures=("ellipse.png",),
     ),
+    Example(
+        "09_parallel_columns",
+        (Check("runs with the same bits", r"PASSED, the same bits in (\d+) runs"),),
+        pictures=("scaling.png",),
+    ),
 )
 
 

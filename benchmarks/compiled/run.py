@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -153,7 +154,7 @@ def judge(case: CompiledCase) -> list[Verdict]:
 
 @dataclass(frozen=True)
 class Machine:
-    """What one core can do at most, as PyTorch's own matrix product and copy show it."""
+    """What one core can do at most, as multiplications in registers and PyTorch's own copy show it."""
 
     flops: dict[torch.dtype, float]
     bytes: float
@@ -174,12 +175,13 @@ def best_rate(work: float, run: Callable[[], object]) -> float:
     return work / min(times)
 
 
-def machine() -> Machine:
-    """Measure the peak of one core: matrix products, and copies inside the second-level cache."""
-    flops = {}
-    for dtype in (torch.float32, torch.float64):
-        matrix = torch.rand(1024, 1024, dtype=dtype)
-        flops[dtype] = best_rate(2.0 * 1024**3, lambda m=matrix: torch.mm(m, m))  # type: ignore[misc]
+def machine(folder: Path) -> Machine:
+    """Measure the peak of one core: multiplications and additions, and copies inside the second-level cache."""
+    source, program = HERE / "peak.cpp", folder / "peak"
+    options = ["-O3", "-march=native", "-ffp-contract=fast"]
+    make(program, [source], [COMPILER["c++"], *options, str(source), "-o", program.name])
+    rates = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
+    flops = dict(zip((torch.float32, torch.float64), map(float, rates), strict=True))
     source = torch.rand(64 * 1024)
     target = torch.empty_like(source)
     copies = 100
@@ -243,7 +245,7 @@ def main() -> int:
             if not case.difference <= AGREEMENT[COMPILED[name].dtype]:
                 print(f"the contestants' results differ by {case.difference:.1e} of the largest value", file=sys.stderr)
                 return 1
-    text = markdown(cases, machine())
+    text = markdown(cases, machine(folder))
     print(f"\n{text}")
     (folder / "performance.md").write_text(text)
     plot(cases, LABELS, folder / "performance.png")

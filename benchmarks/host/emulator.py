@@ -132,7 +132,8 @@ def unpack(package: Path, folder: Path) -> None:
     with zipfile.ZipFile(package) as archive:
         members = {Path(name).name: archive.read(name) for name in archive.namelist()}
     contract: dict[str, Any] = json.loads(members["ftorch_spec.json"])
-    variants = {variant["name"]: variant for variant in contract["variants"]}
+    # Of several for one size the first is the best that this processor can run, which made the file.
+    variants = {variant["name"].partition("_")[0]: variant for variant in reversed(contract["variants"])}
     if any(variants.get(name, {}).get("kind") != "kernel" for name in ("b1", "model")):
         raise SystemExit(f"{package} has no kernels for one and for any number of columns: {contract['variants']}")
     if max(variants[name][size] for name in ("b1", "model") for size in ("packed", "workspace")) > 1 << 16:
@@ -140,5 +141,6 @@ def unpack(package: Path, folder: Path) -> None:
     if [weight["offset"] // 4 + 1 for weight in contract["weights"]] != [1, 2881, 2945, 7041, 7105, 7681]:
         raise SystemExit("the weights lie in another order than host.fypp expects")
     for name in ("b1", "model"):
-        (folder / f"kernel_{name}.so").write_bytes(members[f"ftorch_kernel_{name}.so"])
+        library = f"ftorch_kernel_{variants[name]['name']}.so"
+        (folder / f"kernel_{name}.so").write_bytes(members[library])
     (folder.parent / "weights.bin").write_bytes(members["ftorch_weights.bin"])

@@ -16,6 +16,7 @@ module ftorch
   use :: ftorch_batches
   use :: ftorch_checkpoint
   use :: ftorch_clipping
+  use :: ftorch_collector
   use :: ftorch_config
   use :: ftorch_devices
   use :: ftorch_ema

@@ -25,6 +25,7 @@ FIGURES = {
     "06_penguins: penguins.png",
     "07_mnist: mnist.png",
     "08_ellipse: ellipse.png",
+    "09_parallel_columns: scaling.png",
 }
 
 

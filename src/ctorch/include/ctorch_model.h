@@ -83,6 +83,13 @@ int32_t ctorch_model_infer_arrays(const ctorch_model *model, const ctorch_array 
                                   const ctorch_array outputs[], int32_t n_outputs, int32_t convert);
 
 /**
+ * The same for samples that lie in several blocks of arrays, in one call of the network: the arrays of the first block, then
+ * those of the second ... All have the dimension that counts the samples, the first of the tensor; a block may have none.
+ */
+int32_t ctorch_model_infer_blocks(const ctorch_model *model, const ctorch_array inputs[], int32_t n_inputs,
+                                  const ctorch_array outputs[], int32_t n_outputs, int32_t n_blocks, int32_t convert);
+
+/**
  * Jacobian matrix of a model of one input and one output straight into a host array of the shape of the output, then that of
  * the input. y may be null; otherwise it receives the output. One sample may be given without the batch dimension when the
  * model's contract names one: then neither shape has it.

@@ -157,6 +157,23 @@ int32_t ctorch_model_unflatten(const ctorch_model* model, int32_t gradients, voi
   });
 }
 
+int32_t ctorch_model_gradients(const ctorch_model* model, const int64_t* wanted, ctorch_tensor* gradients,
+                               int32_t n_gradients) {
+  return guard([&] {
+    at::NoGradGuard values_only;
+    const State state = object_of(model).backend().parameters();
+    if (state.size() != static_cast<size_t>(n_gradients))
+      fail(CTORCH_ERROR_ARGUMENT, "the model has ", state.size(), " parameters, got an array of ", n_gradients, " tensors");
+    if (n_gradients) require(gradients, "gradients");
+    for (size_t i = 0; i < state.size(); ++i) {
+      const at::Tensor& parameter = state[i].second;
+      if (wanted && wanted[i] && !parameter.grad().defined() && parameter.requires_grad())
+        parameter.mutable_grad() = at::zeros_like(parameter);
+      if (parameter.grad().defined()) store(&gradients[i], parameter.grad());
+    }
+  });
+}
+
 int32_t ctorch_model_set_requires_grad(const ctorch_model* model, int32_t requires_grad, const char* pattern,
                                        int64_t pattern_length) {
   return guard([&] {

@@ -1,1 +1,1 @@
-ctorch_sources(derivatives.cpp entries.cpp file.cpp infer.cpp model.cpp parameters.cpp)
+ctorch_sources(derivatives.cpp entries.cpp file.cpp infer.cpp infer_blocks.cpp model.cpp parameters.cpp)

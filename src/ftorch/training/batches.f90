@@ -26,13 +26,15 @@ module ftorch_batches
     !!         call batches%take(y, y_batch)
     private
     integer(int64), allocatable :: order(:)  ! samples, counted from 0 as PyTorch's indices are
-    integer(int64) :: batch_size = 0, seed = 0, epoch = 1, first = 1, last = 0
+    integer(int64) :: batch_size = 0, seed = 0, epoch = 1, first = 1, last = 0  ! of the batch of all ranks
+    integer(int64) :: rank = 0, ranks = 1
     logical :: shuffle = .true., drop_last = .false.
   contains
     procedure :: next => torch_batches_next
     procedure :: take => torch_batches_take
     procedure :: samples => torch_batches_samples
     procedure :: batch_count => torch_batches_count
+    procedure :: sample_count => torch_batches_sample_count
     procedure :: get_epoch => torch_batches_epoch
     procedure :: get_state => torch_batches_get_state
     procedure :: set_state => torch_batches_set_state
@@ -56,8 +58,9 @@ module ftorch_batches
 
 contains
 
-  subroutine torch_batches_create(batches, n_samples, batch_size, seed, shuffle, drop_last, stat, errmsg)
-    !! Starts before the first batch of the first epoch.
+  subroutine torch_batches_create(batches, n_samples, batch_size, seed, shuffle, drop_last, rank, ranks, stat, errmsg)
+    !! Starts before the first batch of the first epoch. Ranks of a parallel program that give the same arguments, each with its
+    !! own `rank`, have parts of the same batches, as equal as may be: no sample twice, and none left out.
     type(torch_batches), intent(inout) :: batches
     integer, intent(in) :: n_samples, batch_size
     integer, optional, intent(in) :: seed
@@ -66,6 +69,9 @@ contains
       !! A new order in each epoch, unless .false.
     logical, optional, intent(in) :: drop_last
       !! Leaves out a last batch that is smaller than the others
+    integer, optional, intent(in) :: rank, ranks
+      !! Counted from 0, and how many there are; 0 and 1 unless given. `batch_size` is that of one rank. Of a smaller last batch
+      !! a rank may have no sample
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(torch_batches) :: made
@@ -74,8 +80,21 @@ contains
         text(n_samples) // " samples of argument 'n_samples', got " // text(batch_size), stat, errmsg)
       return
     end if
+    made%rank = int_or(rank, 0)
+    made%ranks = int_or(ranks, 1)
+    if (made%ranks < 1 .or. made%rank < 0 .or. made%rank >= made%ranks) then
+      call refuse(torch_error_argument, 'torch_batches_create', "argument 'rank': expected 0 to less than the " // &
+        text(int(made%ranks)) // " of argument 'ranks', got " // text(int(made%rank)), stat, errmsg)
+      return
+    end if
+    made%batch_size = batch_size * made%ranks
+    if (made%batch_size > n_samples) then
+      call refuse(torch_error_argument, 'torch_batches_create', "argument 'batch_size': " // text(batch_size) // &
+        ' for each of ' // text(int(made%ranks)) // ' ranks are more than the ' // text(n_samples) // &
+        " samples of argument 'n_samples'", stat, errmsg)
+      return
+    end if
     allocate (made%order(n_samples))
-    made%batch_size = batch_size
     if (present(seed)) made%seed = seed
     if (present(shuffle)) made%shuffle = shuffle
     if (present(drop_last)) made%drop_last = drop_last
@@ -138,7 +157,7 @@ contains
         return
       end if
       if (present(permute_dims)) place = findloc(permute_dims, place, dim=1)
-      call torch_tensor_from_array(index, self%order(self%first:self%last))
+      call torch_tensor_from_array(index, self%order(lower(self):upper(self)))
       status = ctorch_op_index_select(whole%p, int(place, c_int64_t), index%p, result_lifetime, batch%p)
     end if
     if (status == 0 .and. present(device_type)) then
@@ -175,8 +194,25 @@ contains
     class(torch_batches), intent(in) :: self
     integer, allocatable :: samples(:)
     allocate (samples(0))
-    if (allocated(self%order)) samples = int(self%order(self%first:self%last)) + 1
+    if (allocated(self%order)) samples = int(self%order(lower(self):upper(self))) + 1
   end function torch_batches_samples
+
+  pure integer function torch_batches_sample_count(self)
+    !! How many samples the batch has on this rank.
+    class(torch_batches), intent(in) :: self
+    torch_batches_sample_count = int(upper(self) - lower(self)) + 1
+  end function torch_batches_sample_count
+
+  pure integer(int64) function lower(self)
+    !! The first place in the order that this rank has of the batch.
+    class(torch_batches), intent(in) :: self
+    lower = self%first + (self%last - self%first + 1) * self%rank / self%ranks
+  end function lower
+
+  pure integer(int64) function upper(self)
+    class(torch_batches), intent(in) :: self
+    upper = self%first + (self%last - self%first + 1) * (self%rank + 1) / self%ranks - 1
+  end function upper
 
   pure integer function torch_batches_count(self)
     !! Number of batches in an epoch.

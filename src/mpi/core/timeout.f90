@@ -12,8 +12,8 @@ module ftorch_mpi_timeout
 contains
 
   subroutine torch_mpi_set_timeout(seconds, stat, errmsg)
-    !! The time after which a procedure over a communicator fails on the ranks that wait in it for one that has not called it: half an
-    !! hour unless this says otherwise, 0 for ever. Not collective.
+    !! The time after which a procedure over a communicator fails on the ranks that wait in it for one that has not called it: half
+    !! an hour unless this says otherwise, 0 for ever. Not collective.
     integer, intent(in) :: seconds
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg

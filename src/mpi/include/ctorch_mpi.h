@@ -104,6 +104,15 @@ int32_t ctorch_mpi_pool_stats(int64_t pool, int32_t *is_owner, int64_t *calls, i
 /** Deletes the pool on all ranks and sets it to 0, which is accepted too. Ranks that serve are told, and return. */
 int32_t ctorch_mpi_pool_delete(int64_t *pool);
 
+/**
+ * Averages the gradients of a model's parameters over ranks, each with the number of samples that they come from; 0 for a rank
+ * that has none. Where no rank has a gradient there is none afterwards. With check_finite a NaN or an infinity is an error.
+ */
+int32_t ctorch_mpi_average_gradients(int32_t comm, const ctorch_model *model, int64_t samples, int32_t check_finite);
+
+/** Gives the parameters and buffers of rank 0's model, or its buffers only, to those of all ranks. */
+int32_t ctorch_mpi_model_broadcast(int32_t comm, const ctorch_model *model, int32_t buffers_only);
+
 CTORCH_END
 
 #endif
