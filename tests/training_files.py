@@ -92,7 +92,7 @@ def _write_dropping(path: Path) -> None:
     pt2ts.export_training(
         Dropping(), "mse", "adamw weight_decay=0.001", *dropping_data(), path,
         inputs=["x[batch,3] float64"], targets=["y[batch,1] float64"], symbols={"batch": (2, 1000)}, learning_rate=0.01,
-        schedule="cosine schedule_steps=400 warmup_steps=10", clip_norm=1.0, seed=11, threads=1,
+        schedule="cosine schedule_steps=400 warmup_steps=10", clip_norm=1.0, seed=11, threads=1, halves=True,
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _write_coupled(path: Path) -> None:
     pt2ts.export_training(
         Coupled(), coupled_loss, "sgd momentum=0.9 nesterov=true", *coupled_data(), path,
         inputs=["x[batch,3] float32", "kind[batch] int64"], targets=["first[batch,2]", "second[batch,2]"], learning_rate=0.05,
-        threads=1,
+        threads=1, halves=True,
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def grouped_network() -> nn.Module:
 def _write_grouped(path: Path) -> None:
     pt2ts.export_training(
         grouped_network(), "mse", "adamw weight_decay=0.1", *dropping_data(), path,
-        inputs=["x[batch,3] float64"], targets=["y[batch,1] float64"], schedule=CYCLE, groups=GROUPS, threads=1,
+        inputs=["x[batch,3] float64"], targets=["y[batch,1] float64"], schedule=CYCLE, groups=GROUPS, threads=1, halves=True,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ module ftorch_mpi
   use :: ftorch_mpi_same
   use :: ftorch_mpi_threads
   use :: ftorch_mpi_timeout
+  use :: ftorch_mpi_trainer_average
   implicit none (type, external)
   public
 end module ftorch_mpi

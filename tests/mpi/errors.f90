@@ -149,6 +149,8 @@ contains
     call say(rank, stat, errmsg)
     call torch_column_pool_create(pool, model, comm, stat=stat, errmsg=errmsg)
     call say(rank, stat, errmsg)
+    call torch_mpi_trainer_average(trainer, comm, 1, stat=stat, errmsg=errmsg)
+    call say(rank, stat, errmsg)
   end subroutine all_of_them
 
 end program errors

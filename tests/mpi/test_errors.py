@@ -16,7 +16,7 @@ several = pytest.mark.parametrize("n", RANKS[1:])
 #: Procedures that take a communicator, in the order in which the program calls them.
 PROCEDURES = [
     "torch_mpi_same", "torch_mpi_device", "torch_mpi_share_cores", "torch_mpi_report", "torch_mpi_model_load",
-    "torch_mpi_trainer_load", "torch_column_pool_create",
+    "torch_mpi_trainer_load", "torch_column_pool_create", "torch_mpi_trainer_average",
 ]  # fmt: skip
 #: Scenario -> what is said of its communicator.
 COMMUNICATORS = {

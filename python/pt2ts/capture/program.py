@@ -88,10 +88,11 @@ def export_program(
     free = {name: bounds for name, bounds in symbols.items() if bounds.min != bounds.max}
     dims = {name: Dim(name, min=bounds.min, max=bounds.max) for name, bounds in free.items()}
     shapes = tuple({at: dims[s] for at, s in enumerate(spec.shape) if isinstance(s, str) and s in dims} for spec in inputs)
+    shapes_of_arguments = None if not shapes else shapes if flat else (shapes,)
     try:
         with quiet(), torch.no_grad():
             warnings.filterwarnings("error", message=".*was assigned during export")  # what it forgets to carry out
-            program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes if flat else (shapes,), strict=False)
+            program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes_of_arguments, strict=False)
             core = program if stateful else program.run_decompositions({})
     except Exception as error:  # torch.export raises many kinds, and so does the user's code under it
         why = explain_export(error)

@@ -54,6 +54,9 @@ def export_training(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Part of a step by which it may differ from torch.optim's; by dtype otherwise.")
     ] = None,
+    halves: Annotated[
+        bool, typer.Option("--halves", help="Compile the two halves of a step too, for ranks that average gradients in between.")
+    ] = False,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
@@ -91,6 +94,7 @@ def export_training(
             threads=threads,
             batch=() if batch is None else parse_batch(batch),
             tolerance=tolerance,
+            halves=halves,
         )
     if as_json:
         console.as_json(notes.to_dict([output]) | {"spec": spec.to_dict()})

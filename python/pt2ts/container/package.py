@@ -20,7 +20,7 @@ import torch
 
 from ..contract.dtypes import DTYPES, name_of
 from ..contract.spec import SPEC_FILE, Spec, TensorSpec
-from ..contract.training import StateEntry, TrainingSpec
+from ..contract.training import Exchange, StateEntry, TrainingSpec
 from ..contract.variants import Variant, Weight
 from ..errors import LoadError, SpecError
 from .filetype import DAMAGES, require_unambiguous
@@ -270,6 +270,7 @@ def read_training_spec(path: str | os.PathLike[str]) -> TrainingSpec:
             targets=tuple(TensorSpec.from_dict(item) for item in data["targets"]),
             state=tuple(StateEntry.from_dict(item) for item in data["state"]),
             training=dict(data["training"]),
+            exchange=Exchange.from_dict(data["exchange"]) if "exchange" in data else None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise SpecError(f"the spec cannot be read ({type(error).__name__}: {error})") from error

@@ -29,6 +29,7 @@ from .fresh_worker import read, write
 
 _NAMES = list(DTYPES)  # in the order of the library's codes 0, 1, 2...
 _PARAMETER, _BUFFER = 0, 1
+_EVALUATE, _STEP, _GRADIENTS = 0, 1, 2
 
 
 class _Nursery:
@@ -264,11 +265,22 @@ class FreshTrainer(_Session):
 
     def step(self, tensors: Sequence[torch.Tensor], n_inputs: int) -> float:
         """Take a step on inputs and targets; return the loss before it."""
-        return float.fromhex(self.ask("run_trainer", tensors, update=1, n_inputs=n_inputs)[0]["loss"])
+        return self._run(_STEP, tensors, n_inputs)
 
     def evaluate(self, tensors: Sequence[torch.Tensor], n_inputs: int) -> float:
         """Return the loss in evaluation mode."""
-        return float.fromhex(self.ask("run_trainer", tensors, update=0, n_inputs=n_inputs)[0]["loss"])
+        return self._run(_EVALUATE, tensors, n_inputs)
+
+    def gradients(self, tensors: Sequence[torch.Tensor], n_inputs: int) -> float:
+        """Take the first half of a step; return the loss."""
+        return self._run(_GRADIENTS, tensors, n_inputs)
+
+    def apply(self) -> float:
+        """Take the second half of a step; return the loss that was passed on, NaN where the step is skipped."""
+        return float.fromhex(self.ask("apply_gradients")[0]["loss"])
+
+    def _run(self, function: int, tensors: Sequence[torch.Tensor], n_inputs: int) -> float:
+        return float.fromhex(self.ask("run_trainer", tensors, function=function, n_inputs=n_inputs)[0]["loss"])
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the whole state."""

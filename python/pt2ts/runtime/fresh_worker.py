@@ -108,15 +108,21 @@ class Session:
         return {"tensors": [facts for facts, _ in found]}, [data for _, data in found]
 
     def run_trainer(
-        self, update: int, n_inputs: int, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]
+        self, function: int, n_inputs: int, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]
     ) -> dict[str, Any]:
-        """Take a step, or evaluate; return the loss."""
+        """Take a step or its first half, or evaluate; return the loss."""
         loss = ctypes.c_double()
         given = self.handles(tensors, blobs)
         targets = (Handle * max(1, len(tensors) - n_inputs))(*given[n_inputs : len(tensors)])
         n_targets, result = len(tensors) - n_inputs, ctypes.byref(loss)
-        self.call("trainer_run", ctypes.byref(self.trainer), update, given, n_inputs, targets, n_targets, 0, result)
+        self.call("trainer_run", ctypes.byref(self.trainer), function, given, n_inputs, targets, n_targets, 0, result)
         self.delete(given)
+        return {"loss": loss.value.hex()}
+
+    def apply_gradients(self) -> dict[str, Any]:
+        """Take the second half of a step; return the loss."""
+        loss = ctypes.c_double()
+        self.call("trainer_apply", ctypes.byref(self.trainer), ctypes.byref(loss))
         return {"loss": loss.value.hex()}
 
     # ------------------------------------------------------------------------------------------------------- its tools

@@ -20,12 +20,12 @@ from ..contract.training import MODEL
 from ..errors import CheckError
 from ..report import Check, passed
 from ..runtime.fresh import loaded_trainer
-from .reference import Backward, StepReference
+from .reference import StepReference
 from .run import Trainer
 from .schedules import turning_points
 from .state import RATE, slot_name
 from .state import STEP as COUNT
-from .step import Step
+from .step import Backward, Step
 
 #: Steps that are compared from the first one on.
 _STEPS = 3
@@ -60,7 +60,54 @@ class Runs(Protocol):
         """Put values into the state."""
 
 
-def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], tolerance: float | None = None) -> None:
+class RunsHalves(Runs, Protocol):
+    """One that takes steps in two halves as well."""
+
+    def gradients(self, tensors: Sequence[Tensor], n_inputs: int) -> float:
+        """Take the first half of a step; return the loss."""
+
+    def apply(self) -> float:
+        """Take the second half; return the loss that was passed on, NaN for a step that is skipped."""
+
+
+class InHalves:
+    """A trainer whose steps are two halves.
+
+    Parameters
+    ----------
+    trainer
+        What takes them.
+    """
+
+    def __init__(self, trainer: RunsHalves) -> None:
+        self.trainer = trainer
+        self.evaluate, self.state = trainer.evaluate, trainer.state
+        self.given: Mapping[str, Tensor] = {}
+        self.seen: set[tuple[torch.Size, ...]] = set()
+
+    def set_state(self, values: Mapping[str, Tensor]) -> None:
+        """Put values into the state."""
+        self.given = values
+        self.trainer.set_state(values)
+
+    def step(self, tensors: Sequence[Tensor], n_inputs: int) -> float:
+        """Take both halves of a step; the first one must change nothing of the state that was set."""
+        loss = self.trainer.gradients(tensors, n_inputs)
+        sizes = tuple(tensor.shape for tensor in tensors)
+        if sizes not in self.seen:  # reading all of the state takes its time
+            self.seen.add(sizes)
+            for name, value in self.state().items():
+                if not torch.equal(value.nan_to_num(), self.given[name].nan_to_num()):
+                    raise CheckError(f"the compiled first half of a step changes '{name}'")
+        applied = self.trainer.apply()
+        if not math.isnan(applied) and applied != loss:
+            raise CheckError(f"the halves of the compiled step have two losses: {loss:.6g} and {applied:.6g}")
+        return applied
+
+
+def check_training(
+    path: Path, step: Step, trials: Sequence[Sequence[Tensor]], tolerance: float | None = None, *, halves: bool = False
+) -> None:
     """Compare a written training package, which runs in a fresh process, with the module and ``torch.optim``.
 
     After the first steps come those at which the schedule turns, one that is so large that every weight is seen to move, and one
@@ -78,6 +125,8 @@ def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], t
         Inputs and targets, with several sizes.
     tolerance
         Part of the largest movement of a tensor by which each of its numbers may move otherwise; by dtype otherwise.
+    halves
+        Compare steps that are taken in two halves too.
 
     Raises
     ------
@@ -85,7 +134,11 @@ def check_training(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], t
         When they disagree, or nothing could be compared.
     """
     with loaded_trainer(path) as trainer:
+        start = trainer.state()
         StepCheck(trainer, step, tolerance).check(trials)
+        if halves:
+            trainer.set_state(start)
+            StepCheck(InHalves(trainer), step, tolerance, "step in halves").check(trials)
     _check_model(path, step, trials)
 
 
@@ -98,10 +151,12 @@ class StepCheck:
         What is looked at.
     step, tolerance
         See `check_training`.
+    called
+        What a step is called in messages.
     """
 
-    def __init__(self, trainer: Runs, step: Step, tolerance: float | None = None) -> None:
-        self.trainer, self.step, self.tolerance = trainer, step, tolerance
+    def __init__(self, trainer: Runs, step: Step, tolerance: float | None = None, called: str = "step") -> None:
+        self.trainer, self.step, self.tolerance, self.called = trainer, step, tolerance, called
         self.own = StepReference(step)
         self.wide: StepReference | None = StepReference(step, wide=True)
         self.seen: set[str] = set()
@@ -114,11 +169,11 @@ class StepCheck:
             self.sizes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
             state = dict(start)
             for number in range(1, _STEPS + 1):
-                state = self.compare(state, tensors, f"step {number}")
+                state = self.compare(state, tensors, f"{self.called} {number}")
             if tensors is trials[0]:
                 self._check_large(state, tensors)
                 for turn in turning_points(self.step.rules.schedule):
-                    state = self.compare(state | {COUNT: torch.tensor(turn)}, tensors, f"step {turn + 1}")
+                    state = self.compare(state | {COUNT: torch.tensor(turn)}, tensors, f"{self.called} {turn + 1}")
                 self.check_decay(state, tensors)
         self._require_seen()
 
@@ -188,7 +243,7 @@ class StepCheck:
         )
         if gap > allowed:
             raise CheckError(
-                f"the compiled step disagrees with the module on {self.sizes}: {what} of {case} differs: {have:.6g}, "
+                f"the compiled {self.called} disagrees with the module on {self.sizes}: {what} of {case} differs: {have:.6g}, "
                 f"not {float(want):.6g}"
             )
         passed(Check(case, self.sizes, what, gap, allowed, "not compared: NaN on both sides" if bool(want.isnan()) else ""))
@@ -225,7 +280,7 @@ class StepCheck:
 
     def _fault(self, name: str, when: str, how: str) -> CheckError:
         subject = f"{when} '{name}'" if when.startswith("after") else f"{when} of '{name}'"
-        return CheckError(f"the compiled step disagrees with torch.optim on {self.sizes}: {subject} {how}")
+        return CheckError(f"the compiled {self.called} disagrees with torch.optim on {self.sizes}: {subject} {how}")
 
     def _check_large(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> None:
         """Compare a step whose rate is so high that weights are seen to move that an ordinary step leaves as they were stored."""
@@ -268,7 +323,7 @@ class StepCheck:
         unseen = [name for name in self.step.trained if name not in self.seen]
         if len(unseen) == len(self.step.trained):
             raise CheckError(
-                "the compiled step could not be compared: on the examples no weight is moved further than rounding",
+                f"the compiled {self.called} could not be compared: on the examples no weight is moved further than rounding",
                 "give examples on which the network learns: finite ones, with targets that it does not meet yet",
             )
         for name in unseen:

@@ -30,7 +30,7 @@ from ..contract.formats import Package
 from ..contract.former import takes_callbacks
 from ..contract.samples import Sizes, make, resize, symbol_sizes
 from ..contract.spec import GOLDEN_FILE, Symbol, TensorSpec
-from ..contract.training import EVALUATE, MODEL, STEP, StateEntry, TrainingSpec
+from ..contract.training import APPLY, EVALUATE, GRADIENTS, MODEL, STEP, StateEntry, TrainingSpec
 from ..contract.variants import Variant
 from ..errors import DeclarationError, ExportError
 from ..explain import explain_run
@@ -39,11 +39,13 @@ from ..runtime.fresh import start
 from .comparison import check_training
 from .forms import Form, fixed_forms, general_form, serial_form, small_form, uncovered
 from .groups import Given
+from .halves import Halves
 from .losses import Loss, make_loss
 from .options import check_option, whole
 from .pieces import Pieces
 from .plan import Rules, make_rules
-from .state import Entry, StateTensor
+from .state import SEED, Entry, StateTensor
+from .state import STEP as COUNT
 from .step import Step, first_run
 from .trace import trace
 
@@ -77,10 +79,12 @@ def export_training(
     threads: int = 0,
     batch: Sequence[int] = (),
     tolerance: float | None = None,
+    halves: bool = False,
 ) -> TrainingSpec:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file, with the weights to start from.
 
-    The file holds three compiled functions: a step, an evaluation (loss without a step, in evaluation mode) and the model itself.
+    The file holds three compiled functions: a step, an evaluation (loss without a step, in evaluation mode) and the model itself;
+    with ``halves`` also the two halves of a step.
     Before it takes its final name it runs in a fresh process, and its steps are compared with those of the module and
     ``torch.optim``.
 
@@ -123,6 +127,9 @@ def export_training(
     tolerance
         Part of the largest movement of a tensor in a step by which each of its numbers may move otherwise than by ``torch.optim``;
         1e-4 (float32) or 1e-9 (float64), and what rounding of the gradients explains.
+    halves
+        Compile the two halves of a step too: the gradients of a batch, and the update by gradients that a program may have
+        averaged over its ranks in between.
 
     Returns
     -------
@@ -168,13 +175,14 @@ def export_training(
     learning = Step(draft.module, function, rules, len(draft.spec.inputs))
     state = first_run(learning, job.tensors, seed)
     tried = job.trials(learning, state)
-    members, spec = job.compile(learning, state)
+    split = Halves(learning, {item.name: item.value for item in state}, job.tensors) if halves else None
+    members, spec = job.compile(learning, state, split)
     spec = replace(spec, training=_facts(loss_text, rules))
     report.step("checking the steps")
     with replacing(file) as (new,):
         with new.open() as content:
             save(content, members, spec)
-        check_training(new.path, learning, [*tried, *job.further_trials(tried)], tolerance)
+        check_training(new.path, learning, [*tried, *job.further_trials(tried)], tolerance, halves=halves)
     return read_training_spec(file)
 
 
@@ -223,7 +231,7 @@ class _Job:
         self.symbols: dict[str, Symbol] = {}
         self.batch: str | None = None
         self.own_batches: Sequence[int] = ()
-        self.forms: list[Form] = []
+        self.forms: dict[str, list[Form]] = {}
 
     def add_targets(self, given: Any, declared: Declared | None, *, dynamic_batch: bool) -> None:
         """Take the targets, declared or as they come."""
@@ -286,14 +294,14 @@ class _Job:
 
         def record(form: Form, pieces: Pieces) -> ExportedProgram:
             tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._sizes(form))]
-            given, specs = (tensors, self.specs) if name != MODEL else (tensors[: step.n_inputs], self.draft.spec.inputs)
-            specs = form.specs(self.batch, specs)
+            count = {MODEL: step.n_inputs, APPLY: 0}.get(name, len(tensors))
+            given, specs = tensors[:count], form.specs(self.batch, self.specs[:count])
             graph = trace(function.flat, values, function.reads, given, specs, pieces)
             symbols = {key: self.symbols[key] for spec in specs for key in spec.shape if isinstance(key, str)}
             entry = Entry(name, graph, values, function.reads, function.writes)
             return export_program(entry, specs, given, symbols, stateful=True)
 
-        if self.batch is None:
+        if self.batch is None or name == APPLY:
             yield Form(threads=self.threads), record(Form(), Pieces())
             return
         symbol, met = self.symbols[self.batch], Pieces()
@@ -302,23 +310,28 @@ class _Job:
         small = small_form(general, symbol, met)
         for form in (*fixed_forms(self.own_batches, self.threads), *([small] if small else [])):
             yield form, record(form, Pieces())
-        # The step has the most loops. Weights that are longer than the loops over a batch want the threads at every size.
-        if name == STEP and (serial := serial_form(general, symbol, of_general, small)) is not None:
+        # A step has the most loops. Weights that are longer than the loops over a batch want the threads at every size.
+        if name in (STEP, GRADIENTS) and (serial := serial_form(general, symbol, of_general, small)) is not None:
             program = record(serial, Pieces())
             if serial.loop_threads(program, symbol) == 1:
                 yield serial, program
         yield general, of_general
 
-    def compile(self, step: Step, state: Sequence[StateTensor]) -> tuple[dict[str, Content], TrainingSpec]:
+    def compile(self, step: Step, state: Sequence[StateTensor], halves: Halves | None) -> tuple[dict[str, Content], TrainingSpec]:
         """Return the members of the package and its contract."""
         values = {item.name: item.value for item in state}
-        written = list(step.step(values, self.tensors)[1])
         network = [*step.parameters, *step.buffers]
         functions = {
-            STEP: _Function(list(values), written, lambda state, given: _step_results(step, written, state, given)),
+            STEP: _updating(list(values), list(step.step(values, self.tensors)[1]), step.step),
             EVALUATE: _Function(network, [], lambda state, given: [step.evaluate(state, given)]),
             MODEL: _Function(network, [], step.outputs),
         }
+        if halves is not None:
+            passed = halves.values()
+            functions[GRADIENTS] = _updating([*network, SEED, COUNT], list(passed), halves.gradients)
+            written = list(halves.apply(values | passed)[1])
+            functions[APPLY] = _updating([*values, *passed], written, lambda state, _: halves.apply(state))
+            values |= passed
         members: dict[str, Content] = {}
         constants: dict[str, StateTensor] = {}
         variants = []
@@ -331,11 +344,11 @@ class _Job:
                     if key not in values:
                         constants[key] = StateTensor(key, "constant", value.clone())
                 # Asking PyTorch for memory for each number between the parts of a step took a quarter of a small network's step.
-                loop_threads = form.loop_threads(program, None if self.batch is None else self.symbols[self.batch])
+                of_batch = None if self.batch is None or function_name == APPLY else self.symbols[self.batch]
+                loop_threads = form.loop_threads(program, of_batch)
                 started[name] = start_program(program, self.isa, loop_threads, Recipe(), ON_THE_STACK)
                 variants.append(Variant(name, "aoti", form.sizes(self.batch), self.isa.to_dict(), "shared", form.threads))
-                if function_name == STEP:
-                    self.forms.append(form)
+                self.forms.setdefault(function_name, []).append(form)
         report.step("waiting for the C++ compiler")
         for name, finish in started.items():
             compiled = finish()
@@ -357,18 +370,28 @@ class _Job:
             "variants": tuple(variants),
             "targets": self.targets,
             "state": entries_of_state,
+            "exchange": None if halves is None else halves.layout,
         })  # fmt: skip
         return members, spec
 
     def further_trials(self, tried: Sequence[Tensors]) -> list[Tensors]:
-        """Return examples of the sizes that the forms of the step are for and that no trial has."""
+        """Return examples of the sizes that the forms of a step or its half are for and that no trial has."""
         if self.batch is None:
             return []
-        sizes = [symbol_sizes(self.specs, tensors) for tensors in tried]
-        missing = uncovered(self.forms, self.symbols[self.batch], [size[self.batch] for size in sizes])
+        sizes = [symbol_sizes(self.specs, tensors)[self.batch] for tensors in tried]
+        missing: list[int] = []
+        for function in (STEP, GRADIENTS):
+            missing += uncovered(self.forms.get(function, []), self.symbols[self.batch], [*sizes, *missing])
         return [resize(self.specs, self.tensors, {**self.sizes, self.batch: size}) for size in missing]
 
 
-def _step_results(step: Step, written: Sequence[str], state: Mapping[str, Tensor], given: Tensors) -> list[Tensor]:
-    loss, new = step.step(state, given)
-    return [loss, *(new[name] for name in written)]
+def _updating(
+    reads: list[str], writes: list[str], compute: Callable[[Mapping[str, Tensor], Tensors], tuple[Tensor, Mapping[str, Tensor]]]
+) -> _Function:
+    """Return a function that gives a loss and new values of tensors."""
+
+    def results(state: dict[str, Tensor], given: Tensors) -> list[Tensor]:
+        loss, new = compute(state, given)
+        return [loss, *(new[name] for name in writes)]
+
+    return _Function(reads, writes, results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,21 +12,13 @@ from torch import Tensor
 from .random import CountedDropout
 from .schedules import scheduled_momentum
 from .state import LAST_RATE, SEED, STEP, slot_name
-from .step import Step
+from .step import Backward, Step
 
 State = Mapping[str, Tensor]
 
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 _CLASSES: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-
-
-class Backward(NamedTuple):
-    """What comes before the optimizer: the loss, the gradients, and the buffers as forward left them."""
-
-    loss: Tensor
-    gradients: dict[str, Tensor]
-    buffers: dict[str, Tensor]
 
 
 class StepReference:

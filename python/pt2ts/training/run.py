@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..container.package import WEIGHTS, read_members, read_training_spec, unpack_weights
 from ..contract.samples import symbol_sizes
-from ..contract.training import EVALUATE, MODEL, STEP, is_form_of
+from ..contract.training import APPLY, EVALUATE, GRADIENTS, MODEL, STEP, is_form_of
 from ..pytorch import inductor
 
 
@@ -20,22 +20,34 @@ class Trainer:
     ----------
     state
         All tensors of the state by name; the compiled code reads and writes these very tensors.
+    exchange
+        Those that pass from one half of a step to the other.
     """
 
     def __init__(self, path: Path) -> None:
         self.spec = read_training_spec(path)
         blob = read_members(path)[WEIGHTS]
         self.state = unpack_weights(blob, [entry.place for entry in self.spec.state])
+        self.exchange = {} if self.spec.exchange is None else self.spec.exchange.zeros()
         self._entries = [(variant, self._load(path, variant.name)) for variant in self.spec.variants]
 
     def _load(self, path: Path, name: str) -> Callable[[Sequence[Tensor]], list[Tensor]]:
         loader = inductor.open_model(path, name)
-        inductor.share_constants(loader, {key: self.state[key] for key in inductor.constant_names(loader)})
+        known = self.state | self.exchange
+        inductor.share_constants(loader, {key: known[key] for key in inductor.constant_names(loader)})
         return lambda tensors: inductor.run(loader, tensors)
 
     def step(self, *tensors: Tensor) -> Tensor:
         """Take a step on inputs and targets; return the loss before it."""
         return self._run(STEP, tensors)[0]
+
+    def gradients(self, *tensors: Tensor) -> Tensor:
+        """Take the first half of a step; return the loss."""
+        return self._run(GRADIENTS, tensors)[0]
+
+    def apply(self) -> Tensor:
+        """Take the second half of a step; return the loss that was passed on, NaN where the step is skipped."""
+        return self._run(APPLY, ())[0]
 
     def evaluate(self, *tensors: Tensor) -> Tensor:
         """Return the loss in evaluation mode."""

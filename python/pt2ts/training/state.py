@@ -18,6 +18,9 @@ RATE = f"{OWN}.learning_rate"
 LAST_RATE = f"{OWN}.last_learning_rate"
 SEED = f"{OWN}.seed"
 
+#: The loss on its way from the first half of a step to the second.
+LOSS = f"{OWN}.loss"
+
 
 @dataclass(frozen=True)
 class StateTensor:
@@ -95,7 +98,7 @@ class Entry(torch.nn.Module):
     state
         Values by name.
     reads, writes
-        Names.
+        Names; what is written need not be read.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Entry(torch.nn.Module):
         super().__init__()
         self.child, self.reads, self.writes = constants_of(name), tuple(reads), tuple(writes)
         self.add_module(self.child, graph)
-        for item in reads:
+        for item in dict.fromkeys((*reads, *writes)):
             _register(self, item, state[item].clone())
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:

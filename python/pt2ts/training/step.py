@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +23,14 @@ from .schedules import scheduled_momentum, scheduled_rate
 from .state import LAST_RATE, RATE, SEED, STEP, StateTensor, initial_state, slot_name
 
 State = dict[str, Tensor]
+
+
+class Backward(NamedTuple):
+    """What comes before the optimizer: the loss, the gradients, and the buffers as forward left them."""
+
+    loss: Tensor
+    gradients: dict[str, Tensor]
+    buffers: dict[str, Tensor]
 
 
 class Step:
@@ -96,8 +105,17 @@ class Step:
 
     def step(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> tuple[Tensor, State]:
         """Return the loss before the step, and all that it changes."""
-        loss, found, new = self._gradients(state, tensors)
-        gradients = self._clipped({name: value.detach() for name, value in found.items() if value is not None})
+        return self.update(state, self.backward(state, tensors))
+
+    def backward(self, state: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> Backward:
+        """Return what the first half of a step finds; it changes nothing."""
+        loss, found, buffers = self._gradients(state, tensors)
+        return Backward(loss, {name: value.detach() for name, value in found.items() if value is not None}, buffers)
+
+    def update(self, state: Mapping[str, Tensor], found: Backward) -> tuple[Tensor, State]:
+        """Return what the second half makes of it: the loss, and all that the step changes."""
+        loss, new = found.loss, dict(found.buffers)
+        gradients = self._clipped(found.gradients)
         choice, done = self.rules.optimizer, state[STEP]
         optimizer = OPTIMIZERS[choice.name]
         momentum = scheduled_momentum(self.rules.schedule, done)

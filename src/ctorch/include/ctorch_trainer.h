@@ -20,6 +20,20 @@ typedef struct ctorch_trainer {
   uint64_t id;
 } ctorch_trainer;
 
+/** What ctorch_trainer_run computes. */
+enum {
+  CTORCH_RUN_EVALUATE = 0, /**< the loss in evaluation mode; nothing changes */
+  CTORCH_RUN_STEP = 1,     /**< a step of training */
+  CTORCH_RUN_GRADIENTS = 2 /**< the first half of a step; ctorch_trainer_apply is the second */
+};
+
+/** What passes from the first half of a step to the second. */
+enum {
+  CTORCH_EXCHANGE_GRADIENTS = 0, /**< gradients of all weights that are trained, float32 or float64 */
+  CTORCH_EXCHANGE_BUFFERS = 1,   /**< what forward made of buffers of the network, such as running means; any dtype */
+  CTORCH_EXCHANGE_LOSS = 2       /**< one float64 */
+};
+
 /** Loads a training package that pt2ts export-training wrote. sha256 is the digest that the file must have, or empty. */
 int32_t ctorch_trainer_load(const char *path, int64_t path_length, const char *sha256, int64_t sha256_length,
                             ctorch_trainer *trainer);
@@ -39,15 +53,41 @@ int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *targe
 int32_t ctorch_trainer_delete(ctorch_trainer *trainer);
 
 /**
- * Takes a step, or with update 0 only evaluates (evaluation mode, nothing changes); loss is the one before the step. With
- * convert, dtypes are converted. Everything is checked before anything runs.
+ * Takes a step or the first half of one, or evaluates: function is one of CTORCH_RUN_*. loss is the one before the step. With
+ * convert, dtypes are converted. Everything is checked before anything runs. The first half changes only what it passes on, and
+ * replaces what an earlier one has passed on.
  */
-int32_t ctorch_trainer_run(const ctorch_trainer *trainer, int32_t update, const ctorch_tensor inputs[], int32_t n_inputs,
+int32_t ctorch_trainer_run(const ctorch_trainer *trainer, int32_t function, const ctorch_tensor inputs[], int32_t n_inputs,
                            const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double *loss);
 
 /** The same straight from host arrays, for one input and one target. */
-int32_t ctorch_trainer_run_arrays(const ctorch_trainer *trainer, int32_t update, const ctorch_array *x, const ctorch_array *y,
+int32_t ctorch_trainer_run_arrays(const ctorch_trainer *trainer, int32_t function, const ctorch_array *x, const ctorch_array *y,
                                   int32_t convert, double *loss);
+
+/**
+ * The second half of a step: weights and all that a step changes, from the gradients that are there. They are used up. loss is
+ * the one that was passed on, or NaN if the step is skipped because it or a gradient is not finite.
+ */
+int32_t ctorch_trainer_apply(const ctorch_trainer *trainer, double *loss);
+
+/** Instead of the first half, for a rank without samples: gradients and loss are zero, buffers stay what they are. */
+int32_t ctorch_trainer_no_gradients(const ctorch_trainer *trainer);
+
+/** Number of the flat arrays that pass from the first half of a step to the second. */
+int32_t ctorch_trainer_exchange_count(const ctorch_trainer *trainer, int32_t *count);
+
+/**
+ * One of them, by its index from 0: what it is (CTORCH_EXCHANGE_*), its dtype and size, and the address of its elements, which
+ * may be read and written, belong to the trainer and stay where they are as long as it lives.
+ */
+int32_t ctorch_trainer_exchange(const ctorch_trainer *trainer, int32_t index, int32_t *role, int32_t *dtype, int64_t *elements,
+                                int64_t *bytes, void **data);
+
+/**
+ * Who writes into them in several pieces says whole = 0 before and 1 after: what is half written cannot be applied. It is an
+ * error to begin where there are no gradients.
+ */
+int32_t ctorch_trainer_mark_gradients(const ctorch_trainer *trainer, int32_t whole);
 
 /** The base learning rate, or with `last` the one of the last step, after the schedule. */
 int32_t ctorch_trainer_learning_rate(const ctorch_trainer *trainer, int32_t last, double *learning_rate);

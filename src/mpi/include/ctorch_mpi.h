@@ -61,6 +61,17 @@ int32_t ctorch_mpi_model_load(int32_t comm, const char *path, int64_t path_lengt
 int32_t ctorch_mpi_trainer_load(int32_t comm, const char *path, int64_t path_length, const char *sha256, int64_t sha256_length,
                                 ctorch_trainer *trainer);
 
+/**
+ * Between the halves of a compiled step: gradients, loss and buffers of the trainer become their means over all ranks, each of
+ * which counts by its samples. One without samples need not have taken the first half. With finite, a loss or gradient that is
+ * infinite or no number is an error; otherwise the second half decides. After an error there are no gradients to apply.
+ */
+int32_t ctorch_mpi_trainer_average(int32_t comm, const ctorch_trainer *trainer, int64_t samples, int32_t finite);
+
+/** The same, and then the second half. mine is the status of the first half on this rank, message what it has said. */
+int32_t ctorch_mpi_trainer_step(int32_t comm, const ctorch_trainer *trainer, int64_t samples, int32_t finite, int32_t mine,
+                                const char *message, int64_t length, double *loss);
+
 /** Not collective. Seconds after which a rank fails that waits for another which does not call; 0: never. */
 int32_t ctorch_mpi_set_timeout(double seconds);
 

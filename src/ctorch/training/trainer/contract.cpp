@@ -51,6 +51,12 @@ void require_own(const std::vector<StateTensor>& state, const char* name, c10::S
 
 }  // namespace
 
+State TrainerFile::values() const {
+  State values;
+  for (const StateTensor& tensor : state) values.emplace_back(tensor.name, tensor.value);
+  return values;
+}
+
 TrainerFile TrainerFile::read(const Package& package) {
   TrainerFile file;
   file.contract = package.info().contract;
@@ -72,6 +78,7 @@ TrainerFile TrainerFile::read(const Package& package) {
       if (offset < end) throw std::invalid_argument("two tensors of its state overlap");
       end = offset + bytes;
     }
+    if (const auto found = json.find("exchange"); found != json.end()) file.exchange = Exchange(*found, file.values());
     require_own(file.state, trainer_step, at::kLong);
     require_own(file.state, trainer_seed, at::kLong);
     require_own(file.state, trainer_rate, at::kDouble);

@@ -5,6 +5,7 @@
 
 #include "contract/spec.h"
 #include "model/package/package.h"
+#include "training/trainer/exchange.h"
 
 namespace ctorch {
 
@@ -27,6 +28,9 @@ struct TrainerFile {
   Spec inputs;
   Spec targets;  // its `inputs` are the targets
   std::vector<StateTensor> state;
+  Exchange exchange;  // between the halves of a step, where the package has them
+
+  State values() const;  // of the state, by name
 
   // Reads the contract of a package that has been verified; throws for one that contradicts itself.
   static TrainerFile read(const Package& package);

@@ -67,21 +67,60 @@ int32_t ctorch_trainer_share(const ctorch_trainer* source, ctorch_trainer* targe
 
 int32_t ctorch_trainer_delete(ctorch_trainer* trainer) { return delete_handle(table_of<ctorch_trainer>(), trainer); }
 
-int32_t ctorch_trainer_run(const ctorch_trainer* trainer, int32_t update, const ctorch_tensor inputs[], int32_t n_inputs,
+int32_t ctorch_trainer_run(const ctorch_trainer* trainer, int32_t function, const ctorch_tensor inputs[], int32_t n_inputs,
                            const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double* loss) {
   return compute([&] {
     require(loss, "loss");
     Trainer& object = object_of(trainer);
-    *loss = object.run(update != 0, collect(inputs, n_inputs, "input"), collect(targets, n_targets, "target"), convert != 0);
+    *loss = object.run(function, collect(inputs, n_inputs, "input"), collect(targets, n_targets, "target"), convert != 0);
   });
 }
 
-int32_t ctorch_trainer_run_arrays(const ctorch_trainer* trainer, int32_t update, const ctorch_array* x, const ctorch_array* y,
+int32_t ctorch_trainer_run_arrays(const ctorch_trainer* trainer, int32_t function, const ctorch_array* x, const ctorch_array* y,
                                   int32_t convert, double* loss) {
   return compute([&] {
     require(loss, "loss");
     Trainer& object = object_of(trainer);
-    *loss = object.run(update != 0, {tensor_over(x, "input")}, {tensor_over(y, "target")}, convert != 0);
+    *loss = object.run(function, {tensor_over(x, "input")}, {tensor_over(y, "target")}, convert != 0);
+  });
+}
+
+int32_t ctorch_trainer_apply(const ctorch_trainer* trainer, double* loss) {
+  return compute([&] {
+    require(loss, "loss");
+    *loss = object_of(trainer).apply();
+  });
+}
+
+int32_t ctorch_trainer_no_gradients(const ctorch_trainer* trainer) {
+  return compute([&] { object_of(trainer).pass_on_nothing(); });
+}
+
+int32_t ctorch_trainer_mark_gradients(const ctorch_trainer* trainer, int32_t whole) {
+  return guard([&] { object_of(trainer).mark(whole != 0); });
+}
+
+int32_t ctorch_trainer_exchange_count(const ctorch_trainer* trainer, int32_t* count) {
+  return answer_with(count, "count", [&] { return static_cast<int32_t>(object_of(trainer).exchanged().size()); });
+}
+
+int32_t ctorch_trainer_exchange(const ctorch_trainer* trainer, int32_t index, int32_t* role, int32_t* dtype, int64_t* elements,
+                                int64_t* bytes, void** data) {
+  return guard([&] {
+    require(role, "role");
+    require(dtype, "dtype");
+    require(elements, "elements");
+    require(bytes, "bytes");
+    require(data, "data");
+    const auto& all = object_of(trainer).exchanged();
+    if (index < 0 || static_cast<size_t>(index) >= all.size())
+      fail(CTORCH_ERROR_ARGUMENT, "argument 'index': expected 0 to ", all.size() - 1, ", got ", index);
+    const Exchange::Flat& flat = all[static_cast<size_t>(index)];
+    *role = flat.role;
+    *dtype = dtype_code(flat.value.scalar_type());
+    *elements = flat.value.numel();
+    *bytes = static_cast<int64_t>(flat.value.nbytes());
+    *data = flat.value.mutable_data_ptr();
   });
 }
 

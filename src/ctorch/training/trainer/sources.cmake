@@ -1,1 +1,1 @@
-ctorch_sources(contract.cpp entries.cpp trainer.cpp)
+ctorch_sources(contract.cpp entries.cpp exchange.cpp trainer.cpp)

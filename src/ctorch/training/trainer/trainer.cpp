@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "ctorch_trainer.h"
 #include "host/environment.h"
 #include "model/package/isa.h"
 #include "tensor/conversion.h"
@@ -22,9 +23,6 @@ namespace {
 constexpr FileWords package_words{"no training package", "; expected one made by pt2ts export-training",
                                   ": it is a pickle of Python; make a training package with pt2ts export-training",
                                   "copy or export it again"};
-
-constexpr const char* step_function = "step";
-constexpr const char* evaluate_function = "evaluate";
 
 Package open_package(const FileSource& source, const std::string& sha256) {
   Archive archive(source, package_words, sha256);
@@ -58,20 +56,26 @@ double number_of(const at::Tensor& loss) {
 Trainer::Trainer(const FileSource& source, const std::string& sha256) {
   const Package package = open_package(source, sha256);
   file_ = TrainerFile::read(package);
-  step_ = load(package, step_function);
-  evaluate_ = load(package, evaluate_function);
+  const size_t tensors = file_.inputs.inputs.size() + file_.targets.inputs.size();
+  step_ = load(package, "step", tensors);
+  evaluate_ = load(package, "evaluate", tensors);
+  if (!file_.exchange.empty()) {
+    gradients_ = load(package, "gradients", tensors);
+    apply_ = load(package, "apply", 0);
+  }
   package.keep_only_weights();
 }
 
-Trainer::Forms Trainer::load(const Package& package, const char* function) const {
-  Forms forms;
+Trainer::Forms Trainer::load(const Package& package, const char* function, size_t tensors) const {
+  Forms forms{function, {}};
   for (const Variant& variant : package.info().variants)
-    if (is_form_of(variant, function)) forms.push_back({variant, load(package, variant)});
-  if (forms.empty()) fail(CTORCH_ERROR_FILE, "'", package.info().path, "' has no compiled '", function, "'; export it again");
+    if (is_form_of(variant, function)) forms.list.push_back({variant, load(package, variant, tensors)});
+  if (forms.list.empty())
+    fail(CTORCH_ERROR_FILE, "'", package.info().path, "' has no compiled '", function, "'; export it again");
   return forms;
 }
 
-std::unique_ptr<AotiModel> Trainer::load(const Package& package, const Variant& variant) const {
+std::unique_ptr<AotiModel> Trainer::load(const Package& package, const Variant& variant, size_t tensors) const {
   const std::string& path = package.info().path;
   if (variant.kind != VariantKind::aoti)
     fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' is no compiled step; export it again");
@@ -80,24 +84,37 @@ std::unique_ptr<AotiModel> Trainer::load(const Package& package, const Variant& 
       fail(CTORCH_ERROR_LIBRARY, "'", path, "' cannot run here: ", missing,
            "; export it on this machine, or with --isa for a processor like this one");
   auto code = std::make_unique<AotiModel>(Library::of(package, variant.member));
-  const size_t wanted = file_.inputs.inputs.size() + file_.targets.inputs.size();
-  if (code->count_inputs() != wanted)
+  if (code->count_inputs() != tensors)
     fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' takes ", code->count_inputs(), " tensors, its contract names ",
-         wanted, "; export it again");
-  State state;
-  for (const StateTensor& tensor : file_.state) state.emplace_back(tensor.name, tensor.value);
+         tensors, "; export it again");
+  State state = file_.values();
+  for (const Exchange::Flat& flat : file_.exchange.flats()) state.emplace_back(flat.name, flat.value);
   code->use_weights(state, "'" + path + "'");
   return code;
 }
 
-const Trainer::Form& Trainer::choose(bool update, const Bindings& bindings) const {
+const Trainer::Form& Trainer::choose(const Forms& forms, const Bindings& bindings) const {
   const std::vector<Symbol>& symbols = file_.inputs.symbols;
-  for (const Form& form : update ? step_ : evaluate_)
+  for (const Form& form : forms.list)
     if (form.variant.admits(bindings, symbols.size())) return form;
   std::string sizes;
   for (size_t i = 0; i < symbols.size(); ++i) sizes += (i ? ", " : "") + symbols[i].name + "=" + std::to_string(bindings[i]);
-  fail(CTORCH_ERROR_MODEL, "no compiled form of '", update ? step_function : evaluate_function, "' is for ", sizes,
-       "; export the package again");
+  fail(CTORCH_ERROR_MODEL, "no compiled form of '", forms.function, "' is for ", sizes, "; export the package again");
+}
+
+const Trainer::Forms& Trainer::forms_of(int32_t function) const {
+  switch (function) {
+    case CTORCH_RUN_EVALUATE: return evaluate_;
+    case CTORCH_RUN_STEP: return step_;
+    case CTORCH_RUN_GRADIENTS: need_halves(); return gradients_;
+    default: fail(CTORCH_ERROR_ARGUMENT, "argument 'function': expected one of CTORCH_RUN_*, 0 to 2, got ", function);
+  }
+}
+
+void Trainer::need_halves() const {
+  if (file_.exchange.empty())
+    fail(CTORCH_ERROR_MODEL,
+         "the package has whole steps only, not their two halves; export it with halves=True (pt2ts export-training --halves)");
 }
 
 void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const {
@@ -123,7 +140,8 @@ void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool c
   }
 }
 
-double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) {
+double Trainer::run(int32_t function, Tensors inputs, Tensors targets, bool convert) {
+  const Forms& forms = forms_of(function);
   c10::InferenceMode mode;
   Bindings bindings;
   bindings.fill(-1);
@@ -134,7 +152,14 @@ double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) 
   for (at::Tensor& tensor : inputs) given.push_back(std::move(tensor));
   for (at::Tensor& tensor : targets) given.push_back(std::move(tensor));
   std::lock_guard alone(turn_);
-  const Form& form = choose(update, bindings);
+  const Form& form = choose(forms, bindings);
+  if (function != CTORCH_RUN_EVALUATE) is_whole_ = false;  // a step makes gradients those of other weights
+  const double loss = loss_of(form, std::move(given));
+  if (function == CTORCH_RUN_GRADIENTS) is_whole_ = true;
+  return loss;
+}
+
+double Trainer::loss_of(const Form& form, std::vector<at::Tensor>&& given) {
   const ThreadLimit limit(form.variant.threads);
   const auto results = form.code->run(std::move(given));
   if (results.size() != 1) [[unlikely]]
@@ -142,9 +167,42 @@ double Trainer::run(bool update, Tensors inputs, Tensors targets, bool convert) 
   return number_of(results.front());
 }
 
-const at::Tensor& Trainer::find(const std::string& name) const {
+double Trainer::apply() {
+  need_halves();
+  c10::InferenceMode mode;
+  std::lock_guard alone(turn_);
+  if (!is_whole_)
+    fail(CTORCH_ERROR_ARGUMENT,
+         "there are no gradients to apply: call gradients before, for each apply; those that were there have been used up by "
+         "apply, step or restore, or their exchange among ranks has failed");
+  is_whole_ = false;
+  return loss_of(apply_.list.front(), {});
+}
+
+void Trainer::pass_on_nothing() {
+  need_halves();
+  std::lock_guard alone(turn_);
+  file_.exchange.clear();
+  is_whole_ = true;
+}
+
+void Trainer::mark(bool is_whole) {
+  need_halves();
+  std::lock_guard alone(turn_);
+  if (!is_whole && !is_whole_)
+    fail(CTORCH_ERROR_ARGUMENT, "there are no gradients to exchange: call gradients before, each time");
+  is_whole_ = is_whole;
+}
+
+const std::vector<Exchange::Flat>& Trainer::exchanged() const {
+  need_halves();
+  return file_.exchange.flats();
+}
+
+at::Tensor Trainer::find(const std::string& name) const {
   for (const StateTensor& tensor : file_.state)
     if (tensor.name == name) return tensor.value;
+  if (const auto found = file_.exchange.find(name)) return *found;
   std::string known = names();
   std::replace(known.begin(), known.end(), '\n', ' ');
   fail(CTORCH_ERROR_ARGUMENT, "argument 'name': the trainer has no tensor '", name, "'; it has: ", known);
@@ -184,7 +242,7 @@ at::Tensor Trainer::tensor(const std::string& name) const {
 void Trainer::set_tensor(const std::string& name, const at::Tensor& values, bool convert) {
   at::NoGradGuard values_only;
   std::lock_guard alone(turn_);
-  const at::Tensor& target = find(name);
+  const at::Tensor target = find(name);
   if (values.sizes() != target.sizes() || (!convert && values.scalar_type() != target.scalar_type()) ||
       !at::canCast(values.scalar_type(), target.scalar_type()))
     fail(CTORCH_ERROR_ARGUMENT, "'", name, "': expected ", describe(target), ", got ", describe(values),
@@ -224,6 +282,7 @@ void Trainer::restore(const std::string& path) {
     fail(CTORCH_ERROR_ARGUMENT, "the state in '", path, "' is not one of this trainer: ", wrong,
          "; restore it into a trainer of the package that it was saved from");
   for (const auto& [target, source] : match) target.copy_(source);
+  is_whole_ = false;
 }
 
 void Trainer::give_weights(const Model& model) const {

@@ -19,8 +19,21 @@ class Trainer {
 
   using Tensors = c10::SmallVector<at::Tensor, 4>;
 
-  // Takes a step, or only evaluates; returns the loss before the step. The tensors are checked and taken over.
-  double run(bool update, Tensors inputs, Tensors targets, bool convert);
+  // Takes a step or the first half of one, or only evaluates: CTORCH_RUN_*. Returns the loss before the step. The tensors are
+  // checked and taken over.
+  double run(int32_t function, Tensors inputs, Tensors targets, bool convert);
+
+  // The second half of a step, with what the first one or an exchange among ranks has left; returns the loss, NaN if skipped.
+  double apply();
+
+  // For a batch without samples instead of the first half.
+  void pass_on_nothing();
+
+  // Whether what is passed on may be applied: not while ranks exchange it.
+  void mark(bool is_whole);
+
+  // What is passed on, for who exchanges it; the memory stays where it is for the life of the trainer.
+  const std::vector<Exchange::Flat>& exchanged() const;
 
   double learning_rate(bool last) const;
   void set_learning_rate(double rate);
@@ -31,7 +44,7 @@ class Trainer {
   void restore(const std::string& path);
 
   std::string names() const;
-  at::Tensor tensor(const std::string& name) const;  // a copy
+  at::Tensor tensor(const std::string& name) const;  // a copy; also of what is passed on between halves
   void set_tensor(const std::string& name, const at::Tensor& values, bool convert);
 
   void give_weights(const Model& model) const;
@@ -39,20 +52,27 @@ class Trainer {
 
  private:
   void check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const;
-  const at::Tensor& find(const std::string& name) const;
+  at::Tensor find(const std::string& name) const;
+  void need_halves() const;
 
   // The compiled forms of one function, each for some sizes; the first one that admits those of a call is the best for it.
   struct Form {
     Variant variant;
     std::unique_ptr<AotiModel> code;
   };
-  using Forms = std::vector<Form>;
-  Forms load(const Package& package, const char* function) const;
-  std::unique_ptr<AotiModel> load(const Package& package, const Variant& variant) const;
-  const Form& choose(bool update, const Bindings& bindings) const;
+  struct Forms {
+    const char* function = "";
+    std::vector<Form> list;
+  };
+  Forms load(const Package& package, const char* function, size_t tensors) const;
+  std::unique_ptr<AotiModel> load(const Package& package, const Variant& variant, size_t tensors) const;
+  const Form& choose(const Forms& forms, const Bindings& bindings) const;
+  const Forms& forms_of(int32_t function) const;
+  static double loss_of(const Form& form, std::vector<at::Tensor>&& given);
 
   TrainerFile file_;
-  Forms step_, evaluate_;
+  Forms step_, evaluate_, gradients_, apply_;
+  bool is_whole_ = false;  // what is passed on comes from one batch, or from all ranks, and has not been applied
   // Threads that share a trainer take turns: a step reads and writes the state.
   mutable std::mutex turn_;
 };
