@@ -177,9 +177,9 @@ def best_rate(work: float, run: Callable[[], object]) -> float:
 
 def machine(folder: Path) -> Machine:
     """Measure the peak of one core: multiplications and additions, and copies inside the second-level cache."""
-    source, program = HERE / "peak.cpp", folder / "peak"
+    code, program = HERE / "peak.cpp", folder / "peak"
     options = ["-O3", "-march=native", "-ffp-contract=fast"]
-    make(program, [source], [COMPILER["c++"], *options, str(source), "-o", program.name])
+    make(program, [code], [COMPILER["c++"], *options, str(code), "-o", program.name])
     rates = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
     flops = dict(zip((torch.float32, torch.float64), map(float, rates), strict=True))
     source = torch.rand(64 * 1024)

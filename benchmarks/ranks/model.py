@@ -1,7 +1,7 @@
 """What ranks do together on 10 to 10,000 ranks, on paper: no measurement, but arithmetic with the assumptions that it prints.
 
-``--record`` writes table and assumptions into docs/parallel.md. Loads that differ between ranks are drawn at random and averaged; all
-else is the usual model of messages, ``latency + bytes / bandwidth`` for each.
+``--record`` writes table and assumptions into docs/parallel.md. Loads that differ between ranks are drawn at random and averaged;
+all else is the usual model of messages, ``latency + bytes / bandwidth`` for each.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.shared.report import record, table
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "parallel.md"
 
 
@@ -110,10 +110,11 @@ def main() -> None:
             f"{100 * work.step / (work.step * late + average):.0f}",
         ])  # fmt: skip
     head = [
-        "ranks", "load, s", "each reads, s", "memory, GB", "each its own, GB", "pool, ms", "local, ms", "average, ms", "slowest rank",
-        "training, % of ideal",
+        "ranks", "load, s", "each reads, s", "memory, GB", "each its own, GB", "pool, ms", "local, ms", "average, ms",
+        "slowest rank", "training, % of ideal",
     ]  # fmt: skip
-    assumed = ", ".join(f"{name.replace('_', ' ')} {value:g}" for part in (machine, work) for name, value in vars(part).items())
+    given = {**vars(machine), **vars(work)}
+    assumed = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in given.items())
     text = f"{table(head, rows)}\n\nAssumed (seconds, bytes, bytes a second): {assumed}.\n"
     print(text)
     if options.record:

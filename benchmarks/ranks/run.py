@@ -31,8 +31,8 @@ ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "parallel.md"
 COMPILER, LAUNCHER = "mpifort.openmpi", ["mpirun.openmpi", "--allow-run-as-root", "--bind-to", "core"]
 RANKS = 2
-#: Bars: times as long as MPI's own calls, or as one rank alone; memory of four ranks in weights of one. Agreeing on errors, which MPI's own
-#: calls do not do, may take two microseconds beside that.
+#: Bars: times as long as MPI's own calls, or as one rank alone; memory of four ranks in weights of one. Agreeing on errors, which
+#: MPI's own calls do not do, may take two microseconds beside that.
 AGREEING_US = 2.0
 POOL, AVERAGE, STEP, MEMORY = 1.10, 1.15, 1 / 0.85, 1.3
 LOADING_RANKS, STARTS = 4, 5
@@ -152,8 +152,8 @@ def markdown(cases: Sequence[RankCase], weights: float, loads: dict[str, tuple[E
     return "\n".join([
         f"{RANKS} ranks, one on each core. {around}.", "",
         table(["comparison", "us", "MPI or one, us", "ratio", "95 %", "bar", "verdict"], rows), "",
-        f"A package with {weights:.0f} MiB of weights on {LOADING_RANKS} ranks of one machine; memory of all together, shared pages counted once "
-        f"(bar: {MEMORY} times the weights of one rank):", "",
+        f"A package with {weights:.0f} MiB of weights on {LOADING_RANKS} ranks of one machine; memory of all together, shared "
+        f"pages counted once (bar: {MEMORY} times the weights of one rank):", "",
         table(["", "seconds", "MiB", "in weights of one"], lines), "",
     ])  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Train a network on a longwave scheme for grey air, and write it as a package: ``train.py heating.pt2``.
 
-The scheme stands for one that would be too slow: it heats a column of 20 levels by the divergence of the fluxes that go up and down.
+The scheme stands for one that would be too slow: it heats a column of 20 levels by the divergence of the fluxes up and down.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class Partly(nn.Module):
         self.unused = nn.Linear(2, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.small(torch.relu(self.large(x)))
+        y: torch.Tensor = self.small(torch.relu(self.large(x)))
+        return y
 
 
 @pytest.fixture(scope="module")

@@ -53,8 +53,8 @@ def _check_all(
 ) -> None:
     """Compare these variants, with other weights if there are any.
 
-    The library takes the variant that fits a call best. Those that it took for none of the calls (for other processors) are compared in
-    a file of their own.
+    The library takes the variant that fits a call best. Those that it took for none of the calls (they are for other processors)
+    are compared in a file of their own.
     """
     taken = _check_file(path, spec, found, tolerance, weights)
     for variant in variants:
