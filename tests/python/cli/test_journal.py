@@ -11,6 +11,7 @@ import pytest
 
 import pt2ts
 from pt2ts.container.package import SPEC, read_members, read_training_spec
+from pt2ts.toolchain.isa import default_isa
 from pt2ts.training import export as training
 from pt2ts.tuning import tune as tuner
 
@@ -53,7 +54,7 @@ def test_export_of_torchscript(tmp_path: Path) -> None:
 
 
 def test_export_of_both_formats(tmp_path: Path) -> None:
-    options = ("--format", "both", "--threads", "1", "--batch", "none")
+    options = ("--format", "both", "--threads", "1", "--batch", "none", "--isa", default_isa())
     done = pt2ts_command("export", "user_modules:make_column", *INPUT, *options, "-o", tmp_path / "m.pt2", "--json")
     data = parsed(done, tmp_path / "m.pt", tmp_path / "m.pt2")
     assert data["spec"] == pt2ts.read_spec(tmp_path / "m.pt2").to_dict()

@@ -43,8 +43,10 @@ def test_the_contract(dropping: Path) -> None:
     assert (spec["kind"], spec["format"], spec["digest"]) == ("training", 1, digest(members))
     assert [item["name"] for item in spec["targets"]] == ["y"]
     assert spec["symbols"] == {"batch": {"min": 2, "max": 1000}}
+    functions = ("step", "evaluate", "model", "gradients")
+    names = [name for function in functions for name in (f"{function}_small", function)]
     assert [(item["name"], item["kind"], item["weights"]) for item in spec["variants"]] == [
-        (name, "aoti", "shared") for function in ("step", "evaluate", "model") for name in (f"{function}_small", function)
+        (name, "aoti", "shared") for name in (*names, "apply")
     ]
     assert all("avx2" in item["isa"]["flags"] for item in spec["variants"])
     roles = {item["name"]: item["role"] for item in spec["state"]}
