@@ -47,8 +47,9 @@ int32_t ctorch_model_unflatten(const ctorch_model *model, int32_t gradients, voi
                                int32_t convert);
 
 /**
- * Handles that share the gradients of the parameters, as many as ctorch_model_count_parameters says; those of parameters without one are left as they are.
- * wanted may be null; a parameter whose entry is not 0 gets a gradient of zeros where it has none.
+ * Handles that share the gradients of the parameters, as many as ctorch_model_count_parameters says; those of parameters
+ * without one are left as they are. wanted may be null; a parameter whose entry is not 0 gets a gradient of zeros where it has
+ * none.
  */
 int32_t ctorch_model_gradients(const ctorch_model *model, const int64_t wanted[], ctorch_tensor gradients[],
                                int32_t n_gradients);
