@@ -46,6 +46,7 @@ struct Argument {
 
 std::vector<Argument> arguments(const ctorch_array* arrays, int32_t n, size_t blocks, const char* name) {
   std::vector<Argument> made;
+  made.reserve(static_cast<size_t>(n));
   for (int32_t i = 0; i < n; ++i)
     made.emplace_back(arrays + i, static_cast<size_t>(n), blocks, n == 1 ? name : name + (" " + std::to_string(i + 1)));
   return made;
