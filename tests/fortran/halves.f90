@@ -2,6 +2,7 @@ program halves
   !! Scenarios of steps in two halves: `halves SCENARIO PACKAGE`. Each prints one line a number or a message; the test compares.
   use, intrinsic :: iso_fortran_env, only: int64, real32, real64
   use :: ftorch
+  use :: process_memory, only: resident
   implicit none (type, external)
   integer, parameter :: batch = 32
   character(len=500) :: scenario, package
@@ -273,8 +274,7 @@ contains
     type(torch_trainer) :: learner
     real(real64), target :: x(3, batch), y(1, batch)
     real(real64) :: loss
-    integer :: step
-    integer(int64) :: before
+    integer :: step, before
     call read_data(x, y)
     call learner%load(package)
     before = 0
@@ -285,14 +285,5 @@ contains
     end do
     print '(a, i0)', 'growth ', resident() - before
   end subroutine flat
-
-  integer(int64) function resident()
-    !! Resident pages of this process.
-    integer :: unit
-    integer(int64) :: total
-    open (newunit=unit, file='/proc/self/statm', action='read', status='old')
-    read (unit, *) total, resident
-    close (unit)
-  end function resident
 
 end program halves

@@ -6,7 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from .conftest import Build
+from .. import training_files
+from .conftest import Build, Run
 
 
 def start(program: Path, *arguments: str, folder: Path, text: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
@@ -31,3 +32,13 @@ def run_package(build: Build, folder: Path, name: str, *words: str, **settings: 
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("live 0\n")
     return done.stdout.splitlines()[0].rstrip()
+
+
+def run_training(build: Build, run: Run, source: str, name: str, package: str) -> list[str]:
+    """Run a scenario of a training program on a package; return the lines it printed. Nothing may be left behind."""
+    program = build("process_memory.f90", source)
+    done = run(program, name, str(training_files.training_file(package)), env={"OMP_NUM_THREADS": "1"}, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert lines[-1] == "live 0"
+    return lines[:-1]

@@ -10,7 +10,6 @@ program averaging
   integer, parameter :: n_in = 5, n_out = 3
   character(len=32) :: scenario
   character(len=256) :: files(3), errmsg
-  character(len=:), allocatable :: wrong
   integer :: rank, n, stat, i
   call get_command_argument(1, scenario)
   do i = 1, 3
@@ -21,7 +20,6 @@ program averaging
   n = n_ranks(mpi_comm_world)
   stat = -1
   errmsg = ''
-  wrong = ''
   select case (scenario)
   case ('training')
     call training(24, 2, '')
@@ -37,17 +35,10 @@ program averaging
   case default
     error stop 'no such scenario'
   end select
-  if (wrong == '') wrong = 'right'
-  call say(rank, int(torch_live_handles()), wrong)
+  call say(rank, int(torch_live_handles()), verdict())
   call finish()
 
 contains
-
-  subroutine must(right, what)
-    logical, intent(in) :: right
-    character(len=*), intent(in) :: what
-    if (.not. right) wrong = wrong // what // '; '
-  end subroutine must
 
   subroutine training(n_samples, batch, how)
     ! Ranks with `batch` samples each end where one rank ends that has all of them.
@@ -210,6 +201,8 @@ contains
     call torch_model_load(model, files(1), requires_grad=.true., is_training=.true.)
     call torch_model_load(other, files(2), requires_grad=.true., is_training=.true.)
     allocate (gradients(torch_model_flat_size(model)))
+    call torch_mpi_average_gradients(model, mpi_comm_world, 3, stat=stat, errmsg=errmsg)
+    call tell(torch_error_argument, 'argument ''model'': no parameter has a gradient on any rank')
     gradients = 1
     if (last) gradients(7) = ieee_value(1.0_real64, ieee_positive_inf)
     kept = gradients

@@ -4,10 +4,10 @@ program columns
   use ftorch
   use ftorch_mpi
   use job
+  use process_memory, only: resident
   implicit none (type, external)
   character(len=32) :: scenario
   character(len=256) :: file, two_file, errmsg
-  character(len=:), allocatable :: wrong
   type(torch_model) :: model
   integer :: rank, n, stat
   call get_command_argument(1, scenario)
@@ -18,7 +18,6 @@ program columns
   n = n_ranks(mpi_comm_world)
   stat = -1
   errmsg = ''
-  wrong = ''
   call torch_model_load(model, file)
   select case (scenario)
   case ('shapes')
@@ -35,6 +34,10 @@ program columns
     call missing()
   case ('refused')
     call refused()
+  case ('idle_servers')
+    call idle_servers()
+  case ('all_serve')
+    call all_serve()
   case ('recovers')
     call recovers()
   case ('halves')
@@ -43,17 +46,10 @@ program columns
     error stop 'no such scenario'
   end select
   call torch_delete(model)
-  if (wrong == '') wrong = 'right'
-  call say(rank, int(torch_live_handles()), wrong)
+  call say(rank, int(torch_live_handles()), verdict())
   call finish()
 
 contains
-
-  subroutine must(right, what)
-    logical, intent(in) :: right
-    character(len=*), intent(in) :: what
-    if (.not. right) wrong = wrong // what // '; '
-  end subroutine must
 
   integer function mine(case_of_counts)
     ! Columns of this rank: uneven, none on some, none anywhere, one each, all on one.
@@ -248,12 +244,54 @@ contains
     call torch_delete(pool)
   end subroutine serve
 
+  subroutine idle_servers()
+    ! More servers than ranks to serve: those without clients wait for the end.
+    type(torch_column_pool) :: pool
+    real(real32), target :: x(5, 4), y(3, 4), expected(3, 4)
+    integer(int64) :: computed
+    integer :: step
+    call torch_column_pool_create(pool, model, mpi_comm_world, owner=rank > 0)
+    if (rank > 0) then
+      call pool%serve()
+      call pool%stats(columns=computed)
+      call must(computed == merge(12, 0, rank == 1), 'columns of a server')
+    else
+      call fill(x)
+      call model%infer(x, expected, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      do step = 1, 3
+        y = 0
+        call pool%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+        call must(alike(y, expected), 'served by one of many')
+      end do
+    end if
+    call torch_delete(pool)
+  end subroutine idle_servers
+
+  subroutine all_serve()
+    type(torch_column_pool) :: pool
+    real(real32), target :: x(5, 2), y(3, 2)
+    call torch_column_pool_create(pool, model, mpi_comm_world, owner=.true.)
+    call pool%serve(stat=stat, errmsg=errmsg)
+    call tell('all ranks serve, and none calls: there is nothing to wait for')
+    x = 1
+    call pool%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+    call must(all(abs(y) < 2), 'the pool goes on')
+    if (n > 1) then  ! some delete, others call: nobody waits
+      if (rank == 0) then
+        call torch_delete(pool, stat=stat, errmsg=errmsg)
+        call tell('other ranks still call the pool; all must delete it at the same time')
+      else
+        call pool%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      end if
+    end if
+    call torch_delete(pool)
+  end subroutine all_serve
+
   subroutine loop()
     ! Memory stays flat, and so does what a pool keeps.
     type(torch_column_pool) :: pool
     real(real32), allocatable, target :: x(:, :), y(:, :)
-    integer(int64) :: before
-    integer :: step, ncol
+    integer :: step, ncol, before
     before = 0
     call torch_column_pool_create(pool, model, mpi_comm_world, local_share=0.25d0)
     do step = 1, 6000
@@ -272,20 +310,6 @@ contains
     end do
   end subroutine loop
 
-  integer(int64) function resident()
-    ! kB
-    integer :: unit, ios
-    character(len=80) :: line
-    resident = 0
-    open (newunit=unit, file='/proc/self/status', action='read')
-    do
-      read (unit, '(a)', iostat=ios) line
-      if (ios /= 0) exit
-      if (line(:6) == 'VmRSS:') read (line(7:index(line, 'kB') - 1), *) resident
-    end do
-    close (unit)
-  end function resident
-
   subroutine missing()
     ! The last rank does something else. The others do not wait for ever.
     type(torch_column_pool) :: pool
@@ -303,7 +327,7 @@ contains
     else
       call sleep_for(4)
     end if
-    call say(rank, 0, wrong)
+    call say(rank, 0, verdict())
     call sleep_for(5)  ! all have said it
     call abort_job()
   end subroutine missing
@@ -380,6 +404,9 @@ contains
     y = 9
     call pool%infer(x, y, permute_dims=[2, 2], output_permute_dims=[2, 1], stat=stat, errmsg=errmsg)
     call tell('input 1: permute_dims must name each of the 2 dimensions once')
+    call pool%infer(x(:0, :1), y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=stat, errmsg=errmsg)
+    call tell('output 1 has 4 columns, and input 1 has 1')
+    call too_many_columns(pool)
     call pool%infer(x(:3, :), y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=stat, errmsg=errmsg)
     call tell('expected ')
     call must(all(y > 8), 'a call that was refused has written')
@@ -389,11 +416,28 @@ contains
     call pool%start(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=stat, errmsg=errmsg)
     call tell('a call of this pool is under way; finish it first, or make another pool')
     call pool%finish()
+    if (n > 1) then
+      if (last) then
+        call torch_delete(pool, stat=stat, errmsg=errmsg)
+      else
+        call pool%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=stat, errmsg=errmsg)
+      end if
+      call tell('the pool is being deleted by some ranks and called by others')
+    end if
     call torch_delete(pool)
     call torch_delete(pool)
     call other%infer(x, y, stat=stat, errmsg=errmsg)
     call tell('the pool has been deleted')
   end subroutine refused
+
+  subroutine too_many_columns(pool)
+    ! More than MPI counts; arrays of no elements need no memory.
+    type(torch_column_pool), intent(in) :: pool
+    real(real32), allocatable, target :: x(:, :), y(:, :)
+    allocate (x(0, 3000000000_int64), y(0, 3000000000_int64))
+    call pool%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=stat, errmsg=errmsg)
+    call tell('input 1: 3000000000 columns of one rank are more than MPI counts')
+  end subroutine too_many_columns
 
   subroutine tell(expected)
     character(len=*), intent(in) :: expected

@@ -4,12 +4,29 @@ module job
   implicit none (type, external)
   include 'mpif.h'
   private
-  public :: start, finish, say, my_rank, n_ranks, wait, split, duplicate, free, between_halves, abort_job, mpi_comm_world, &
-    mpi_comm_null, mpi_comm_self
+  public :: start, finish, say, must, verdict, my_rank, n_ranks, wait, split, duplicate, free, between_halves, abort_job, &
+    mpi_comm_world, mpi_comm_null, mpi_comm_self
   external :: mpi_init, mpi_finalize, mpi_comm_rank, mpi_comm_size, mpi_barrier, mpi_comm_split, mpi_comm_dup, mpi_comm_free, &
     mpi_intercomm_create, mpi_abort
 
+  character(len=:), allocatable :: wrong
+
 contains
+
+  subroutine must(right, what)
+    ! What is not right is in the verdict.
+    logical, intent(in) :: right
+    character(len=*), intent(in) :: what
+    if (.not. allocated(wrong)) wrong = ''
+    if (.not. right) wrong = wrong // what // '; '
+  end subroutine must
+
+  function verdict() result(text)
+    character(len=:), allocatable :: text
+    text = 'right'
+    if (.not. allocated(wrong)) return
+    if (wrong /= '') text = wrong
+  end function verdict
 
   subroutine start()
     integer :: ierror
@@ -75,8 +92,8 @@ contains
     ! In one piece, for lines of several ranks go to one place.
     integer, intent(in) :: rank, status
     character(len=*), intent(in) :: message
-    character(len=300) :: line
-    write (line, '(i0, a, i0, a, a)') rank, '|', status, '|', trim(message)
+    character(len=1000) :: line
+    write (line, '(i0, a, i0, a, a)') rank, '|', status, '|', message(:min(len_trim(message), 900))
     write (output_unit, '(a)') trim(line)
     flush (output_unit)
   end subroutine say

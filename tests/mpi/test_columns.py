@@ -49,7 +49,7 @@ def files() -> list[str]:
 
 @pytest.fixture(scope="session")
 def program(build: Build) -> Path:
-    return build("job.f90", "columns.f90")
+    return build("job.f90", "../fortran/process_memory.f90", "columns.f90")
 
 
 def all_right(job: Job, n: int) -> None:
@@ -60,6 +60,12 @@ def all_right(job: Job, n: int) -> None:
 @ranks
 @pytest.mark.parametrize("scenario", ["shapes", "several", "two_pools", "refused", "halves"])
 def test_pool(kind: str, program: Path, files: list[str], scenario: str, n: int) -> None:
+    all_right(launch(kind, n, program, scenario, *files), n)
+
+
+@several
+@pytest.mark.parametrize("scenario", ["idle_servers", "all_serve"])
+def test_servers_without_clients(kind: str, program: Path, files: list[str], scenario: str, n: int) -> None:
     all_right(launch(kind, n, program, scenario, *files), n)
 
 
@@ -87,7 +93,7 @@ def test_a_rank_that_does_not_call(kind: str, program: Path, files: list[str], n
     assert {line.rank for line in waiting} == set(range(n - 1)), job.out + job.err
     assert {line.status for line in waiting} == {INTERNAL}
     assert {line.message.partition(":")[0] for line in waiting} == {"torch_column_pool%infer", "torch_mpi_same"}
-    assert (n - 1, 0, "") in job.ranks()
+    assert (n - 1, 0, "right") in job.ranks()
 
 
 @pytest.mark.parametrize("n", [2])

@@ -90,8 +90,7 @@ ColumnPool::~ColumnPool() {
 
 void ColumnPool::start(const ctorch_array* inputs, int32_t n_inputs, const ctorch_array* outputs, int32_t n_outputs,
                        int32_t convert) {
-  if (is_broken_) fail(CTORCH_ERROR_HANDLE, "the pool is of no use since ranks have waited in vain for others");
-  if (has_ended_) fail(CTORCH_ERROR_HANDLE, "the pool was ended by those that it served");
+  need_use();
   if (is_under_way_) fail(CTORCH_ERROR_ARGUMENT, "a call of this pool is under way; finish it first, or make another pool");
   outcome_ = {};
   try {
@@ -102,8 +101,13 @@ void ColumnPool::start(const ctorch_array* inputs, int32_t n_inputs, const ctorc
   take_turn(Turn::call, outcome_);
 }
 
-// Everything of a call but its end.
-bool ColumnPool::take_turn(Turn turn, Outcome& mine) {
+void ColumnPool::need_use() const {
+  if (is_broken_) fail(CTORCH_ERROR_HANDLE, "the pool is of no use since ranks have waited in vain for others");
+  if (has_ended_) fail(CTORCH_ERROR_HANDLE, "the pool was ended by those that it served");
+}
+
+// Everything of a call but its end. Every rank takes as many turns as the others, whatever it does in them.
+void ColumnPool::take_turn(Turn turn, Outcome& mine) {
   Header header{mine.status == CTORCH_SUCCESS ? turn : Turn::failed, 0, served_.digest()};
   if (header.turn == Turn::call) {
     const int64_t columns = arrays_.columns();
@@ -112,16 +116,11 @@ bool ColumnPool::take_turn(Turn turn, Outcome& mine) {
     header.signature = arrays_.signature().digest();
   }
   const std::vector<Header> said = exchange(header);
-  if (all_end(said)) {
-    has_ended_ = true;
-    return false;
-  }
   if (agree_on_call(said, mine)) {
     const Outcome part = try_part(said);
     if (part.status != CTORCH_SUCCESS) mine = part;
   }
-  begin_agreement(mine);
-  return true;
+  begin_agreement(turn, mine);
 }
 
 std::vector<ColumnPool::Header> ColumnPool::exchange(const Header& mine) {
@@ -139,26 +138,16 @@ std::vector<ColumnPool::Header> ColumnPool::exchange(const Header& mine) {
   return std::move(*said);
 }
 
-bool ColumnPool::all_end(const std::vector<Header>& said) const {
-  const auto ends = [](const Header& one) { return one.turn == Turn::end || one.turn == Turn::serve; };
-  return std::all_of(said.begin(), said.end(), ends) &&
-         std::any_of(said.begin(), said.end(), [](const Header& one) { return one.turn == Turn::end; });
-}
-
-// Whether the group has a call to carry out. If it has not, one rank at least knows why, and says so in `mine`.
+// Whether the group has a call to carry out. Where something is wrong, one rank at least knows what, and says so in `mine`.
 bool ColumnPool::agree_on_call(const std::vector<Header>& said, Outcome& mine) {
   const Header& own = said[static_cast<size_t>(group_.rank())];
   const auto has = [&](Turn turn) {
     return std::any_of(said.begin(), said.end(), [turn](const Header& one) { return one.turn == turn; });
   };
   const auto set = [&mine](const char* words) { mine = {-1, CTORCH_ERROR_ARGUMENT, words}; };
-  if (has(Turn::failed)) return false;
+  if (has(Turn::failed) || !has(Turn::call)) return false;
   if (has(Turn::end)) {
     if (own.turn == Turn::end) set("the pool is being deleted by some ranks and called by others");
-    return false;
-  }
-  if (!has(Turn::call)) {
-    set("all ranks of an owner serve, and none calls: there is nothing to wait for");
     return false;
   }
   const auto first = std::find_if(said.begin(), said.end(), [](const Header& one) { return one.turn == Turn::call; });
@@ -273,8 +262,12 @@ void ColumnPool::wait(std::vector<MPI_Request>& requests) {
   requests.clear();
 }
 
-void ColumnPool::begin_agreement(const Outcome& mine) {
-  failed_ = std::make_unique<int>(all_.first_failed(mine));
+// The least of these numbers is what has happened: a rank that failed, else a call somewhere, else the end; if all serve,
+// nothing.
+void ColumnPool::begin_agreement(Turn turn, const Outcome& mine) {
+  const bool failed = mine.status != CTORCH_SUCCESS;
+  const int otherwise = all_.size() + (turn == Turn::call ? 0 : turn == Turn::end ? 1 : 2);
+  failed_ = std::make_unique<int>(failed ? all_.rank() : otherwise);
   check(MPI_Iallreduce(MPI_IN_PLACE, failed_.get(), 1, MPI_INT, MPI_MIN, all_.comm(), &agreement_), "MPI_Iallreduce");
   is_under_way_ = true;
 }
@@ -291,7 +284,10 @@ void ColumnPool::finish() {
     withdraw();
     throw;
   }
-  all_.throw_if_failed(*failed_, outcome_);
+  if (*failed_ < all_.size()) all_.throw_if_failed(*failed_, outcome_);
+  has_ended_ = *failed_ == all_.size() + 1;
+  if (*failed_ > all_.size() + 1)
+    throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "all ranks serve, and none calls: there is nothing to wait for");
 }
 
 // After this MPI writes into no array of the program any more.
@@ -307,16 +303,15 @@ void ColumnPool::withdraw() noexcept {
 }
 
 void ColumnPool::serve() {
-  if (is_broken_) fail(CTORCH_ERROR_HANDLE, "the pool is of no use since ranks have waited in vain for others");
-  for (;;) {
+  need_use();
+  while (!has_ended_) {
     outcome_ = {};
     arrays_ = Arrays();
-    if (!take_turn(Turn::serve, outcome_)) return;
-    const bool nobody_calls = outcome_.status != CTORCH_SUCCESS && group_.size() == 1;
+    take_turn(Turn::serve, outcome_);
     try {
       finish();
     } catch (const AgreedError&) {  // who called was told, and may call again
-      if (nobody_calls) throw;
+      if (*failed_ > all_.size()) throw;
     }
   }
 }
@@ -325,8 +320,9 @@ void ColumnPool::end() {
   if (is_broken_ || has_ended_) return;
   outcome_ = {};
   if (is_under_way_) finish();
-  if (!take_turn(Turn::end, outcome_)) return;
+  take_turn(Turn::end, outcome_);
   finish();
+  if (!has_ended_) fail(CTORCH_ERROR_ARGUMENT, "other ranks still call the pool; all must delete it at the same time");
 }
 
 }  // namespace ftorch

@@ -58,14 +58,14 @@ class ColumnPool {
   };
 
   std::vector<Header> exchange(const Header& mine);
-  bool all_end(const std::vector<Header>& said) const;
   bool agree_on_call(const std::vector<Header>& said, Outcome& mine);
-  bool take_turn(Turn turn, Outcome& mine);  // false: the pool is at its end
+  void take_turn(Turn turn, Outcome& mine);
   void compute_for_others(const std::vector<Header>& said);
   void send_to_owner(int64_t columns);
   void run(const Arrays& arrays);
   void wait(std::vector<MPI_Request>& requests);
-  void begin_agreement(const Outcome& mine);
+  void begin_agreement(Turn turn, const Outcome& mine);
+  void need_use() const;
   void withdraw() noexcept;
   Outcome try_part(const std::vector<Header>& said);
 

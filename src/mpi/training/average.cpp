@@ -83,6 +83,10 @@ int32_t ctorch_mpi_average_gradients(int32_t comm, const ctorch_model* model, in
     if (said.samples == 0)
       throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'samples' is 0 on all ranks: there is nothing to average");
     if (said.least_digest != said.most_digest) take_those_of_all(all, *gradients);
+    if (gradients->empty())
+      throw AgreedError(0, CTORCH_ERROR_ARGUMENT,
+                        "argument 'model': no parameter has a gradient on any rank; load it with requires_grad=.true. and call "
+                        "torch_tensor_backward before");
     const auto sum = gradients->add_up(all, static_cast<double>(samples) / static_cast<double>(said.samples));
     if (!sum.somebody_speaks) return;
     all.together([&] {

@@ -23,6 +23,8 @@ class Gradients {
   int64_t digest() const;          // of which parameters have a gradient here, and of their sizes and dtypes
   std::string parameters() const;  // the same of all parameters
 
+  bool empty() const { return parts_.empty(); }
+
   // Takes those that somebody has. Before this, those that are here are taken.
   void take(const std::vector<int64_t>& wanted);
 
