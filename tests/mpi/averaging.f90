@@ -208,7 +208,7 @@ contains
     kept = gradients
     call torch_model_unflatten_gradients(model, gradients)
     call torch_mpi_average_gradients(model, mpi_comm_world, 3, stat=stat, errmsg=errmsg)
-    call tell(torch_error_model, 'of the gradients number 7 is inf')
+    call tell(torch_error_model, 'number 7 of the gradients is infinite or not a number')
     call torch_model_unflatten_gradients(model, kept)
     call torch_mpi_average_gradients(model, mpi_comm_world, merge(0, 3, last .and. n > 1), check_finite=n > 1)
     call torch_model_flatten_gradients(model, gradients)

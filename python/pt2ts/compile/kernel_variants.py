@@ -37,6 +37,7 @@ def start_kernel_for(
     layouts: Sequence[str],
     *,
     free: bool,
+    only_light: bool = False,
 ) -> PendingKernel | None:
     """Begin to compile a kernel for one size of the batch; None where there is none.
 
@@ -46,13 +47,16 @@ def start_kernel_for(
         The symbol and its size.
     free
         Whether the program takes any size: then a large batch is computed block by block.
+    only_light
+        None, too, where the weights exceed the caches.
     """
     symbol, size = batch
     if free and size >= OWN_SIZE:
-        started = start_kernel_variant(name, program, weights, {symbol: None}, isa, layouts, limits={symbol: (size, size)})
+        limits = {symbol: (size, size)}
+        started = start_kernel_variant(name, program, weights, {symbol: None}, isa, layouts, limits=limits, only_light=only_light)
         if started is not None:
             return started
-    return start_kernel_variant(name, program, weights, {symbol: size}, isa, layouts)
+    return start_kernel_variant(name, program, weights, {symbol: size}, isa, layouts, only_light=only_light)
 
 
 def start_kernel_variant(
@@ -64,6 +68,7 @@ def start_kernel_variant(
     layouts: Sequence[str],
     threads: int = 1,
     limits: Mapping[str, tuple[int, int]] | None = None,
+    only_light: bool = False,
     only_suited: bool = False,
     refused: Callable[[str], object] = lambda _: None,
 ) -> PendingKernel | None:
@@ -77,12 +82,12 @@ def start_kernel_variant(
         1, or 0 for as many as the host allows where there are samples enough.
     limits
         Of the symbol that counts samples; any number by default.
-    only_suited
-        None, too, where other compilers do better with large batches.
+    only_light, only_suited
+        None, too, where the weights exceed the caches, and where other compilers do better with large batches.
     refused
         Is called with the reason for None.
     """
-    started = start_kernel(program, weights, sizes, isa, layouts, only_suited=only_suited, refused=refused)
+    started = start_kernel(program, weights, sizes, isa, layouts, only_light=only_light, only_suited=only_suited, refused=refused)
     if started is None:
         return None
     admitted = {symbol: (size, size) for symbol, size in sizes.items() if size is not None} | dict(limits or {})
@@ -145,7 +150,7 @@ class Kernels:
         def start(isa: Isa, suffix: str) -> PendingKernel | None:
             return start_kernel_variant(
                 name + suffix, self.program, self.tensors, sizes, isa, self._layouts(), threads=1 if self.threads == 1 else 0,
-                limits=self.limits, only_suited=True, refused=refuse if isa is self.isa else lambda _: None,
+                limits=self.limits, only_light=True, only_suited=True, refused=refuse if isa is self.isa else lambda _: None,
             )  # fmt: skip
 
         return self._for_all_sets(start)
@@ -157,7 +162,9 @@ class Kernels:
             return []
 
         def start(isa: Isa, suffix: str) -> PendingKernel | None:
-            return start_kernel_for((batch, size), name + suffix, program, self.tensors, isa, self._layouts(), free=free)
+            return start_kernel_for(
+                (batch, size), name + suffix, program, self.tensors, isa, self._layouts(), free=free, only_light=True
+            )
 
         return self._for_all_sets(start)
 

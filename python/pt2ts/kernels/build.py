@@ -51,15 +51,21 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Source:
-    """A kernel's text, its memory in bytes, and why other compilers' code is faster for large batches, empty if it is not.
+    """A kernel's text and its memory in bytes; see `Kernel`.
 
-    See `Kernel`.
+    Attributes
+    ----------
+    heavy
+        Why its copy of the weights is too large for a variant beside others, empty if it is not.
+    unsuited
+        Why other compilers' code is faster for large batches, empty if it is not.
     """
 
     text: str
     workspace: int
     packed: int
     grain: int
+    heavy: str
     unsuited: str
 
 
@@ -74,6 +80,7 @@ def start_kernel(
     isa: Isa,
     layouts: Sequence[str] = (),
     *,
+    only_light: bool = False,
     only_suited: bool = False,
     refused: Callable[[str], object] = lambda _: None,
 ) -> Started | None:
@@ -91,8 +98,10 @@ def start_kernel(
         The instruction set that the kernel may use.
     layouts
         For each input ``torch`` (the default) or ``fortran`` (its first index is the fastest).
+    only_light
+        Refuse networks whose weights exceed the caches: a kernel has them a second time, in its own order.
     only_suited
-        Refuse networks of which other compilers compute large batches faster: large matrices, and products of two computed ones.
+        Refuse networks of which other compilers compute large batches faster: with products of two computed matrices.
     refused
         Is called with the reason where there is no kernel.
 
@@ -114,7 +123,8 @@ def start_kernel(
 
     try:
         source = kernel_source(program, weights, sizes, isa, layouts)
-        compiling = pool().submit(_compiled, source, isa, tuple(cxx())) if not source.unsuited or not only_suited else None
+        why_not = (source.heavy if only_light else "") or (source.unsuited if only_suited else "")
+        compiling = None if why_not else pool().submit(_compiled, source, isa, tuple(cxx()))
     except UnsupportedError as error:
         refused(str(error))
         return None
@@ -122,7 +132,7 @@ def start_kernel(
         failed(error)
         return None
     if compiling is None:
-        refused(source.unsuited)
+        refused(why_not)
         return None
 
     def finish() -> Kernel | None:
@@ -273,13 +283,13 @@ def _source(machines: Mapping[Real, Machine], networks: Sequence[Network]) -> So
     ops, rows = networks[0].ops, networks[0].block
     total = sum(op.operations for op in ops)
     reduced = sum(op.operations for op in ops if isinstance(op, ReduceOp))
-    unsuited = ""
+    heavy = unsuited = ""
     if packed > _MOST_PACKED:
-        unsuited = f"its weights take {packed / 1e6:.0f} MB, more than the caches of a core hold"
-    elif reduced > max(total // 2, _GRAIN):
+        heavy = f"its weights take {packed / 1e6:.0f} MB, more than the caches of a core hold"
+    if reduced > max(total // 2, _GRAIN):
         unsuited = "most of its work are products of two computed matrices, or sums"
     grain = 0 if rows is None else rows * -(-_GRAIN // max(total, 1))
-    return Source(text, workspace, packed, grain, unsuited)
+    return Source(text, workspace, packed, grain, heavy, unsuited)
 
 
 def _staged(network: Network, end: int) -> tuple[list[int], int]:

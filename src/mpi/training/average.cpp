@@ -91,8 +91,9 @@ int32_t ctorch_mpi_average_gradients(int32_t comm, const ctorch_model* model, in
     if (!sum.somebody_speaks) return;
     all.together([&] {
       gradients->give_back();
-      if (check_finite && !sum.strange.empty())
-        fail(CTORCH_ERROR_MODEL, "of the gradients ", sum.strange, " (in the order of torch_model_flatten_gradients)");
+      if (check_finite && sum.strange >= 0)
+        fail(CTORCH_ERROR_MODEL, "number ", sum.strange + 1, " of the gradients is infinite or not a number (in the order of ",
+             "torch_model_flatten_gradients, without parameters that have none)");
     });
   });
 }

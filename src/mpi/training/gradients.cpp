@@ -3,40 +3,11 @@
 #include <ctorch_tensor.h>
 #include <ctorch_types.h>
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
 #include <functional>
-#include <limits>
-#include <type_traits>
+
+#include "training/weighted_sum.h"
 
 namespace ftorch {
-namespace {
-
-// Numbers that are added up at once: few enough to stay in the cache between being scaled, sent and brought back, enough for a
-// message to be worth its way.
-constexpr int64_t chunk = 1 << 17;
-
-// What the numbers flow through. It stays: memory that is new has to be cleared by the system, in each step.
-std::vector<double>& chunk_memory() {
-  thread_local std::vector<double> memory(static_cast<size_t>(chunk) + 1);
-  return memory;
-}
-
-// Whether all numbers are finite, by their bits: the compiler makes one loop over vectors of it.
-template <class Number>
-bool scale(const Number* from, Number* to, int64_t count, Number factor) {
-  using Bits = std::conditional_t<sizeof(Number) == sizeof(uint64_t), uint64_t, uint32_t>;
-  const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<Number>::infinity());
-  Bits strange = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    strange |= (std::bit_cast<Bits>(from[i]) & exponent) == exponent;
-    to[i] = from[i] * factor;
-  }
-  return strange == 0;
-}
-
-}  // namespace
 
 Gradients::Gradients(const ctorch_model* model) : model_(model) {
   int32_t count = 0;
@@ -113,58 +84,26 @@ void Gradients::add(const ctorch_tensor& gradient) {
   need(ctorch_tensor_data(&part.host, &parts_.back().data));
 }
 
-// All gradients of one kind flow through one chunk, whatever their sizes.
 template <class Number>
-void Gradients::add_up_all_of(int32_t dtype, MPI_Datatype type, const Group& all, double weight, Sum& sum) {
-  struct Piece {
-    Number* values;
-    int64_t count;
-  };
-  const auto factor = static_cast<Number>(weight);
-  auto* const together = reinterpret_cast<Number*>(chunk_memory().data());
-  std::vector<Piece> pieces;
-  int64_t filled = 0;
-  const auto flush = [&](bool is_last) {
-    // With the last numbers goes whether this rank has something to say.
-    if (is_last) together[filled] = has_copies_ || !sum.strange.empty();
-    const int count = static_cast<int>(filled + is_last);
-    check(MPI_Allreduce(MPI_IN_PLACE, together, count, type, MPI_SUM, all.comm()), "MPI_Allreduce");
-    if (is_last) sum.somebody_speaks |= together[filled] > 0;
-    const Number* from = together;
-    for (const Piece& piece : pieces) {
-      std::copy_n(from, piece.count, piece.values);
-      from += piece.count;
-    }
-    pieces.clear();
-    filled = 0;
-  };
+void Gradients::add_up_all_of(int32_t dtype, const Group& all, double weight, Sum& sum) {
+  WeightedSum<Number> under_way(all.comm(), weight);
   bool some_of_it = false;
   for (const Part& part : parts_) {
     if (part.dtype != dtype) continue;
     some_of_it = true;
-    auto* const first = static_cast<Number*>(part.data);
-    for (int64_t at = 0; at < part.count;) {
-      if (filled == chunk) flush(false);
-      const int64_t some = std::min(chunk - filled, part.count - at);
-      Number *const values = first + at, *const to = together + filled;
-      if (weight == 0) {
-        std::fill_n(to, some, Number{0});  // what a rank without samples has does not count, whatever it is
-      } else if (!scale(values, to, some, factor) && sum.strange.empty()) {
-        const Number* found = std::find_if(values, values + some, [](Number value) { return !std::isfinite(value); });
-        sum.strange = "number " + std::to_string(part.before + (found - first) + 1) + " is " + std::to_string(*found);
-      }
-      pieces.push_back({values, some});
-      filled += some;
-      at += some;
-    }
+    auto* const values = static_cast<Number*>(part.data);
+    const int64_t place = under_way.add(values, part.count);
+    if (place >= 0 && sum.strange < 0) sum.strange = part.before + place;
   }
-  if (some_of_it) flush(true);
+  if (!some_of_it) return;
+  const bool speaks = has_copies_ || sum.strange >= 0;
+  sum.somebody_speaks |= under_way.finish(speaks ? Number{1} : Number{0}) > 0;
 }
 
 Gradients::Sum Gradients::add_up(const Group& all, double weight) {
   Sum sum;
-  add_up_all_of<float>(CTORCH_DTYPE_FLOAT32, MPI_FLOAT, all, weight, sum);
-  add_up_all_of<double>(CTORCH_DTYPE_FLOAT64, MPI_DOUBLE, all, weight, sum);
+  add_up_all_of<float>(CTORCH_DTYPE_FLOAT32, all, weight, sum);
+  add_up_all_of<double>(CTORCH_DTYPE_FLOAT64, all, weight, sum);
   return sum;
 }
 

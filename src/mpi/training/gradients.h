@@ -29,7 +29,7 @@ class Gradients {
   void take(const std::vector<int64_t>& wanted);
 
   struct Sum {
-    std::string strange;           // which number was not finite here; empty if all were
+    int64_t strange = -1;          // the number here that was not finite, counted from 0; -1 if all were
     bool somebody_speaks = false;  // there is such a number on some rank, or something to be brought back
   };
 
@@ -51,7 +51,7 @@ class Gradients {
   void forget();
   void find_parts();
   template <class Number>
-  void add_up_all_of(int32_t dtype, MPI_Datatype type, const Group& all, double weight, Sum& sum);
+  void add_up_all_of(int32_t dtype, const Group& all, double weight, Sum& sum);
 
   const ctorch_model* model_;
   std::vector<ctorch_tensor> all_;

@@ -13,13 +13,14 @@
 #include "core/group.h"
 #include "core/waiting.h"
 #include "ctorch_mpi.h"
+#include "training/weighted_sum.h"
 
 using namespace ftorch;
 
 namespace {
 
-// Elements of one message: MPI counts with an int.
-constexpr int64_t most_elements = 1 << 30;
+// Of one message: MPI counts with an int.
+constexpr int64_t most_bytes = 1 << 30;
 
 struct Flat {
   int32_t role = 0, dtype = 0;
@@ -45,6 +46,7 @@ class Passed {
   ~Passed() { ctorch_trainer_delete(&trainer_); }
 
   void take(const ctorch_trainer* trainer) {
+    chunk_memory();  // now, when it may still fail
     need(ctorch_trainer_share(trainer, &trainer_));
     int32_t count = 0;
     need(ctorch_trainer_exchange_count(&trainer_, &count));
@@ -104,40 +106,29 @@ class Passed {
         if (flat.role == CTORCH_EXCHANGE_LOSS) *static_cast<double*>(flat.data) = std::numeric_limits<double>::quiet_NaN();
       return;
     }
-    for (const Flat& flat : flats_) {
-      if (flat.elements == 0) continue;
-      weigh(flat, samples, all.rank() == least_[0]);
-      add_up(flat, all.comm());
-    }
-    wait();
+    const double share = static_cast<double>(samples) / static_cast<double>(samples_);
+    add_up_all_of<float>(CTORCH_DTYPE_FLOAT32, all.comm(), share);
+    add_up_all_of<double>(CTORCH_DTYPE_FLOAT64, all.comm(), share);
+    for (const Flat& flat : flats_)
+      if (!flat.is_real()) take_from_first(flat, all, all.rank() == least_[0]);
   }
 
  private:
-  // Of what is no real number there is no mean: all take what the first rank that has samples has.
-  void weigh(const Flat& flat, int64_t samples, bool is_first) const {
-    if (flat.is_real() ? samples == 0 : !is_first) {
-      std::memset(flat.data, 0, static_cast<size_t>(flat.bytes));  // not by a product: zero times infinity is no number
-      return;
-    }
-    if (!flat.is_real() || samples == samples_) return;
-    const double share = static_cast<double>(samples) / static_cast<double>(samples_);
-    flat.with([&](auto* values) {
-      std::transform(values, values + flat.elements, values,
-                     [share](auto value) { return static_cast<decltype(value)>(value * share); });
-      return 0;
-    });
+  template <class Number>
+  void add_up_all_of(int32_t dtype, MPI_Comm comm, double share) const {
+    WeightedSum<Number> sum(comm, share);
+    for (const Flat& flat : flats_)
+      if (flat.dtype == dtype) sum.add(static_cast<Number*>(flat.data), flat.elements);
+    sum.finish(0);
   }
 
-  void add_up(const Flat& flat, MPI_Comm comm) {
-    MPI_Datatype type = MPI_BYTE;
-    if (flat.is_real()) type = flat.dtype == CTORCH_DTYPE_FLOAT32 ? MPI_FLOAT : MPI_DOUBLE;
-    const int64_t count = flat.is_real() ? flat.elements : flat.bytes;
-    for (int64_t first = 0; first < count; first += most_elements) {
-      void* const start = static_cast<char*>(flat.data) + first * (flat.bytes / count);
-      requests_.push_back(MPI_REQUEST_NULL);
-      check(MPI_Iallreduce(MPI_IN_PLACE, start, static_cast<int>(std::min(most_elements, count - first)), type,
-                           flat.is_real() ? MPI_SUM : MPI_BOR, comm, &requests_.back()),
-            "MPI_Iallreduce");
+  // Of what is no real number there is no mean: all take what the first rank that has samples has.
+  static void take_from_first(const Flat& flat, const Group& all, bool is_first) {
+    if (!is_first) std::memset(flat.data, 0, static_cast<size_t>(flat.bytes));
+    for (int64_t at = 0; at < flat.bytes; at += most_bytes) {
+      const auto some = static_cast<int>(std::min(most_bytes, flat.bytes - at));
+      check(MPI_Allreduce(MPI_IN_PLACE, static_cast<char*>(flat.data) + at, some, MPI_BYTE, MPI_BOR, all.comm()),
+            "MPI_Allreduce");
     }
   }
 

@@ -13,6 +13,7 @@ from pt2ts.container.package import kernel_member, read_members, save
 from pt2ts.contract import formats
 from pt2ts.contract.spec import Spec
 from pt2ts.runtime.fresh import loaded
+from pt2ts.runtime.library import LibraryModel
 from pt2ts.toolchain.isa import find_isa, wider_isas
 from pt2ts.tuning import tune as tuner
 from pt2ts.verification import package as verification
@@ -76,6 +77,16 @@ def test_a_processor_takes_the_best_it_can_run(
             ((_, result),) = model.named([x])
             assert model.variant == ("b1" if rows == 1 else "model") + end
         assert torch.allclose(result, nets[0](x), atol=1e-6)
+
+
+def test_code_for_other_processors_is_not_loaded(files: list[Path]) -> None:
+    def loaded_libraries() -> set[str]:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        return {line.split()[4] for line in lines if "r-xp" in line and "memfd:ftorch" in line}
+
+    before = loaded_libraries()
+    with LibraryModel(files[0]):
+        assert len(loaded_libraries() - before) == 2  # one for a single sample, one for any number
 
 
 def test_a_kernel_that_this_processor_does_not_take_is_checked_too(files: list[Path], tmp_path: Path) -> None:
