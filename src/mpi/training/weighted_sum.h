@@ -19,7 +19,11 @@ constexpr int64_t chunk = 1 << 17;
 // What they flow through. It stays: memory that is new has to be cleared by the system, in each step.
 std::vector<double>& chunk_memory();
 
-// Arrays of any sizes, the same on all ranks and in the same order, flow through one chunk. All ranks are here: this waits.
+// An array of so many numbers is worth a message of its own, and is not copied.
+constexpr int64_t enough_alone = 1 << 16;
+
+// Arrays of any sizes, the same on all ranks and in the same order: large ones are added up where they lie, the others flow
+// through one chunk. All ranks are here: this waits.
 template <class Number>
 class WeightedSum {
  public:
@@ -29,18 +33,20 @@ class WeightedSum {
   // Returns the place of the first number here that is not finite, -1 if all are. What has no weight does not count, whatever
   // it is.
   int64_t add(Number* values, int64_t count) {
+    const bool alone = count >= enough_alone;
     int64_t strange = -1;
     for (int64_t at = 0; at < count;) {
-      if (filled_ == chunk) flush(false, 0);
-      const int64_t some = std::min(chunk - filled_, count - at);
-      if (weight_ == 0) {
-        std::fill_n(together_ + filled_, some, Number{0});
-      } else if (!weigh(values + at, some) && strange < 0) {
-        const auto odd = [](Number value) { return !std::isfinite(value); };
-        strange = std::find_if(values + at, values + at + some, odd) - values;
+      if (!alone && filled_ == chunk) flush(false, 0);
+      const int64_t some = std::min(alone ? chunk : chunk - filled_, count - at);
+      Number* const from = values + at;
+      const int64_t odd = alone ? weigh<true>(from, from, some) : weigh<false>(from, together_ + filled_, some);
+      if (odd >= 0 && strange < 0) strange = at + odd;
+      if (alone) {
+        sum(from, some);
+      } else {
+        pieces_.push_back({from, some});
+        filled_ += some;
       }
-      pieces_.push_back({values + at, some});
-      filled_ += some;
       at += some;
     }
     return strange;
@@ -55,25 +61,36 @@ class WeightedSum {
     int64_t count;
   };
 
-  // Whether all are finite is seen by their bits: the compiler makes one loop over vectors of it.
-  bool weigh(const Number* from, int64_t count) {
+  // Gives numbers their weight; returns the place of the first that is not finite, or -1. That one is there is seen by bits: the
+  // compiler makes one loop over vectors of it, if it knows whether there are two arrays.
+  template <bool in_place>
+  int64_t weigh(const Number* from, Number* to, int64_t count) const {
     using Bits = std::conditional_t<sizeof(Number) == sizeof(uint64_t), uint64_t, uint32_t>;
     const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<Number>::infinity());
     const Number weight = weight_;
-    Number* const to = together_ + filled_;
+    if (weight == 0) {
+      std::fill_n(to, count, Number{0});
+      return -1;
+    }
     Bits strange = 0;
     for (int64_t i = 0; i < count; ++i) {
-      strange |= (std::bit_cast<Bits>(from[i]) & exponent) == exponent;
-      to[i] = from[i] * weight;
+      const Number value = in_place ? to[i] : from[i];
+      strange |= (std::bit_cast<Bits>(value) & exponent) == exponent;
+      to[i] = value * weight;
     }
-    return strange == 0;
+    if (strange == 0) return -1;
+    return std::find_if(to, to + count, [](Number value) { return !std::isfinite(value); }) - to;
+  }
+
+  void sum(Number* values, int64_t count) {
+    const MPI_Datatype type = sizeof(Number) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT;
+    check(MPI_Allreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, MPI_SUM, comm_), "MPI_Allreduce");
   }
 
   Number flush(bool is_last, Number also) {
     together_[filled_] = also;
-    const MPI_Datatype type = sizeof(Number) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT;
-    check(MPI_Allreduce(MPI_IN_PLACE, together_, static_cast<int>(filled_ + is_last), type, MPI_SUM, comm_), "MPI_Allreduce");
-    const Number sum = together_[filled_];
+    sum(together_, filled_ + is_last);
+    const Number last = together_[filled_];
     const Number* from = together_;
     for (const Piece& piece : pieces_) {
       std::copy_n(from, piece.count, piece.values);
@@ -81,7 +98,7 @@ class WeightedSum {
     }
     pieces_.clear();
     filled_ = 0;
-    return sum;
+    return last;
   }
 
   MPI_Comm comm_;

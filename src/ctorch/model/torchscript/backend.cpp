@@ -141,7 +141,7 @@ class TorchScript final : public TorchScriptBackend {
 
   std::pair<size_t, size_t> input_counts() const override { return {fewest_, most_}; }
 
-  State parameters() const override { return without_second_names(state_of(module_.named_parameters())); }
+  State parameters() const override { return self_.isNone() ? parameters_ : find_parameters(); }
   State buffers() const override { return without_second_names(state_of(module_.named_buffers())); }
 
   State state() const override {
@@ -258,9 +258,13 @@ class TorchScript final : public TorchScriptBackend {
     const auto graph = find_weights();
     random_ = compat::random_operator(graph, weights_[false].values);
     changes_itself_ = !self_.isNone() || compat::writes_inputs(graph);
+    parameters_ = find_parameters();
     executor_ = compat::GraphExecutor(graph, function_->name());
     as_it_stands_ = compat::unoptimized_code(graph, function_->name());
   }
+
+  // A walk over the module costs a microsecond for each of them.
+  State find_parameters() const { return without_second_names(state_of(module_.named_parameters())); }
 
   template <class NamedTensors>
   static State state_of(const NamedTensors& list) {
@@ -275,6 +279,7 @@ class TorchScript final : public TorchScriptBackend {
   compat::Code as_it_stands_;       // the graph without the executor's optimizations
   c10::IValue self_;                // what the executor takes before the inputs, if anything
   std::array<Weights, 2> weights_;  // in evaluation and in training mode
+  State parameters_;                // as long as the graph does no more with attributes than read them
   std::string random_;              // the operation that draws in evaluation mode
   std::atomic<bool> training_{false};
   bool mode_is_fixed_ = false, changes_itself_ = true;
