@@ -9,7 +9,7 @@ module ftorch_model
     ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: flag, int_or, refuse, check_status, text_of
-  use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none
+  use :: ftorch_tensor_arrays, only: count_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
   use :: ftorch_text, only: digest_or_none, text_or_none
   use :: ftorch_trainer, only: torch_trainer
@@ -60,7 +60,7 @@ module ftorch_model
       type(*), intent(in), target :: x(..)
       type(*), intent(inout), target :: y(..)
       integer(c_int32_t), value :: x_count, y_count
-      integer(c_int32_t), intent(in) :: x_dims(*), y_dims(*)
+      integer(c_int32_t), optional, intent(in) :: x_dims(*), y_dims(*)
       integer(c_int32_t), value :: convert
       integer(c_int32_t) :: status
     end function ftorch_infer
@@ -73,7 +73,7 @@ module ftorch_model
       type(*), intent(inout), target :: derivative(..)
       type(*), optional, intent(inout), target :: y(..)
       integer(c_int32_t), value :: x_count, y_count, d_count
-      integer(c_int32_t), intent(in) :: x_dims(*), y_dims(*), d_dims(*)
+      integer(c_int32_t), optional, intent(in) :: x_dims(*), y_dims(*), d_dims(*)
       integer(c_int32_t), value :: convert
       integer(c_int32_t) :: status
     end function ftorch_model_derivative
@@ -218,8 +218,8 @@ contains
       !! Converts dtypes on the way in and out
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call check_status(ftorch_infer(model%p, x, y, count_or_none(permute_dims), dims_or_none(permute_dims), &
-      count_or_none(output_permute_dims), dims_or_none(output_permute_dims), flag(convert)), 'torch_model_infer', stat, errmsg)
+    call check_status(ftorch_infer(model%p, x, y, count_or_none(permute_dims), permute_dims, count_or_none(output_permute_dims), &
+      output_permute_dims, flag(convert)), 'torch_model_infer', stat, errmsg)
   end subroutine torch_model_infer
 
   subroutine torch_model_jacobian(model, x, jac, y, permute_dims, output_permute_dims, jac_permute_dims, convert, stat, errmsg)
@@ -238,9 +238,9 @@ contains
       !! Converts dtypes on the way in and out; derivatives have the dtype of x
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call check_status(ftorch_model_derivative(model%p, 0_c_int32_t, x, jac, y, count_or_none(permute_dims), &
-      dims_or_none(permute_dims), count_or_none(output_permute_dims), dims_or_none(output_permute_dims), &
-      count_or_none(jac_permute_dims), dims_or_none(jac_permute_dims), flag(convert)), 'torch_model_jacobian', stat, errmsg)
+    call check_status(ftorch_model_derivative(model%p, 0_c_int32_t, x, jac, y, count_or_none(permute_dims), permute_dims, &
+      count_or_none(output_permute_dims), output_permute_dims, count_or_none(jac_permute_dims), jac_permute_dims, &
+      flag(convert)), 'torch_model_jacobian', stat, errmsg)
   end subroutine torch_model_jacobian
 
   subroutine torch_model_hessian(model, x, hess, y, permute_dims, hess_permute_dims, convert, stat, errmsg)
@@ -255,9 +255,9 @@ contains
     logical, optional, intent(in) :: convert
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
-    call check_status(ftorch_model_derivative(model%p, 1_c_int32_t, x, hess, y, count_or_none(permute_dims), &
-      dims_or_none(permute_dims), -1_c_int32_t, dims_or_none(), count_or_none(hess_permute_dims), &
-      dims_or_none(hess_permute_dims), flag(convert)), 'torch_model_hessian', stat, errmsg)
+    call check_status(ftorch_model_derivative(model%p, 1_c_int32_t, x, hess, y, count_or_none(permute_dims), permute_dims, &
+      y_count=count_or_none(), d_count=count_or_none(hess_permute_dims), d_dims=hess_permute_dims, convert=flag(convert)), &
+      'torch_model_hessian', stat, errmsg)
   end subroutine torch_model_hessian
 
   subroutine torch_model_stats(model, calls, input_copies, variant, subnormal_calls, stat, errmsg)

@@ -7,7 +7,7 @@ module ftorch_batches
   use :: ftorch_compiler, only: result_lifetime
   use :: ftorch_devices, only: torch_kCPU
   use :: ftorch_error, only: int_or, refuse, check_status
-  use :: ftorch_tensor_arrays, only: count_or_none, dims_or_none, torch_tensor_from_array
+  use :: ftorch_tensor_arrays, only: count_or_none, torch_tensor_from_array
   use :: ftorch_tensor_type, only: torch_tensor
   use :: ftorch_text, only: text
   use :: ftorch_types, only: ftorch_int, torch_error_argument, torch_kSame
@@ -48,7 +48,7 @@ module ftorch_batches
       import :: c_int32_t, c_ptr
       type(*), intent(in), target :: array(..)
       integer(c_int32_t), value :: order, order_count
-      integer(c_int32_t), intent(in) :: order_dims(*)
+      integer(c_int32_t), optional, intent(in) :: order_dims(*)
       integer(c_int32_t), value :: dtype, device_type, device_index, requires_grad, copy
       type(c_ptr), intent(inout) :: tensor
       integer(c_int32_t) :: status
@@ -148,7 +148,7 @@ contains
       call refuse(torch_error_argument, 'torch_batches%take', 'no batch has been begun: call next first', stat, errmsg)
       return
     end if
-    status = ftorch_from_array(array, order_permute, count_or_none(permute_dims), dims_or_none(permute_dims), torch_kSame, &
+    status = ftorch_from_array(array, order_permute, count_or_none(permute_dims), permute_dims, torch_kSame, &
       torch_kCPU, -1_c_int32_t, 0_c_int32_t, 0_c_int32_t, whole%p)
     if (status == 0) then
       place = int_or(dim, whole%get_rank())
