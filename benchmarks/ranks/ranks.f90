@@ -14,6 +14,7 @@ program ranks
   type(torch_model) :: model
   type(torch_column_pool) :: pool
   type(torch_optim) :: optim
+  type(torch_gradient_average) :: early
   real(real32), allocatable, target :: x(:, :), y(:, :), all_x(:, :), all_y(:, :)
   real(real32), allocatable :: gradients(:)
   namelist /case/ kind, model_file, n_in, n_out, batch, block_us
@@ -56,7 +57,7 @@ program ranks
     allocate (gradients(torch_model_flat_size(model)))
     gradients = 0
   case default
-    names = [character(len=16) :: 'ranks', 'one']
+    names = [character(len=16) :: merge('early', 'ranks', kind == 'early'), merge('ranks', 'one  ', kind == 'early')]
     call torch_optim_adam(optim, model, learning_rate=1e-4_real64)
   end select
   if (rank == 0) print '(2(a, 1x))', trim(names(1)), trim(names(2))
@@ -105,6 +106,8 @@ contains
         call torch_mpi_average_gradients(model, MPI_COMM_WORLD, batch)
       case ('allreduce')
         call MPI_Allreduce(MPI_IN_PLACE, gradients, size(gradients), MPI_REAL, MPI_SUM, MPI_COMM_WORLD, ierror)
+      case ('early')
+        call step_early()
       case ('ranks')
         call step(together=.true.)
       case default
@@ -143,6 +146,14 @@ contains
     if (together) call torch_mpi_average_gradients(model, MPI_COMM_WORLD, batch)
     call optim%step()
   end subroutine step
+
+  subroutine step_early()
+    call optim%zero_grad()
+    call early%start(model, MPI_COMM_WORLD, batch)
+    call differentiate()
+    call early%finish()
+    call optim%step()
+  end subroutine step_early
 
   subroutine wait_asleep()
     ! Rank 0 computes alone: the others leave the machine to it, which waiting in MPI would not.

@@ -34,11 +34,11 @@ RANKS = 2
 #: Bars: times as long as MPI's own calls, or as one rank alone; memory of four ranks in weights of one. Agreeing on errors, which
 #: MPI's own calls do not do, may take two microseconds beside that.
 AGREEING_US = 2.0
-POOL, AVERAGE, STEP, MEMORY = 1.10, 1.15, 1 / 0.85, 1.3
+POOL, AVERAGE, STEP, EARLY, MEMORY = 1.10, 1.15, 1 / 0.85, 1.05, 1.3
 LOADING_RANKS, STARTS = 4, 5
 LABELS = {
     "pool": "pool%infer", "bare": "Gatherv, infer, Scatterv", "average": "torch_mpi_average_gradients", "allreduce": "Allreduce",
-    "ranks": "step on two ranks", "one": "step on one",
+    "ranks": "step on two ranks", "one": "step on one", "early": "step, averaged while backward computes",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ class RankCase(Case):
     @property
     def label(self) -> str:
         """Name for people."""
-        what = {"pool": "columns", "average": "samples", "step": "samples"}[self.network]
+        what = "columns" if self.network == "pool" else "samples"
         shape = "-".join(map(str, self.widths))
         return f"{shape}" if self.network == "average" else f"{shape}, {self.batch} {what} a rank"
 
@@ -63,8 +63,10 @@ CASES = [
     *(("average", widths, 8) for widths in (MIDDLE, LARGE)),
     ("step", MIDDLE, 1024),
     ("step", LARGE, 1024),
+    ("early", LARGE, 1024),
 ]
-BARS = {"pool": ("pool", "bare", POOL), "average": ("average", "allreduce", AVERAGE), "step": ("ranks", "one", STEP)}
+BARS = {"pool": ("pool", "bare", POOL), "average": ("average", "allreduce", AVERAGE), "step": ("ranks", "one", STEP),
+        "early": ("early", "ranks", EARLY)}  # fmt: skip
 
 
 def flags(option: str) -> list[str]:
@@ -161,9 +163,9 @@ def markdown(cases: Sequence[RankCase], weights: float, loads: dict[str, tuple[E
 def verdict_of(case: RankCase) -> Verdict:
     """Hold a case against its bar."""
     mine, theirs, bar = BARS[case.network]
-    beside = f"({LABELS[mine]} - {AGREEING_US:g} us)" if case.network != "step" else LABELS[mine]
+    taken = AGREEING_US if case.network in ("pool", "average") else 0.0
+    beside = f"({LABELS[mine]} - {taken:g} us)" if taken else LABELS[mine]
     pairs = zip(case.times[mine], case.times[theirs], strict=True)
-    taken = AGREEING_US if case.network != "step" else 0.0
     ratios = [statistics.median((a - taken) / b for a, b in zip(*pair, strict=True)) for pair in pairs]
     return Verdict(f"{beside} / {LABELS[theirs]}", case.label, estimate(ratios), bar, "")
 

@@ -1,4 +1,4 @@
-!> What the two programs share: samples of the tendency that the model cannot resolve, and the judgement of a network of it.
+!> What the programs share: samples of the tendency that the model cannot resolve, and the judgement of a network of it.
 module unresolved_scales
    use, intrinsic :: iso_fortran_env, only: error_unit, real32, real64
    use ftorch
@@ -14,11 +14,17 @@ module unresolved_scales
 contains
 
    !> The model finds its climate, and the first samples are remembered.
-   subroutine begin(slow, fast, x, y)
+   subroutine begin(slow, fast, x, y, skip)
       real(real64), intent(out) :: slow(n_slow), fast(n_fast * n_slow)
       real(real32), intent(inout) :: x(n_inputs, n_samples), y(1, n_samples)
+      integer, optional, intent(in) :: skip      ! time steps before: another stretch of the same climate
       integer :: step
       call start(slow, fast)
+      if (present(skip)) then
+         do step = 1, skip
+            call advance(slow, fast)
+         end do
+      end if
       do step = 1, 4 * n_recent
          call advance(slow, fast)
          call remember(step, slow, fast, x, y)

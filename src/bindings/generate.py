@@ -49,6 +49,7 @@ FORTRAN = {
     "const ctorch_trainer *": "type(c_ptr), intent(in)",
     "ctorch_trainer *": "type(c_ptr), intent(inout)",
     "ctorch_closure": "type(c_funptr), value",
+    "ctorch_gradient_watcher": "type(c_funptr), value",
 }
 
 

@@ -6,6 +6,7 @@ module ftorch_mpi
   !! begins with the rank. Without `stat` the job ends with that message.
   use :: ftorch_mpi_average
   use :: ftorch_mpi_devices
+  use :: ftorch_mpi_gradient_average
   use :: ftorch_mpi_handler
   use :: ftorch_mpi_load
   use :: ftorch_mpi_pool

@@ -65,6 +65,8 @@ def with_everything(fc: str) -> Path:
     with FileLock(build.with_suffix(".lock")):
         options = (
             f"-DFTORCH={ROOT}",
+            "-DMPI_C_COMPILER=mpicc.openmpi",
+            "-DMPI_Fortran_COMPILER=mpifort.openmpi",
             f"-DPython_EXECUTABLE={sys.executable}",
             "-DCMAKE_BUILD_TYPE=None",
             "-DCMAKE_UNITY_BUILD=ON",
@@ -81,6 +83,7 @@ def with_everything(fc: str) -> Path:
 def test_add_subdirectory(with_everything: Path) -> None:
     assert run(with_everything / "downstream") == EXPECTED
     assert run(with_everything / "downstream1") == EXPECTED
+    assert run(with_everything / "ranks") == "linked\n"
 
 
 @pytest.fixture(scope="module")

@@ -124,3 +124,31 @@ def test_it_says_what_is_wrong(build: Path, tmp_path: Path, before: str, after: 
     done = run(build / "train_mlp", "network.pt", "run.nml", cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Done]) -> Path:
+    """Build folder of the program for many ranks, by gfortran, which reads mpi_f08."""
+    folder = tmp_path_factory.mktemp("train_ensemble")
+    done = configure("05_train_mlp", folder, "gfortran", "-DWITH_MPI=ON", "-DMPI_Fortran_COMPILER=mpifort.openmpi",
+                     "-DMPI_C_COMPILER=mpicc.openmpi", "-DMPIEXEC_EXECUTABLE=/usr/bin/mpirun.openmpi",
+                     "-DMPIEXEC_PREFLAGS=--allow-run-as-root;--oversubscribe")  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_an_ensemble_of_ranks_learns_one_network(ranks: Path, tmp_path: Path) -> None:
+    done = run("cmake", "--build", ranks, "--target", "ensemble")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the same weights on 2 ranks" in done.stdout
+    assert float(done.stdout.partition("explains ")[2].split()[0]) > 85
+    # Stopped on two ranks, it goes on with three.
+    words = [ranks / "train_ensemble", ranks / "network.pt", EXAMPLE / "run.nml"]
+    launcher = ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n"]
+    stopped = run(*launcher, "2", *words, "1200", cwd=tmp_path)
+    assert "stopped after step 1200" in stopped.stdout, stopped.stderr
+    short = (EXAMPLE / "run.nml").read_text().replace("n_steps = 6000", "n_steps = 3000")
+    (tmp_path / "run.nml").write_text(short)
+    resumed = run(*launcher, "3", *words[:2], "run.nml", cwd=tmp_path)
+    assert "resumed after step 1000 on 3 ranks" in resumed.stdout, resumed.stderr
+    assert "the same weights on 3 ranks" in resumed.stdout

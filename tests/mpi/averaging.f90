@@ -246,19 +246,6 @@ contains
     errmsg = ''
   end subroutine tell
 
-  function bits(values) result(text)
-    real(real64), intent(in) :: values(:)
-    character(len=:), allocatable :: text
-    character(len=17) :: word
-    integer :: k
-    text = ''
-    do k = 1, size(values)
-      if (size(values) > 2000 .and. mod(k, 50) /= 0) cycle
-      write (word, '(z16.16)') values(k)
-      text = text // word
-    end do
-  end function bits
-
   function number(value) result(text)
     real(real64), intent(in) :: value
     character(len=12) :: text

@@ -1,10 +1,10 @@
 module job
   ! What the test programs share: MPI by its oldest interface, which every compiler reads, and one line for each rank.
-  use, intrinsic :: iso_fortran_env, only: output_unit
+  use, intrinsic :: iso_fortran_env, only: int64, output_unit, real64
   implicit none (type, external)
   include 'mpif.h'
   private
-  public :: start, finish, say, must, verdict, my_rank, n_ranks, wait, split, duplicate, free, between_halves, abort_job, &
+  public :: start, finish, say, must, verdict, bits, my_rank, n_ranks, wait, split, duplicate, free, between_halves, abort_job, &
     mpi_comm_world, mpi_comm_null, mpi_comm_self
   external :: mpi_init, mpi_finalize, mpi_comm_rank, mpi_comm_size, mpi_barrier, mpi_comm_split, mpi_comm_dup, mpi_comm_free, &
     mpi_intercomm_create, mpi_abort
@@ -27,6 +27,19 @@ contains
     if (.not. allocated(wrong)) return
     if (wrong /= '') text = wrong
   end function verdict
+
+  function bits(values) result(text)
+    ! Of all numbers together: one that has another bit makes another text.
+    real(real64), intent(in) :: values(:)
+    character(len=16) :: text
+    integer(int64) :: all_of_them
+    integer :: k
+    all_of_them = 0
+    do k = 1, size(values)
+      all_of_them = ieor(ishftc(all_of_them, 1), transfer(values(k), 0_int64))
+    end do
+    write (text, '(z16.16)') all_of_them
+  end function bits
 
   subroutine start()
     integer :: ierror

@@ -62,16 +62,16 @@ contains
     x = reshape([(sin(real(i, real32)), i=1, size(x))], shape(x))
     call torch_mpi_model_load(model, file, mpi_comm_world)
     call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
-    call torch_mpi_same(mpi_comm_world, bits(y))
+    call torch_mpi_same(mpi_comm_world, hex_of(y))
     if (rank == 1) call go_to_the_file()
     half = split(mpi_comm_world, modulo(rank, 2))
     call torch_mpi_model_load(model, file, half)
     y = 0
     call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
-    call torch_mpi_same(mpi_comm_world, bits(y))
+    call torch_mpi_same(mpi_comm_world, hex_of(y))
     call free(half)
     call torch_model_delete(model)
-    call say(rank, int(torch_live_handles()), bits(y))
+    call say(rank, int(torch_live_handles()), hex_of(y))
   end subroutine a_model
 
   subroutine go_to_the_file()
@@ -140,7 +140,7 @@ contains
     call say(rank, stat, errmsg)
   end subroutine refused
 
-  function bits(values) result(text)
+  function hex_of(values) result(text)
     real(real32), intent(in) :: values(:, :)
     character(len=:), allocatable :: text
     integer :: i
@@ -152,6 +152,6 @@ contains
     end do
     write (hex, '(z8.8)') transfer(sum(real(values, real64)), 0_int64)
     text = text // hex
-  end function bits
+  end function hex_of
 
 end program loading

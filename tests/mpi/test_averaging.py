@@ -29,6 +29,24 @@ class Partly(nn.Module):
         return y
 
 
+class Branching(nn.Module):
+    """Large layers: one is used where the first number is positive, one never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.never = nn.Linear(300, 300)
+        self.first = nn.Linear(300, 300)
+        self.sometimes = nn.Linear(300, 300)
+        self.last = nn.Linear(300, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = torch.tanh(self.first(x))
+        if x[0, 0] > 0:
+            y = y + torch.tanh(self.sometimes(x))
+        z: torch.Tensor = self.last(y)
+        return z
+
+
 @pytest.fixture(scope="module")
 def files() -> list[str]:
     def make(folder: Path) -> None:
@@ -39,9 +57,11 @@ def files() -> list[str]:
         pt2ts.export(plain, x, folder / "plain.pt")
         pt2ts.export(normed, x, folder / "normed.pt")
         pt2ts.export(Partly(), torch.randn(4, 200), folder / "partly.pt")
+        branching = torch.randn(4, 300, dtype=torch.float64)
+        pt2ts.export(Branching().double(), branching, folder / "branching.pt", format=pt2ts.TorchScript(method="script"))
 
     found = shared_folder("mpi-averaging", [*sources_of_pt2ts(), Path(__file__).read_bytes()], make)
-    return [str(found / f"{name}.pt") for name in ("plain", "normed", "partly")]
+    return [str(found / f"{name}.pt") for name in ("plain", "normed", "partly", "branching")]
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +69,22 @@ def program(build: Build) -> Path:
     return build("job.f90", "averaging.f90")
 
 
+@pytest.fixture(scope="session")
+def early(build: Build) -> Path:
+    return build("job.f90", "early.f90")
+
+
 @pytest.mark.parametrize("n", RANKS)
 @pytest.mark.parametrize("scenario", ["training", "parts", "broadcast", "refused"])
 def test_averages(kind: str, program: Path, files: list[str], scenario: str, n: int) -> None:
-    job = launch(kind, n, program, scenario, *files)
+    job = launch(kind, n, program, scenario, *files[:3])
+    assert job.code == 0, job.out + job.err
+    assert job.ranks() == [(rank, 0, "right") for rank in range(n)], job.out + job.err
+
+
+@pytest.mark.parametrize("n", RANKS)
+@pytest.mark.parametrize("scenario", ["same", "meanwhile", "refused"])
+def test_averages_while_backward_computes(kind: str, early: Path, files: list[str], scenario: str, n: int) -> None:
+    job = launch(kind, n, early, scenario, files[3], files[0])
     assert job.code == 0, job.out + job.err
     assert job.ranks() == [(rank, 0, "right") for rank in range(n)], job.out + job.err

@@ -256,18 +256,6 @@ contains
     call torch_delete(flat)
   end subroutine same_everywhere
 
-  function bits(values) result(text)
-    real(real64), intent(in) :: values(:)
-    character(len=:), allocatable :: text
-    integer :: i
-    character(len=17) :: hex
-    text = ''
-    do i = 1, size(values)
-      write (hex, '(1x, z16.16)') transfer(values(i), 0_int64)
-      text = text // hex
-    end do
-  end function bits
-
   subroutine say_number(place, number)
     integer, intent(in) :: place
     real(real64), intent(in) :: number

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..contract.loss import Loss
 from ..contract.structure import Named, flatten
 from ..contract.tolerance import difference
 from ..report import warn
@@ -57,15 +58,23 @@ def _narrow_inputs(_: nn.Module, inputs: Any) -> Any:
     return tuple(_narrow_inputs(_, item) for item in inputs) if isinstance(inputs, tuple) else inputs
 
 
-def warn_of_lost_digits(module: Named, narrowed: Sequence[Tensor]) -> None:
-    """Warn where results in bfloat16 are far from those of the module, compared with how much these vary."""
+def lost_digits(module: Named, narrowed: Sequence[Tensor]) -> dict[str, Loss]:
+    """Measure how far results in bfloat16 are from those of the module; warn where that is much of how much these vary."""
+    found = {}
     for (name, want), have in zip(module, narrowed, strict=True):
         if not want.is_floating_point() or want.numel() < 2:
             continue
-        gap, spread = difference(want, have), float(want.double().nan_to_num(0.0, 0.0, 0.0).std())
-        if gap > _USUAL * spread > 0.0:
+        found[name] = loss = _loss(want, have)
+        if loss.largest > _USUAL * loss.spread > 0.0:
             warn(
-                f"in bfloat16 output '{name}' differs from the module's by up to {gap:.3g}, and it varies by {spread:.3g} only: "
-                "numbers far from zero lose their digits where they go into a layer as they are, or come out of one; scale them "
+                f"in bfloat16 output '{name}' differs from the module's by up to {loss.largest:.3g}, and it varies by {loss.spread:.3g} "
+                "only: numbers far from zero lose their digits where they go into a layer as they are, or come out of one; scale them "
                 "inside the module (pt2ts.nn.Standardize and its inverse), or leave dtype out",
             )
+    return found
+
+
+def _loss(module: Tensor, narrowed: Tensor) -> Loss:
+    # Places that are infinite or no number on both sides do not count.
+    want, have = (tensor.double().nan_to_num(0.0, 0.0, 0.0) for tensor in (module, narrowed))
+    return Loss(difference(module, narrowed), float((want - have).square().mean().sqrt()), float(want.std()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..capture.bfloat16 import warn_of_lost_digits
+from ..capture.bfloat16 import lost_digits
 from ..capture.draft import Draft
 from ..capture.forms import Forms
 from ..capture.module_copy import evaluation_copy, twin_of
@@ -86,10 +86,11 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
     names, yardstick = [name for name, _ in draft.found[0].outputs], Yardstick(draft.module)
+    loss = {}
     if precision:
         with torch.no_grad():
             narrow = flat(*(tensor.clone() for tensor in draft.found[0].inputs))
-        warn_of_lost_digits(draft.found[0].outputs, list(narrow))
+        loss = lost_digits(draft.found[0].outputs, list(narrow))
 
     def at(size: int) -> Trial:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
@@ -116,7 +117,7 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
         found.append(at(limit))
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(draft.golden)
-    spec = replace(draft.spec, kind="inference", isa=kernels.isa.name, precision=precision, weights=weights)
+    spec = replace(draft.spec, kind="inference", isa=kernels.isa.name, precision=precision, loss=loss, weights=weights)
     variants = []
     others = [item.variant for item in general]
     for size, built in candidates:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import SpecError
 from .dtypes import DTYPES
+from .loss import Loss
 from .network import Network
 from .variants import Variant, Weight
 
@@ -129,6 +130,8 @@ class Spec:
         SHA-256 over all other members of the package.
     precision
         Element type that the network computes in, where it is another one than that of inputs and outputs.
+    loss
+        What that costs, by the name of an output, on the example of the export.
     weights, variants
         What the package holds.
     tuning
@@ -151,6 +154,7 @@ class Spec:
     kind: str = ""
     digest: str = field(default="", repr=False)
     precision: str | None = None
+    loss: Mapping[str, Loss] = field(default_factory=dict)
     weights: tuple[Weight, ...] = field(default=(), repr=False)
     variants: tuple[Variant, ...] = field(default=(), repr=False)
     tuning: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
@@ -180,6 +184,7 @@ class Spec:
             "digest": self.digest,
             "kind": self.kind,
             "precision": self.precision,
+            **({"loss": {name: loss.to_dict() for name, loss in self.loss.items()}} if self.loss else {}),
             "weights": [weight.to_dict() for weight in self.weights],
             "variants": [variant.to_dict() for variant in self.variants],
             "tuning": [dict(row) for row in self.tuning],
@@ -212,6 +217,7 @@ class Spec:
                 kind=str(data.get("kind", "")),
                 digest=str(data.get("digest", "")),
                 precision=data.get("precision"),
+                loss={name: Loss.from_dict(item) for name, item in data.get("loss", {}).items()},
                 weights=tuple(Weight.from_dict(item) for item in data.get("weights", [])),
                 variants=tuple(Variant.from_dict(item) for item in data.get("variants", [])),
                 tuning=tuple(data.get("tuning", [])),

@@ -64,21 +64,21 @@ class Port:
         """Number of dimensions in the model."""
         return len(self.spec.shape)
 
-    @property
-    def order(self) -> str:
-        """The argument ``permute_dims`` as Fortran writes it; empty where tensor and array have the same order."""
-        return str(list(range(self.rank, 0, -1))) if self.reversed else ""
+    def order(self, sample: bool = False) -> str:
+        """Return the argument ``permute_dims`` as Fortran writes it; empty where tensor and array have the same order."""
+        rank = len(self.dims(sample))
+        return str(list(range(rank, 0, -1))) if self.reversed and rank > int(sample) else ""
 
     def dims(self, sample: bool = False) -> Shape:
         """Return the extents of the array, in Fortran's order."""
         dims = self.spec.shape[1:] if sample and self.batched else self.spec.shape
         return tuple(reversed(dims)) if self.reversed else dims
 
-    def declaration(self, sample: bool = False) -> str:
-        """Return the declaration of the dummy argument."""
-        # The form for one sample gives its arrays another rank, which takes contiguous ones.
+    def declaration(self, sample: bool = False, as_batch: bool = False) -> str:
+        """Return the declaration of the dummy argument; ``as_batch`` says that a sample is given the rank of a batch."""
+        # Another rank takes contiguous arrays.
         intent = "in" if self.is_input else "inout"
-        contiguous = ", contiguous" if sample and self.batched and self.dims(sample) else ""
+        contiguous = ", contiguous" if as_batch and self.batched and self.dims(sample) else ""
         return f"{self.elements.declaration}, intent({intent}), target{contiguous} :: {self.name}{self.colons(sample)}"
 
     def colons(self, sample: bool = False) -> str:
@@ -201,6 +201,12 @@ class ModuleView:
         return len(self.inputs) == len(self.outputs) == 1 and not any(port.elements.storage for port in self.ports)
 
     @property
+    def takes_samples(self) -> bool:
+        """Whether a call may have one sample as it is; otherwise the module makes it a batch of one."""
+        # The library leaves out dimensions of that name only, and range checks are written for batches.
+        return self.batch == "batch" and all(port.batched for port in self.ports) and not self.guards
+
+    @property
     def is_trained(self) -> bool:
         """Whether the file is a training package, whose network takes the weights of a trainer."""
         return self.spec.kind == "training"
@@ -223,7 +229,7 @@ class ModuleView:
 
     def iso_c(self) -> list[str]:
         """Return what the module takes from ``iso_c_binding``."""
-        return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if self.batch else [])]
+        return [*self.c_kinds(), *(["c_f_pointer", "c_loc"] if self.batch and not self.takes_samples else [])]
 
     @property
     def input_names(self) -> str:

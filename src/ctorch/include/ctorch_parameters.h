@@ -54,6 +54,15 @@ int32_t ctorch_model_unflatten(const ctorch_model *model, int32_t gradients, voi
 int32_t ctorch_model_gradients(const ctorch_model *model, const int64_t wanted[], ctorch_tensor gradients[],
                                int32_t n_gradients);
 
+/** Told that the gradient of a parameter, counted from 0, is complete. The handle is the watcher's, to be deleted by it. */
+typedef void (*ctorch_gradient_watcher)(void *context, int32_t parameter, ctorch_tensor gradient);
+
+/**
+ * From now on, backward calls the watcher each time that it has completed the gradient of a parameter; null ends that. A model
+ * has one watcher at most, which runs on the thread of autograd: for a model on the CPU, the caller's.
+ */
+int32_t ctorch_model_watch_gradients(const ctorch_model *model, ctorch_gradient_watcher watcher, void *context);
+
 /** Whether gradients are wanted for the parameters whose names match the pattern (* any characters, ? one). */
 int32_t ctorch_model_set_requires_grad(const ctorch_model *model, int32_t requires_grad, const char *pattern,
                                        int64_t pattern_length);

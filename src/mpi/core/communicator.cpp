@@ -58,16 +58,20 @@ void wait_for_readers() {
 
 }  // namespace
 
+bool may_call_mpi() {
+  int level = MPI_THREAD_MULTIPLE, is_main = 0;
+  MPI_Query_thread(&level);
+  MPI_Is_thread_main(&is_main);
+  return level > MPI_THREAD_FUNNELED || is_main;
+}
+
 void need_running_mpi() {
   int yes = 0;
   MPI_Initialized(&yes);
   if (!yes) fail(CTORCH_ERROR_ARGUMENT, "MPI has not been started; call MPI_Init before");
   MPI_Finalized(&yes);
   if (yes) fail(CTORCH_ERROR_ARGUMENT, "MPI has been ended; call this before MPI_Finalize");
-  int level = MPI_THREAD_MULTIPLE;
-  MPI_Query_thread(&level);
-  MPI_Is_thread_main(&yes);
-  if (level <= MPI_THREAD_FUNNELED && !yes)
+  if (!may_call_mpi())
     fail(CTORCH_ERROR_ARGUMENT, "called by another thread than the one that started MPI, which allows only that one; ",
          "ask MPI_Init_thread for MPI_THREAD_SERIALIZED, or call this outside of parallel regions");
 }

@@ -110,6 +110,13 @@ int32_t ctorch_mpi_pool_delete(int64_t *pool);
  */
 int32_t ctorch_mpi_average_gradients(int32_t comm, const ctorch_model *model, int64_t samples, int32_t check_finite);
 
+/**
+ * The same around backward: what is large is added up while backward computes the rest. Between start and finish, whose number
+ * is average, backward is called once. start needs average to be 0, and finish sets it to 0.
+ */
+int32_t ctorch_mpi_average_start(int32_t comm, const ctorch_model *model, int64_t samples, int64_t *average);
+int32_t ctorch_mpi_average_finish(int64_t *average, int32_t check_finite);
+
 /** Gives the parameters and buffers of rank 0's model, or its buffers only, to those of all ranks. */
 int32_t ctorch_mpi_model_broadcast(int32_t comm, const ctorch_model *model, int32_t buffers_only);
 

@@ -1,13 +1,16 @@
-// Entry that averages the gradients of a model over ranks.
+// Entries that average the gradients of a model over ranks: after backward, or while it computes.
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/group.h"
+#include "core/numbered.h"
 #include "core/waiting.h"
 #include "ctorch_mpi.h"
+#include "training/early_sums.h"
 #include "training/gradients.h"
 
 using namespace ftorch;
@@ -62,38 +65,96 @@ void take_those_of_all(const Group& all, Gradients& gradients) {
   all.together([&] { gradients.take(has); });
 }
 
+template <class Part>
+Outcome outcome_of(Part&& part) {
+  try {
+    part();
+    return {};
+  } catch (...) {
+    return outcome_in_flight();
+  }
+}
+
+// What each rank has found before anything is added up, and what all have; throws where one has failed.
+Said agree(const Group& all, int64_t samples, int64_t digest, const Outcome& outcome) {
+  const Said said = of_all(all, {all.first_failed(outcome), digest, digest, samples});
+  all.throw_if_failed(static_cast<int>(said.failed), outcome);
+  if (said.samples == 0)
+    throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'samples' is 0 on all ranks: there is nothing to average");
+  return said;
+}
+
+void need_samples(int64_t samples) {
+  if (samples < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'samples': expected the samples of this rank, got ", samples);
+}
+
+void average(const Group& all, const ctorch_model* model, int64_t samples, bool check_finite, EarlySums* early) {
+  std::optional<Gradients> gradients;
+  Outcome outcome = outcome_of([&] {
+    need_samples(samples);
+    gradients.emplace(model);
+  });
+  if (early) {  // the others wait for this, whatever has failed here
+    const Outcome too = early->finish(gradients ? gradients->handles() : std::vector<ctorch_tensor>());
+    if (outcome.status == CTORCH_SUCCESS) outcome = too;
+  }
+  const Said said = agree(all, samples, gradients ? gradients->digest() : 0, outcome);
+  if (said.least_digest != said.most_digest) take_those_of_all(all, *gradients);
+  if (gradients->empty())
+    throw AgreedError(0, CTORCH_ERROR_ARGUMENT,
+                      "argument 'model': no parameter has a gradient on any rank; load it with requires_grad=.true. and call "
+                      "torch_tensor_backward before");
+  const auto sum = gradients->add_up(all, static_cast<double>(samples) / static_cast<double>(said.samples), early);
+  if (!sum.somebody_speaks) return;
+  all.together([&] {
+    gradients->give_back();
+    if (check_finite && sum.strange >= 0)
+      fail(CTORCH_ERROR_MODEL, "number ", sum.strange + 1, " of the gradients is infinite or not a number (in the order of ",
+           "torch_model_flatten_gradients, without parameters that have none)");
+  });
+}
+
+// An average that has been started, and what finishes it.
+struct Started {
+  Group all;
+  ctorch_model model;
+  int64_t samples;
+  std::unique_ptr<EarlySums> early;
+};
+
+// Never destroyed: what a program has not finished at its end belongs to an MPI that is no more.
+Numbered<Started>& started_averages() {
+  static auto* const all = new Numbered<Started>("average");
+  return *all;
+}
+
 }  // namespace
 
 int32_t ctorch_mpi_average_gradients(int32_t comm, const ctorch_model* model, int64_t samples, int32_t check_finite) {
+  return guard([&] { average(group_of(comm), model, samples, check_finite != 0, nullptr); });
+}
+
+int32_t ctorch_mpi_average_start(int32_t comm, const ctorch_model* model, int64_t samples, int64_t* average) {
   return guard([&] {
     const Group all = group_of(comm);
-    std::optional<Gradients> gradients;
-    Said mine;
-    Outcome outcome;
-    try {
-      if (samples < 0) fail(CTORCH_ERROR_ARGUMENT, "argument 'samples': expected the samples of this rank, got ", samples);
-      gradients.emplace(model);
-      mine = {0, gradients->digest(), gradients->digest(), samples};
-    } catch (...) {
-      outcome = outcome_in_flight();
-    }
-    mine.failed = all.first_failed(outcome);
-    const Said said = of_all(all, mine);
-    all.throw_if_failed(static_cast<int>(said.failed), outcome);
-    if (said.samples == 0)
-      throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'samples' is 0 on all ranks: there is nothing to average");
-    if (said.least_digest != said.most_digest) take_those_of_all(all, *gradients);
-    if (gradients->empty())
-      throw AgreedError(0, CTORCH_ERROR_ARGUMENT,
-                        "argument 'model': no parameter has a gradient on any rank; load it with requires_grad=.true. and call "
-                        "torch_tensor_backward before");
-    const auto sum = gradients->add_up(all, static_cast<double>(samples) / static_cast<double>(said.samples));
-    if (!sum.somebody_speaks) return;
-    all.together([&] {
-      gradients->give_back();
-      if (check_finite && sum.strange >= 0)
-        fail(CTORCH_ERROR_MODEL, "number ", sum.strange + 1, " of the gradients is infinite or not a number (in the order of ",
-             "torch_model_flatten_gradients, without parameters that have none)");
+    auto early = std::make_unique<EarlySums>(all);
+    const Outcome outcome = outcome_of([&] {
+      if (*average != 0) fail(CTORCH_ERROR_ARGUMENT, "it has been started already; finish it first");
+      need_samples(samples);
+      early->choose(model);
     });
+    const Said said = agree(all, samples, early->digest(), outcome);
+    if (said.least_digest != said.most_digest)
+      throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'model': its parameters are not the same on all ranks");
+    all.together([&] { early->watch(static_cast<double>(samples) / static_cast<double>(said.samples)); });
+    *average = started_averages().add(std::make_shared<Started>(Started{all, *model, samples, std::move(early)}));
+  });
+}
+
+int32_t ctorch_mpi_average_finish(int64_t* number, int32_t check_finite) {
+  return guard([&] {
+    const auto started = started_averages().at(*number);
+    started_averages().remove(std::exchange(*number, 0));
+    average(started->all, &started->model, started->samples, check_finite != 0, started->early.get());
   });
 }

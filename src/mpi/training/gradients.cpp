@@ -3,6 +3,7 @@
 #include <ctorch_tensor.h>
 #include <ctorch_types.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "training/weighted_sum.h"
@@ -61,12 +62,14 @@ void Gradients::take(const std::vector<int64_t>& wanted) {
 void Gradients::find_parts() {
   forget();
   chunk_memory();  // now, when it may still fail
-  for (const ctorch_tensor& gradient : all_)
-    if (gradient.id != 0) add(gradient);
+  for (size_t i = 0; i < all_.size(); ++i)
+    if (all_[i].id != 0) add(i);
 }
 
-void Gradients::add(const ctorch_tensor& gradient) {
+void Gradients::add(size_t parameter) {
+  const ctorch_tensor& gradient = all_[parameter];
   Part part;
+  part.parameter = parameter;
   part.gradient = part.host = gradient;
   part.before = parts_.empty() ? 0 : parts_.back().before + parts_.back().count;
   int32_t device = 0, index = 0;
@@ -85,14 +88,16 @@ void Gradients::add(const ctorch_tensor& gradient) {
 }
 
 template <class Number>
-void Gradients::add_up_all_of(int32_t dtype, const Group& all, double weight, Sum& sum) {
+void Gradients::add_up_all_of(int32_t dtype, const Group& all, double weight, const EarlySums* early, Sum& sum) {
   WeightedSum<Number> under_way(all.comm(), weight);
   bool some_of_it = false;
   for (const Part& part : parts_) {
     if (part.dtype != dtype) continue;
     some_of_it = true;
     auto* const values = static_cast<Number*>(part.data);
-    const int64_t place = under_way.add(values, part.count);
+    const EarlySums::Sum* const known = early ? early->of(part.parameter) : nullptr;
+    if (known && known->data != part.data) std::copy_n(static_cast<const Number*>(known->data), part.count, values);
+    const int64_t place = known ? known->strange : under_way.add(values, part.count);
     if (place >= 0 && sum.strange < 0) sum.strange = part.before + place;
   }
   if (!some_of_it) return;
@@ -100,10 +105,10 @@ void Gradients::add_up_all_of(int32_t dtype, const Group& all, double weight, Su
   sum.somebody_speaks |= under_way.finish(speaks ? Number{1} : Number{0}) > 0;
 }
 
-Gradients::Sum Gradients::add_up(const Group& all, double weight) {
+Gradients::Sum Gradients::add_up(const Group& all, double weight, const EarlySums* early) {
   Sum sum;
-  add_up_all_of<float>(CTORCH_DTYPE_FLOAT32, all, weight, sum);
-  add_up_all_of<double>(CTORCH_DTYPE_FLOAT64, all, weight, sum);
+  add_up_all_of<float>(CTORCH_DTYPE_FLOAT32, all, weight, early, sum);
+  add_up_all_of<double>(CTORCH_DTYPE_FLOAT64, all, weight, early, sum);
   return sum;
 }
 

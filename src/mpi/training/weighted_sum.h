@@ -1,14 +1,11 @@
 // Numbers of all ranks, weighted and added up where they lie.
 #pragma once
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstdint>
-#include <limits>
-#include <type_traits>
 #include <vector>
 
 #include "core/group.h"
+#include "training/weigh.h"
 
 namespace ftorch {
 
@@ -39,7 +36,7 @@ class WeightedSum {
       if (!alone && filled_ == chunk) flush(false, 0);
       const int64_t some = std::min(alone ? chunk : chunk - filled_, count - at);
       Number* const from = values + at;
-      const int64_t odd = alone ? weigh<true>(from, from, some) : weigh<false>(from, together_ + filled_, some);
+      const int64_t odd = alone ? weigh<true>(from, from, some, weight_) : weigh<false>(from, together_ + filled_, some, weight_);
       if (odd >= 0 && strange < 0) strange = at + odd;
       if (alone) {
         sum(from, some);
@@ -61,30 +58,8 @@ class WeightedSum {
     int64_t count;
   };
 
-  // Gives numbers their weight; returns the place of the first that is not finite, or -1. That one is there is seen by bits: the
-  // compiler makes one loop over vectors of it, if it knows whether there are two arrays.
-  template <bool in_place>
-  int64_t weigh(const Number* from, Number* to, int64_t count) const {
-    using Bits = std::conditional_t<sizeof(Number) == sizeof(uint64_t), uint64_t, uint32_t>;
-    const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<Number>::infinity());
-    const Number weight = weight_;
-    if (weight == 0) {
-      std::fill_n(to, count, Number{0});
-      return -1;
-    }
-    Bits strange = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      const Number value = in_place ? to[i] : from[i];
-      strange |= (std::bit_cast<Bits>(value) & exponent) == exponent;
-      to[i] = value * weight;
-    }
-    if (strange == 0) return -1;
-    return std::find_if(to, to + count, [](Number value) { return !std::isfinite(value); }) - to;
-  }
-
   void sum(Number* values, int64_t count) {
-    const MPI_Datatype type = sizeof(Number) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT;
-    check(MPI_Allreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, MPI_SUM, comm_), "MPI_Allreduce");
+    check(MPI_Allreduce(MPI_IN_PLACE, values, static_cast<int>(count), type_of<Number>(), MPI_SUM, comm_), "MPI_Allreduce");
   }
 
   Number flush(bool is_last, Number also) {

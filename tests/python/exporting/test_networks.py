@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
-from pt2ts.capture.bfloat16 import warn_of_lost_digits
+from pt2ts.capture.bfloat16 import lost_digits
 from pt2ts.capture.program import export_program, flat_module
 from pt2ts.container import package
 from pt2ts.contract.spec import Symbol, TensorSpec
@@ -260,4 +260,5 @@ def test_temperatures_keep_their_digits_until_they_are_scaled(scheme: str) -> No
 def test_lost_digits_are_told() -> None:
     named, x = [("y", torch.tensor([280.1, 281.3, 279.8]))], torch.tensor([280.0, 282.0, 280.0])
     with pytest.warns(UserWarning, match=r"in bfloat16 output 'y' differs from the module's by up to 0\.7, and it varies by 0\.79"):
-        warn_of_lost_digits(named, [x])
+        loss = lost_digits(named, [x])["y"]
+    assert (loss.largest, loss.rms, loss.spread) == pytest.approx((0.7, 0.4243, 0.794), rel=1e-3)

@@ -145,6 +145,8 @@ def test_constants_are_weights_like_others(mixed: Path) -> None:
 def test_bfloat16_is_inside_only(narrow: Path) -> None:
     spec = pt2ts.read_spec(narrow)
     assert (spec.precision, spec.isa) == ("bfloat16", "native")
+    assert all(0 < loss.rms <= loss.largest < 0.1 * loss.spread for loss in spec.loss.values())
+    assert list(spec.loss) == [item.name for item in spec.outputs]
     assert [item.dtype for item in (*spec.inputs, *spec.outputs)] == ["float32", "float32"]
     assert all(item.dtype == "bfloat16" for item in spec.weights)
     assert spec.symbols == {}
