@@ -16,14 +16,15 @@ TORCH = Path(torch.__file__).parent
 
 def fake_device_library() -> Path:
     """Return the folder with the library, compiled once."""
-    source = HERE / "fake_device.cpp"
-    key = hashlib.sha256(source.read_bytes() + torch.__version__.encode()).hexdigest()[:12]
+    sources = sorted(HERE.glob("*.cpp"))
+    content = b"".join(source.read_bytes() for source in sources)
+    key = hashlib.sha256(content + torch.__version__.encode()).hexdigest()[:12]
     library = BUILD / f"fake_device-{key}" / "libfake_device.so"
     library.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(library.parent / "lock"):
         if not library.exists():
             made = library.with_suffix(".new")
-            compile_line: list[str | Path] = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include", source]
+            compile_line: list[str | Path] = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include", *sources]
             link_line: list[str | Path] = [f"-L{TORCH / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{TORCH / 'lib'}", "-o", made]
             run(*compile_line, *link_line)
             made.rename(library)

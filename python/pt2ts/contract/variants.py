@@ -68,6 +68,10 @@ class Variant:
         Smallest and largest size by symbol; a symbol that is not mentioned may have any size.
     isa
         What the CPU must have: ``machine`` and ``flags``; None where every CPU will do.
+    device
+        PyTorch's name of the kind of device that it is for; empty for the CPU, and for any where it is TorchScript.
+    architectures
+        Of that device: ``sm_90`` for machine code, ``compute_90`` for what is translated when it is loaded; none where any will do.
     weights
         ``shared`` when it computes with the weights of the package, ``own`` when it has them inside.
     threads
@@ -86,6 +90,8 @@ class Variant:
     kind: str
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     isa: Mapping[str, Any] | None = None
+    device: str = ""
+    architectures: tuple[str, ...] = ()
     weights: str = "shared"
     threads: int = 0
     workspace: int = 0
@@ -108,6 +114,10 @@ class Variant:
             "weights": self.weights,
             "threads": self.threads,
         }
+        if self.device:
+            data["device"] = self.device
+        if self.architectures:
+            data["architectures"] = list(self.architectures)
         if self.kind == "kernel":
             data |= {"workspace": self.workspace, "packed": self.packed, "samples": self.samples, "grain": self.grain}
         if self.no_kernel:
@@ -124,6 +134,8 @@ class Variant:
             kind=str(data["kind"]),
             sizes={name: (int(low), int(high)) for name, (low, high) in data["sizes"].items()},
             isa=data["isa"],
+            device=str(data.get("device", "")),
+            architectures=tuple(data.get("architectures", [])),
             weights=str(data["weights"]),
             threads=int(data["threads"]),
             workspace=int(data.get("workspace", 0)),
@@ -149,5 +161,5 @@ def _size_text(name: str, low: int, high: int) -> str:
 
 
 def choose(variants: Sequence[Variant], sizes: Mapping[str, int]) -> Variant | None:
-    """Return the variant that the library takes for a call with these sizes, on a CPU that can run all of them."""
-    return next((variant for variant in variants if variant.admits(sizes)), None)
+    """Return the variant that the library takes for a call with these sizes, on a CPU that can run all for it."""
+    return next((variant for variant in variants if variant.device in ("", "cpu") and variant.admits(sizes)), None)

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace ctorch::compat {
 namespace {
@@ -21,8 +22,17 @@ size_t count_leaves(const nlohmann::json& node) {
 
 }  // namespace
 
-AotiRunner::AotiRunner(const std::string& library)
-    : runner_(std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true)) {}
+AotiRunner::AotiRunner(const std::string& library, c10::Device device) {
+  if (device.is_cpu()) {
+    runner_ = std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true);
+    return;
+  }
+  const auto& makers = torch::inductor::getAOTIModelRunnerRegistry();
+  const auto maker = makers.find(c10::DeviceTypeName(device.type(), /*lower_case=*/true));
+  if (maker == makers.end()) throw std::runtime_error("this PyTorch cannot run compiled code on " + device.str());
+  // The kernels for the device are inside the library.
+  runner_ = maker->second(library, 1, device.str(), /*bin_dir=*/"", /*run_single_threaded=*/false);
+}
 
 AotiRunner::~AotiRunner() = default;
 

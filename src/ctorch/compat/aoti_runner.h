@@ -1,6 +1,8 @@
-// PyTorch's runner of code that AOTInductor compiled for the CPU, in the mode without locks, which has no public name.
+// PyTorch's runners of code that AOTInductor compiled: for the CPU in the mode without locks, which has no public name; for
+// others the one that PyTorch's library for that device has registered.
 #pragma once
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <memory>
 #include <string>
@@ -15,7 +17,7 @@ namespace ctorch::compat {
 
 class AotiRunner {
  public:
-  explicit AotiRunner(const std::string& library);
+  AotiRunner(const std::string& library, c10::Device device);
   ~AotiRunner();
   AotiRunner(const AotiRunner&) = delete;
   AotiRunner& operator=(const AotiRunner&) = delete;

@@ -20,7 +20,7 @@ ftorch_probe_torch(anomaly_mode.h torch/csrc/autograd/anomaly_mode.h AnomalyMode
 ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h
   AOTIModelContainerRunnerCpu run_single_threaded)
 ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_container_runner.h
-  boxed_run extract_constants_map get_call_spec getConstantNamesToOriginalFQNs update_constant_buffer)
+  boxed_run extract_constants_map get_call_spec getAOTIModelRunnerRegistry getConstantNamesToOriginalFQNs update_constant_buffer)
 ftorch_probe_torch(cpu_allocator.h c10/core/CPUAllocator.h SetCPUAllocator GetDefaultCPUAllocator)
 ftorch_probe_torch(cpu_allocator.h c10/core/impl/alloc_cpu.h alloc_cpu free_cpu)
 ftorch_probe_torch(device_guard.h c10/core/impl/VirtualGuardImpl.h VirtualGuardImpl deviceCount synchronizeDevice)

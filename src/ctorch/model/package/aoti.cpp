@@ -6,10 +6,11 @@
 
 namespace ctorch {
 
-AotiModel::AotiModel(const std::shared_ptr<const Library>& library) : AotiModel(library, Library::Place(*library)) {}
+AotiModel::AotiModel(const std::shared_ptr<const Library>& library, c10::Device device)
+    : AotiModel(library, Library::Place(*library), device) {}
 
-AotiModel::AotiModel(std::shared_ptr<const Library> library, const Library::Place& place)
-    : library_(std::move(library)), runner_(place.path()) {
+AotiModel::AotiModel(std::shared_ptr<const Library> library, const Library::Place& place, c10::Device device)
+    : library_(std::move(library)), runner_(place.path(), device) {
   try {
     inputs_ = runner_.count_inputs();
   } catch (const std::exception&) {

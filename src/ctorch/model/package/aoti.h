@@ -18,7 +18,7 @@ namespace ctorch {
 
 class AotiModel {
  public:
-  explicit AotiModel(const std::shared_ptr<const Library>& library);
+  AotiModel(const std::shared_ptr<const Library>& library, c10::Device device);
   AotiModel(const AotiModel&) = delete;
   AotiModel& operator=(const AotiModel&) = delete;
   ~AotiModel() = default;
@@ -40,7 +40,7 @@ class AotiModel {
   const std::shared_ptr<const Library>& library() const { return library_; }
 
  private:
-  AotiModel(std::shared_ptr<const Library> library, const Library::Place& place);
+  AotiModel(std::shared_ptr<const Library> library, const Library::Place& place, c10::Device device);
 
   std::shared_ptr<const Library> library_;
   compat::AotiRunner runner_;

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -39,14 +40,15 @@ struct SymbolPlace {
 
 class PackageBackend final : public Backend {
  public:
-  explicit PackageBackend(const Package& package) : info_(package.shared_info()), file_(package.archive().file()) {
-    weights_ = std::make_unique<Weights>(info_, weight_memory(package));
-    variants_ = std::make_unique<Variants>(package, info_, *weights_);
+  PackageBackend(const Package& package, c10::Device device)
+      : info_(package.shared_info()), file_(package.archive().file()), device_(device) {
+    weights_ = std::make_unique<Weights>(info_, weight_memory(package), device);
+    variants_ = std::make_unique<Variants>(package, info_, *weights_, device);
     prepare();
   }
 
   PackageBackend(const PackageBackend& other)
-      : info_(other.info_), file_(other.file_), weights_(std::make_unique<Weights>(*other.weights_)) {
+      : info_(other.info_), file_(other.file_), device_(other.device_), weights_(std::make_unique<Weights>(*other.weights_)) {
     variants_ = std::make_unique<Variants>(*other.variants_, *weights_);
     prepare();
     if (info_->spec) return;
@@ -141,11 +143,10 @@ class PackageBackend final : public Backend {
   }
 
   void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
-    if (device.is_cpu() && !dtype) return;
-    fail(
-        CTORCH_ERROR_MODEL, "'", info_->path,
-        "' is compiled for cpu and the dtypes of its contract, which cannot be changed afterwards; export it again with pt2ts export --dtype, or "
-        "as TorchScript for another device");
+    if (device == device_ && !dtype) return;
+    fail(CTORCH_ERROR_MODEL, "'", info_->path, "' was loaded for ", device_.str(),
+         ", which cannot be changed afterwards, nor can the dtypes of its contract; load it again for another device, export it "
+         "again with pt2ts export --dtype");
   }
 
   void save(const Writer& write, const Extras& extras) const override {
@@ -207,6 +208,7 @@ class PackageBackend final : public Backend {
       arrange(inputs[i], info_->spec->inputs[i].fortran_layout, chosen.kernel() != nullptr);
     if (chosen.aoti()) {
       const ThreadLimit limit(chosen.variant->threads);
+      const c10::OptionalDeviceGuard here(device_.is_cpu() ? std::nullopt : std::optional(device_));
       std::vector<at::Tensor> given(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
       for (at::Tensor& output : chosen.aoti()->run(std::move(given))) results.values.push_back(std::move(output));
       return;
@@ -253,7 +255,7 @@ class PackageBackend final : public Backend {
     for (const auto& input : spec.inputs) {
       c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
       for (const auto& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
-      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype)));
+      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
     }
     return inputs;
   }
@@ -273,6 +275,7 @@ class PackageBackend final : public Backend {
 
   std::shared_ptr<const PackageInfo> info_;
   std::shared_ptr<const OpenFile> file_;
+  c10::Device device_;
   std::unique_ptr<Weights> weights_;
   std::unique_ptr<Variants> variants_;
   std::vector<SymbolPlace> places_;
@@ -288,11 +291,8 @@ std::unique_ptr<Backend> load_package(Archive archive, c10::Device device, bool 
   const Package package(std::move(archive), PackageKind::inference, trust);
   const std::string& path = package.info().path;
   if (requires_grad || is_training) only_inference(path);
-  if (!device.is_cpu())
-    fail(CTORCH_ERROR_DEVICE, "'", path, "' is compiled for the cpu, argument 'device_type' asks for ", device.str(),
-         "; export it as TorchScript");
   extras = {package.info().spec, package.text_of(package_golden_member)};
-  auto backend = std::make_unique<PackageBackend>(package);
+  auto backend = std::make_unique<PackageBackend>(package, device);
   package.keep_only_weights();
   return backend;
 }

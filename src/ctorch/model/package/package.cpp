@@ -74,6 +74,10 @@ Variant parse_variant(const nlohmann::json& entry, const Spec& spec) {
     if (!range.at(1).is_null()) sizes.max = range.at(1).get<int64_t>();
   }
   if (auto isa = entry.find("isa"); isa != entry.end() && !isa->is_null()) variant.isa = parse_isa(*isa);
+  variant.device = entry.value("device", std::string(variant.kind == VariantKind::torchscript ? "" : "cpu"));
+  if (variant.kind == VariantKind::kernel && variant.device != "cpu")
+    throw std::invalid_argument("the kernel '" + variant.name + "' is said to run on '" + variant.device + "'");
+  variant.architectures = entry.value("architectures", std::vector<std::string>());
   variant.shares_weights = entry.at("weights").get<std::string>() == "shared";
   variant.threads = entry.value("threads", 0);
   variant.workspace = entry.value("workspace", uint64_t{0});

@@ -45,6 +45,8 @@ struct Variant {
   VariantKind kind = VariantKind::aoti;
   std::array<SizeRange, max_symbols> sizes{};  // by symbol of the contract
   std::optional<Isa> isa;                      // none: runs everywhere
+  std::string device;                          // PyTorch's name for its kind; empty: any
+  std::vector<std::string> architectures;      // of the device that the code is for; none: any
   bool shares_weights = false;                 // computes with the package's weights; or has its own inside
   int32_t threads = 0;                         // compiled in; 0: as many as the host allows
   uint64_t workspace = 0, packed = 0;          // bytes, of kernels

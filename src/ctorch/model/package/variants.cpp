@@ -6,9 +6,16 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "device/architecture.h"
 
 namespace ctorch {
 namespace {
+
+std::string names_of(const std::vector<std::string>& architectures) {
+  std::string words;
+  for (const auto& name : architectures) words += (words.empty() ? "" : ", ") + name;
+  return words;
+}
 
 // BatchNorm counts the batches of its training; a network in evaluation mode never reads the count.
 bool never_computes(const std::string& weight) { return weight.ends_with("num_batches_tracked"); }
@@ -30,15 +37,12 @@ void forget_second_names(std::set<std::string>& unknown, const State& weights) {
 
 }  // namespace
 
-Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights)
-    : info_(std::move(info)), weights_(weights), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
+Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device)
+    : info_(std::move(info)), weights_(weights), device_(device), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
   for (const Variant& variant : info_->variants) {
-    if (variant.isa) {
-      if (const std::string missing = isa_missing(*variant.isa); !missing.empty()) {
-        left_out_ += (left_out_.empty() ? "variant '" : "; variant '") + variant.name + "' needs " + isa_words(*variant.isa) +
-                     " and lacks " + missing;
-        continue;
-      }
+    if (const std::string words = why_not(variant); !words.empty()) {
+      left_out_ += (left_out_.empty() ? "variant '" : "; variant '") + variant.name + "' " + words;
+      continue;
     }
     if (is_never_chosen(variant)) continue;
     auto loaded = std::make_unique<LoadedVariant>();
@@ -52,7 +56,7 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
       case VariantKind::torchscript: {
         Extras extras;
         const auto bytes = package.bytes_of(variant.member);
-        loaded->code = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, c10::kCPU, false,
+        loaded->code = load_torchscript(package.archive().adapter(bytes), info_->path + "/" + variant.member, device_, false,
                                         false, extras);
         loaded->built_in = loaded->script()->use_weights(weights_.tensors());
         break;
@@ -63,13 +67,31 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
     weights_.remember(loaded->built_in);
     loaded_.push_back(std::move(loaded));
   }
-  if (loaded_.empty())
+  if (loaded_.empty()) nothing_runs_here();
+}
+
+std::string Variants::why_not(const Variant& variant) const {
+  const std::string here = c10::DeviceTypeName(device_.type(), /*lower_case=*/true);
+  if (!variant.device.empty() && variant.device != here) return "is for " + variant.device;
+  if (variant.isa)
+    if (const std::string missing = isa_missing(*variant.isa); !missing.empty())
+      return "needs " + isa_words(*variant.isa) + " and lacks " + missing;
+  if (!variant.architectures.empty())
+    if (const std::string found = architecture_of(device_); !runs_on(found, variant.architectures))
+      return "is for " + names_of(variant.architectures) + ", and the device is " + found;
+  return {};
+}
+
+void Variants::nothing_runs_here() const {
+  if (device_.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' cannot run on this processor, ", cpu_words(), ": ", left_out_,
          "; export it for an older processor (pt2ts export --isa) or with a variant for all of them (--with-fallback)");
+  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(), ", which argument 'device_type' asks for: ",
+       left_out_, "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
 }
 
 Variants::Variants(const Variants& other, Weights& weights)
-    : info_(other.info_), weights_(weights), symbols_(other.symbols_), left_out_(other.left_out_), judged_version_(UINT64_MAX) {
+    : info_(other.info_), weights_(weights), device_(other.device_), symbols_(other.symbols_), left_out_(other.left_out_), judged_version_(UINT64_MAX) {
   for (const auto& theirs : other.loaded_) {
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = theirs->variant;
@@ -91,7 +113,7 @@ std::string Variants::words_for(const Variant& variant) const {
 void Variants::load_aoti(LoadedVariant& loaded, const std::shared_ptr<const Library>& library) {
   const std::string words = words_for(*loaded.variant);
   try {
-    loaded.code = std::make_unique<AotiModel>(library);
+    loaded.code = std::make_unique<AotiModel>(library, device_);
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {

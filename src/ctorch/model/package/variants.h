@@ -38,7 +38,7 @@ struct LoadedVariant {
 
 class Variants {
  public:
-  Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights);
+  Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device);
   Variants(const Variants& other, Weights& weights);  // the same code with other weights
 
   // The first one that admits the sizes and knows the weights of this version; null if none does.
@@ -58,10 +58,13 @@ class Variants {
   void take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library);
   void judge(uint64_t version) const;
   bool is_never_chosen(const Variant& variant) const;
+  std::string why_not(const Variant& variant) const;  // in words; empty if this machine can run it
+  [[noreturn]] void nothing_runs_here() const;
   std::string words_for(const Variant& variant) const;
 
   std::shared_ptr<const PackageInfo> info_;
   Weights& weights_;
+  c10::Device device_;
   size_t symbols_;
   std::vector<std::unique_ptr<LoadedVariant>> loaded_;
   std::string left_out_;

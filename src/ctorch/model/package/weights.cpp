@@ -42,22 +42,23 @@ WeightMemory::~WeightMemory() {
   if (!content_) ::operator delete(data_, alignment);
 }
 
-Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory)
-    : info_(std::move(info)), memory_(std::move(memory)) {
+Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory, c10::Device device)
+    : info_(std::move(info)), memory_(std::move(memory)), device_(device) {
   std::map<uint64_t, at::Tensor> at_offset;
   for (const PackedWeight& weight : list_) {
     char* address = memory_->data() + weight.offset;
     at::Tensor& tensor = at_offset[weight.offset];
     const bool second_name =
         tensor.defined() && tensor.sizes() == c10::IntArrayRef(weight.shape) && tensor.scalar_type() == weight.dtype;
-    if (!second_name) tensor = tensor_in(memory_, address, weight.shape, weight.dtype);
+    if (!second_name) tensor = tensor_in(memory_, address, weight.shape, weight.dtype).to(device);
     tensors_.emplace_back(weight.name, tensor);
     addresses_.push_back(address);
     first_versions_.push_back(compat::version_of(tensor));
   }
 }
 
-Weights::Weights(const Weights& other) : Weights(other.info_, std::make_shared<WeightMemory>(other.bytes())) {
+Weights::Weights(const Weights& other)
+    : Weights(other.info_, std::make_shared<WeightMemory>(other.bytes()), other.device_) {
   remembered_ = other.remembered_;
   for (const size_t i : other.changed()) {  // variants with weights of their own must know
     compat::note_written(tensors_[i].second);
@@ -81,7 +82,17 @@ uint64_t Weights::count_changes() const {
   return count;
 }
 
-std::string Weights::digest_of(size_t index) const { return sha256_of(addresses_[index], list_[index].bytes); }
+std::span<const char> Weights::bytes() const {
+  at::NoGradGuard values_only;
+  for (size_t i = 0; !device_.is_cpu() && i < tensors_.size(); ++i)
+    std::memcpy(memory_->data() + list_[i].offset, tensors_[i].second.cpu().const_data_ptr(), list_[i].bytes);
+  return {memory_->data(), memory_->size()};
+}
+
+std::string Weights::digest_of(size_t index) const {
+  at::NoGradGuard values_only;
+  return sha256_of(tensors_[index].second.cpu().const_data_ptr(), list_[index].bytes);
+}
 
 void Weights::remember(const std::set<std::string>& names) {
   for (size_t i = 0; i < list_.size(); ++i)
@@ -110,8 +121,13 @@ void Weights::restore_buffers(const std::vector<at::Tensor>& values) {
   for (size_t i = 0; i < tensors_.size(); ++i) {
     if (list_[i].parameter) continue;
     const at::Tensor &mine = tensors_[i].second, &kept = *value++;
-    // Not through PyTorch, which would count it as a change.
-    std::memcpy(memory_->data() + list_[i].offset, kept.const_data_ptr(), mine.nbytes());
+    if (device_.is_cpu()) {  // not through PyTorch, which would count it as a change
+      std::memcpy(memory_->data() + list_[i].offset, kept.const_data_ptr(), mine.nbytes());
+    } else {
+      at::NoGradGuard values_only;
+      mine.copy_(kept);
+      first_versions_[i] = compat::version_of(mine);
+    }
   }
 }
 

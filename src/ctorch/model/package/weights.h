@@ -1,4 +1,4 @@
-// The weights of a package: tensors over one block of memory that all its compiled variants read.
+// The weights of a package: tensors over one block of memory that all its compiled variants read, or copies on a device.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -38,7 +38,7 @@ class WeightMemory : public WatchedMemory {
 
 class Weights {
  public:
-  Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory);
+  Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<WeightMemory> memory, c10::Device device);
   Weights(const Weights& other);  // a copy of the values
   Weights& operator=(const Weights&) = delete;
   ~Weights() = default;
@@ -51,7 +51,7 @@ class Weights {
   // For the package's own code, which does not write.
   const State& tensors() const { return tensors_; }
   const std::vector<const void*>& addresses() const { return addresses_; }
-  std::span<const char> bytes() const { return {memory_->data(), memory_->size()}; }
+  std::span<const char> bytes() const;  // as in the file
 
   // Counts the changes of all weights. Nothing is counted as long as nobody could have changed any; from any_version on they
   // may change at any time without being counted.
@@ -74,8 +74,9 @@ class Weights {
   std::shared_ptr<const PackageInfo> info_;
   const std::vector<PackedWeight>& list_ = info_->weights;
   std::shared_ptr<WeightMemory> memory_;
+  c10::Device device_;
   State tensors_;
-  std::vector<const void*> addresses_;
+  std::vector<const void*> addresses_;  // in the host's memory
   std::vector<uint64_t> first_versions_;
   std::map<size_t, std::string> remembered_;  // digests of values
   mutable std::atomic<bool> handed_out_{false};

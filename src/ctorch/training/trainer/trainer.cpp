@@ -83,7 +83,7 @@ std::unique_ptr<AotiModel> Trainer::load(const Package& package, const Variant& 
     if (const std::string missing = isa_missing(*variant.isa); !missing.empty())
       fail(CTORCH_ERROR_LIBRARY, "'", path, "' cannot run here: ", missing,
            "; export it on this machine, or with --isa for a processor like this one");
-  auto code = std::make_unique<AotiModel>(Library::of(package, variant.member));
+  auto code = std::make_unique<AotiModel>(Library::of(package, variant.member), c10::kCPU);
   if (code->count_inputs() != tensors)
     fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' takes ", code->count_inputs(), " tensors, its contract names ",
          tensors, "; export it again");
