@@ -24,7 +24,8 @@ def fake_device_library() -> Path:
     with FileLock(library.parent / "lock"):
         if not library.exists():
             made = library.with_suffix(".new")
-            compile_line: list[str | Path] = ["g++", "-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include", *sources]
+            options = ("-std=c++20", "-O1", "-fPIC", "-shared", "-isystem")
+            compile_line: list[str | Path] = ["g++", *options, TORCH / "include", *sources]
             link_line: list[str | Path] = [f"-L{TORCH / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{TORCH / 'lib'}", "-o", made]
             run(*compile_line, *link_line)
             made.rename(library)

@@ -67,9 +67,9 @@ def lost_digits(module: Named, narrowed: Sequence[Tensor]) -> dict[str, Loss]:
         found[name] = loss = _loss(want, have)
         if loss.largest > _USUAL * loss.spread > 0.0:
             warn(
-                f"in bfloat16 output '{name}' differs from the module's by up to {loss.largest:.3g}, and it varies by {loss.spread:.3g} "
-                "only: numbers far from zero lose their digits where they go into a layer as they are, or come out of one; scale them "
-                "inside the module (pt2ts.nn.Standardize and its inverse), or leave dtype out",
+                f"in bfloat16 output '{name}' differs from the module's by up to {loss.largest:.3g}, and it varies by "
+                f"{loss.spread:.3g} only: numbers far from zero lose their digits where they go into a layer as they are, or come "
+                "out of one; scale them inside the module (pt2ts.nn.Standardize and its inverse), or leave dtype out",
             )
     return found
 

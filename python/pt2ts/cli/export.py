@@ -61,7 +61,12 @@ def export(
     batch: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
-    with_fallback: Annotated[bool, typer.Option("--with-fallback", help="Package: TorchScript inside, for older CPUs.")] = False,
+    with_fallback: Annotated[
+        bool, typer.Option("--with-fallback", help="Package: TorchScript inside, for older CPUs and for devices.")
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Package: code for cuda, hip, xpu or mps too, where there is one.")
+    ] = None,
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Largest absolute difference from the module allowed; by dtype otherwise.")
     ] = None,
@@ -90,6 +95,7 @@ def export(
             threads=threads,
             batch=None if batch is None else parse_batch(batch),
             fallback=with_fallback,
+            device=device,
         )
         exporter.export(
             module,

@@ -101,6 +101,14 @@ def start_program(
     return finish
 
 
+def compile_program(program: ExportedProgram, isa: Isa, more: Mapping[str, Any]) -> Compiled:
+    """Compile a program with all that PyTorch's compiler calls by itself, as code for devices needs it."""
+    names = {name for name, _ in weights_of(program)}
+    with _generated(program, isa, 0, Recipe(), {**more, **inductor.weights_inside(False)}) as files:
+        made = Compiled(_kept(files), "shared")
+    return made if _constants(made.files) <= names else _with_weights(program, isa, 0, Recipe(), more)
+
+
 def _with_weights(program: ExportedProgram, isa: Isa, threads: int, recipe: Recipe, more: Mapping[str, Any]) -> Compiled:
     with _generated(program, isa, threads, recipe, {**more, **inductor.weights_inside(True)}) as files:
         return Compiled(_kept(files), "own")
@@ -179,8 +187,15 @@ def _name_constants(module: torch.nn.Module, program: ExportedProgram) -> None:
 
 def _constants(files: Mapping[str, bytes]) -> set[str]:
     """Return the names of the tensors that compiled code asks for."""
+    with opened(files) as loader:
+        return set(inductor.constant_names(loader))
+
+
+@contextmanager
+def opened(files: Mapping[str, bytes]) -> Iterator[Any]:
+    """Yield compiled code as a model that PyTorch runs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt2"
         with path.open("wb") as file:
             save(file, {f"{CODE}model/{name}": content for name, content in files.items()}, Spec("", "", "", (), ()))
-        return set(inductor.constant_names(inductor.open_model(path, "model")))
+        yield inductor.open_model(path, "model")

@@ -29,6 +29,8 @@ from ..pytorch import torchscript
 from ..report import step
 from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
+from ..toolchain.devices import find_device
+from .device import build_for_device
 from .fuse import can_fuse
 from .kernel_variants import OWN_SIZE, Kernels
 from .variants import Built, Pending, Recipe, ready, start_aoti
@@ -129,6 +131,12 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     variants += [replace(item.variant, no_kernel="".join(why_none[:1])) for item in general]
     sets = [isa.to_dict() for isa in (*kernels.wider, kernels.isa)]
     variants.sort(key=lambda item: sets.index(dict(item.isa or {})))
+    if options.device is not None:
+        device = find_device(options.device)
+        there = flat_module(twin_of(draft.module).to(device), precision)
+        built = build_for_device(forms, there, device, kernels.isa)
+        members |= built.members
+        variants.append(built.variant)
     script = options.script()
     if script is not None:
         variants.append(Variant("fallback", "torchscript", weights="own"))

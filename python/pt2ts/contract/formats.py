@@ -72,8 +72,11 @@ class Package:
         Batch sizes that get a variant of their own, kept where it is faster than the one for any size. 1, 32 and 1024 by default,
         as far as the bounds admit them; ``()`` for none.
     fallback
-        Put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for: made as True or a `TorchScript`
-        says.
+        Put the TorchScript form into the package too, for CPUs that lack what ``isa`` asks for, and for devices: made as True or
+        a `TorchScript` says.
+    device
+        Code for a kind of device beside that for the CPU: ``cuda``, ``hip``, ``xpu`` or ``mps``. It is compiled where such a
+        device is. The program that loads the package chooses by its ``device_type``.
     """
 
     layout: Layout | None = None
@@ -81,6 +84,7 @@ class Package:
     threads: int = 0
     batch: Sequence[int] | None = None
     fallback: bool | TorchScript = False
+    device: str | None = None
 
     def __post_init__(self) -> None:
         _check_layout(self.layout)
@@ -130,7 +134,7 @@ _SUFFIXES = {".pt": Format.TORCHSCRIPT, ".pt2": Format.PT2}
 #: Options of a format that `export` once took itself, with their defaults.
 _OF_BOTH: Mapping[str, object] = {"layout": None}
 _OF_SCRIPTS: Mapping[str, object] = {"method": "auto"}
-_OF_PACKAGES: Mapping[str, object] = {"isa": None, "threads": 0, "batch": None, "fallback": False}
+_OF_PACKAGES: Mapping[str, object] = {"isa": None, "threads": 0, "batch": None, "fallback": False, "device": None}
 OPTIONS = (*_OF_BOTH, *_OF_SCRIPTS, *_OF_PACKAGES)
 
 

@@ -90,8 +90,6 @@ class Variant:
     kind: str
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     isa: Mapping[str, Any] | None = None
-    device: str = ""
-    architectures: tuple[str, ...] = ()
     weights: str = "shared"
     threads: int = 0
     workspace: int = 0
@@ -99,6 +97,8 @@ class Variant:
     samples: str | None = None
     grain: int = 0
     no_kernel: str = ""
+    device: str = ""
+    architectures: tuple[str, ...] = ()
 
     def admits(self, sizes: Mapping[str, int]) -> bool:
         """Return whether it computes with these sizes."""
@@ -148,6 +148,12 @@ class Variant:
     def sizes_text(self) -> str:
         """Return the sizes for people: ``batch=1``, ``batch=2 or more``."""
         return ", ".join(_size_text(name, low, high) for name, (low, high) in self.sizes.items()) or "any"
+
+    def runs_on_text(self) -> str:
+        """Return what it runs on, for people: a device and its generations, or an instruction set."""
+        if self.device:
+            return " ".join([self.device, *self.architectures])
+        return self.isa_text()
 
     def isa_text(self) -> str:
         """Return the instruction set for people."""

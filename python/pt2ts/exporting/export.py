@@ -28,6 +28,7 @@ from ..contract.words import Normalization, Precision
 from ..errors import DeclarationError, ExportError, option
 from ..runtime.fresh import start
 from ..sources.onnx import declared_inputs, declared_outputs
+from ..toolchain.devices import find_device
 from .model_files import capture
 
 
@@ -171,6 +172,8 @@ def _refuse(path: Path, targets: Sequence[Target], normalization: str, dtype: st
     for target in targets:
         if isinstance(target.format, Package):
             target.format.instruction_set()
+            if target.format.device is not None:
+                find_device(target.format.device)
     if dtype == "bfloat16" and any(isinstance(target.format, TorchScript) for target in targets):
         hint = f"write one with {option('format', 'pt2')}, or convert the module"
         raise DeclarationError("dtype 'bfloat16' is for compiled packages", hint)

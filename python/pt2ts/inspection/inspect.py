@@ -133,7 +133,7 @@ class Report:
     def variants(self) -> list[tuple[str, ...]]:
         """Return one row per variant of a package, in the order of preference."""
         return [
-            (item.name, KINDS[item.kind], item.sizes_text(), item.isa_text(), item.weights, str(item.threads or "as the host"))
+            (item.name, KINDS[item.kind], item.sizes_text(), item.runs_on_text(), item.weights, str(item.threads or "as the host"))
             for item in (() if self.spec is None else self.spec.variants)
         ]
 

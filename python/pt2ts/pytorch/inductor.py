@@ -38,6 +38,13 @@ def recipe_options(*, freeze: bool, autotune: bool, keep_layout: bool) -> dict[s
     return options
 
 
+def device_options(kind: str) -> dict[str, Any]:
+    """Return the options of code for a kind of device: all its kernels inside the library, for later generations too."""
+    if kind != "cuda":
+        return {}
+    return {"aot_inductor.embed_kernel_binary": True, "aot_inductor.emit_multi_arch_kernel": True}
+
+
 def weights_inside(wanted: bool) -> dict[str, Any]:
     """Return the option that puts weights into the compiled library, or leaves them out."""
     return {"aot_inductor.package_constants_in_so": wanted}

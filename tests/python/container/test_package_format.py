@@ -149,7 +149,15 @@ def test_the_contract_survives_json() -> None:
         Variant("fallback", "torchscript", weights="own"),
     )
     weights = (Weight("w", "float32", (2, 3), 64, True),)
-    spec = replace(SPEC, digest="ab", precision="bfloat16", loss={"y": Loss(0.5, 0.25, 2.0)}, variants=variants, weights=weights, tuning=({"a": 1},))
+    spec = replace(
+        SPEC,
+        digest="ab",
+        precision="bfloat16",
+        loss={"y": Loss(0.5, 0.25, 2.0)},
+        variants=variants,
+        weights=weights,
+        tuning=({"a": 1},),
+    )
     assert Spec.from_json(spec.to_json()) == spec
     assert [item.sizes_text() for item in variants] == ["batch=1", "batch=2 or more", "any"]
     assert [item.isa_text() for item in variants] == ["native", "avx2 fma", "any"]
