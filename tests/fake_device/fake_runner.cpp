@@ -1,28 +1,54 @@
 // Compiled code on the fake device: the CPU's, which sees the device's memory as its own. And what generation the device is of,
 // by the call of CUDA's run time that the library looks for.
+#include <ATen/Functions.h>
 #include <c10/core/Device.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <list>
 #include <stdexcept>
+#include <unordered_map>
+#include <utility>
 
 namespace {
 
 std::atomic<int64_t> runs{0};
 
+at::Tensor seen_by_cpu(const at::Tensor& tensor) {
+  return at::from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(), at::TensorOptions(tensor.scalar_type()));
+}
+
+using Constants = std::unordered_map<std::string, AtenTensorHandle>;
+decltype(&AOTInductorModelContainerUpdateUserManagedConstantBuffer) of_the_cpu = nullptr;
+
+// The code looks where its weights are. What it is given instead stays.
+AOTIRuntimeError take_constants(AOTInductorModelContainerHandle container, AOTInductorConstantMapHandle handle, bool inactive,
+                                bool whole) {
+  static std::list<at::Tensor> kept;
+  Constants seen;
+  for (const auto& [name, tensor] : *reinterpret_cast<Constants*>(handle)) {
+    kept.push_back(seen_by_cpu(*reinterpret_cast<at::Tensor*>(tensor)));
+    seen[name] = reinterpret_cast<AtenTensorHandle>(&kept.back());
+  }
+  return of_the_cpu(container, reinterpret_cast<AOTInductorConstantMapHandle>(&seen), inactive, whole);
+}
+
 class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
  public:
   FakeRunner(const std::string& library, size_t models, std::string device, bool single_threaded)
-      : AOTIModelContainerRunnerCpu(library, models, single_threaded), device_(device) {}
+      : AOTIModelContainerRunnerCpu(library, models, single_threaded), device_(device) {
+    of_the_cpu = std::exchange(update_user_managed_constant_buffer_func_, &take_constants);
+  }
 
  protected:
   std::vector<at::Tensor> run_impl(std::vector<AtenTensorHandle>& inputs, void* stream) override {
     ++runs;
+    std::vector<at::Tensor> held;  // a view does not hold the memory
     for (const AtenTensorHandle handle : inputs) {
       auto& tensor = *reinterpret_cast<at::Tensor*>(handle);
       if (tensor.device() != device_) throw std::runtime_error("an input of compiled code is not on its device");
-      tensor = at::from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(), at::TensorOptions(tensor.scalar_type()));
+      held.push_back(std::exchange(tensor, seen_by_cpu(tensor)));
     }
     std::vector<at::Tensor> outputs = AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
     for (at::Tensor& output : outputs) output = output.to(device_);

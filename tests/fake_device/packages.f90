@@ -11,7 +11,7 @@ program packages
     end function fake_runs
   end interface
   character(len=32) :: scenario
-  character(len=256) :: file, errmsg
+  character(len=400) :: file, errmsg
   type(torch_model) :: model, host
   type(torch_tensor) :: inputs(1), outputs(1), weight, other
   real(real32), target :: x(5, 2), y(3, 2), expected(3, 2)

@@ -11,9 +11,14 @@
 namespace ctorch {
 namespace {
 
-std::string names_of(const std::vector<std::string>& architectures) {
+bool is_for(const Variant& variant, c10::Device device) {
+  return variant.device.empty() || variant.device == c10::DeviceTypeName(device.type(), /*lower_case=*/true);
+}
+
+template <class Names>
+std::string words_of(const Names& names) {
   std::string words;
-  for (const auto& name : architectures) words += (words.empty() ? "" : ", ") + name;
+  for (const auto& name : names) words += (words.empty() ? "" : ", ") + name;
   return words;
 }
 
@@ -40,6 +45,7 @@ void forget_second_names(std::set<std::string>& unknown, const State& weights) {
 Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> info, Weights& weights, c10::Device device)
     : info_(std::move(info)), weights_(weights), device_(device), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
   for (const Variant& variant : info_->variants) {
+    if (!is_for(variant, device)) continue;
     if (const std::string words = why_not(variant); !words.empty()) {
       left_out_ += (left_out_.empty() ? "variant '" : "; variant '") + variant.name + "' " + words;
       continue;
@@ -71,14 +77,12 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
 }
 
 std::string Variants::why_not(const Variant& variant) const {
-  const std::string here = c10::DeviceTypeName(device_.type(), /*lower_case=*/true);
-  if (!variant.device.empty() && variant.device != here) return "is for " + variant.device;
   if (variant.isa)
     if (const std::string missing = isa_missing(*variant.isa); !missing.empty())
       return "needs " + isa_words(*variant.isa) + " and lacks " + missing;
   if (!variant.architectures.empty())
     if (const std::string found = architecture_of(device_); !runs_on(found, variant.architectures))
-      return "is for " + names_of(variant.architectures) + ", and the device is " + found;
+      return "is for " + words_of(variant.architectures) + ", and the device is " + found;
   return {};
 }
 
@@ -86,8 +90,10 @@ void Variants::nothing_runs_here() const {
   if (device_.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' cannot run on this processor, ", cpu_words(), ": ", left_out_,
          "; export it for an older processor (pt2ts export --isa) or with a variant for all of them (--with-fallback)");
+  std::set<std::string> devices;
+  for (const Variant& variant : info_->variants) devices.insert(variant.device);
   fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(), ", which argument 'device_type' asks for: ",
-       left_out_, "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
+       left_out_.empty() ? "it has code for " + words_of(devices) : left_out_, "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
 }
 
 Variants::Variants(const Variants& other, Weights& weights)
