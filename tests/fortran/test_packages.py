@@ -38,7 +38,7 @@ SCENARIOS = (
     Row("load_requiring", MODEL, "train with a torch_trainer (pt2ts export-training), or export the module as TorchScript"),
     Row("recorded", MODEL, INFERENCE_ONLY),
     Row("differentiated", MODEL, INFERENCE_ONLY),
-    Row("other_dtype", MODEL, "export it again with pt2ts export --dtype, or as TorchScript for another device"),
+    Row("other_dtype", MODEL, "was loaded for cpu, which cannot be changed afterwards, nor can the dtypes of its contract"),
     Row("weights_built_in", MODEL, "the others have the old values compiled in"),
     Row("saved_built_in", MODEL, "'own.pt2' has no variant that could be saved with the weights that were put in"),
     Row("save_written_over", FILE, "the file 'written_over.pt2' that the model was loaded from has been written over since"),
