@@ -11,7 +11,7 @@ from pathlib import Path
 import ftorch
 import pt2ts
 
-from ..support import PROJECT, TESTED, ROOT, run
+from ..support import PROJECT, ROOT, TESTED, run
 
 PLACE = ftorch.Installation()
 VERSION: str = PROJECT["version"]

@@ -45,10 +45,10 @@ def headers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the headers that are looked at."""
     folder = tmp_path_factory.mktemp("include")
     include = torch_folder() / "include"
-    for header in {place.relative_to(include) for _, header, _ in rows() for place in places(include, header)}:
-        copy = folder / header
+    for file in {place.relative_to(include) for _, header, _ in rows() for place in places(include, header)}:
+        copy = folder / file
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text((include / header).read_text())
+        copy.write_text((include / file).read_text())
     assert probe(folder) == ""
     return folder
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t weight_alignment = 64;
 
-// Whether something in the package was compiled by PyTorch's own compiler. Kernels are plain C++, which no PyTorch is needed for.
+// Whether something in the package was compiled by PyTorch's own compiler. Kernels are plain C++, which needs no PyTorch.
 bool needs_torch_of_compiler(const nlohmann::json& variants) {
   return std::any_of(variants.begin(), variants.end(), [](const auto& entry) { return entry.value("kind", "aoti") == "aoti"; });
 }
