@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,8 +21,8 @@ SITE = BUILD / "cuda" / "site"
 COMPILER = ("nvidia-cuda-nvcc", "nvidia-cuda-crt", "nvidia-nvvm", "nvidia-cuda-cccl")
 
 
-def pip_install(*wanted: str) -> None:
-    run(sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", SITE, *wanted)
+def pip_install(folder: Path, *wanted: str) -> None:
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, *wanted)
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +31,14 @@ def toolkit() -> Path:
     SITE.mkdir(parents=True, exist_ok=True)
     with FileLock(SITE.with_suffix(".lock")):
         if not (SITE / "torch").exists():
-            pip_install(f"torch{TESTED}")
+            pip_install(SITE, f"torch{TESTED}")
         found = re.search(r"^cuda.* = '((\d+)\.\d+)'", (SITE / "torch" / "version.py").read_text(), re.MULTILINE)
         assert found, "this PyTorch is not built for CUDA"
         folder = SITE / "nvidia" / f"cu{found[2]}"
         if not (folder / "bin" / "nvcc").exists():
-            pip_install("--no-deps", *(f"{name}=={found[1]}.*" for name in COMPILER))
+            apart = SITE.with_name("compiler")  # into a folder that is there pip would not add
+            pip_install(apart, "--no-deps", *(f"{name}=={found[1]}.*" for name in COMPILER))
+            shutil.copytree(apart / "nvidia" / folder.name, folder, dirs_exist_ok=True)
             # The packages are for running programs: names that a linker looks for are not among them.
             for library in (folder / "lib").glob("*.so.*"):
                 name = library.with_name(library.name.partition(".so.")[0] + ".so")
