@@ -32,6 +32,7 @@ set(FTORCH_TORCH_VERSION "${PACKAGE_VERSION}")
 # TorchConfig.cmake of a CUDA wheel stops the configuration when there is no CUDA toolkit, although linking needs none. A failing
 # find_package cannot be caught, so it is tried in a project of its own.
 if(NOT FTORCH_TORCH_CONFIG_TRIED STREQUAL Torch_DIR)
+  file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/probes") # where nothing else has made it, CMake would write no log, and not say so
   execute_process(
     COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/probes/torch" -B "${PROJECT_BINARY_DIR}/probes/torch"
       -G "${CMAKE_GENERATOR}" "-DCMAKE_MAKE_PROGRAM=${CMAKE_MAKE_PROGRAM}" "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ from pt2ts.verification.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "tests"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+#: Which versions of PyTorch the tests are run with, as pip is told it: >=2.11,<2.15.
+TESTED = next(wanted.removeprefix("torch") for wanted in PROJECT["dependencies"] if wanted.startswith("torch>"))
 
 BuildFortran = Callable[..., Path]
 

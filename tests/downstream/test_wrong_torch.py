@@ -14,7 +14,9 @@ import ftorch
 from ..support import BuildFortran, run
 from .test_projects import SOURCES
 
-BUILT_FOR = "this library was built for PyTorch 2.13.0"
+BUILT = ftorch.Installation().torch_version()
+BUILT_FOR = f"this library was built for PyTorch {BUILT}"
+MAJOR, MINOR = (int(number) for number in BUILT.split(".")[:2])
 
 
 @pytest.fixture
@@ -32,6 +34,11 @@ def compile_c(source: str, library: Path) -> None:
     subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=source, text=True, check=True)
 
 
+def stand_in(version: str, folder: Path) -> None:
+    """Put a library that has found this PyTorch in the place of the implementation."""
+    compile_c(f'const char *ctorch_implementation_torch_version(void) {{ return "{version}"; }}', folder / "libctorch_torch.so")
+
+
 def message(program: Path, library: Path) -> str:
     """What the program says before it stops."""
     environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
@@ -43,7 +50,7 @@ def message(program: Path, library: Path) -> str:
 def test_no_torch(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
     said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
     assert f"{BUILT_FOR} and cannot use the one it found: libtorch.so: cannot open shared object file" in said
-    assert "install torch==2.13.0" in said
+    assert f"install torch=={BUILT}" in said
 
 
 def test_torch_without_the_symbols(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
@@ -51,17 +58,17 @@ def test_torch_without_the_symbols(fc: str, build_fortran: BuildFortran, moved: 
         compile_c("int nothing;", moved.parents[1] / "torch" / "lib" / name)
     said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
     assert f"{BUILT_FOR} and cannot use the one it found" in said
-    assert "install torch==2.13.0" in said
+    assert f"install torch=={BUILT}" in said
 
 
 def test_torch_of_another_minor_version(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
-    compile_c('const char *ctorch_implementation_torch_version(void) { return "2.12.1"; }', moved / "libctorch_torch.so")
+    stand_in(f"{MAJOR}.{MINOR - 1}.1", moved)
     said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
-    assert f"{BUILT_FOR} and found PyTorch 2.12.1; install torch==2.13.0" in said
+    assert f"{BUILT_FOR} and found PyTorch {MAJOR}.{MINOR - 1}.1; install torch=={BUILT}" in said
 
 
 def test_libraries_of_two_versions(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
-    compile_c('const char *ctorch_implementation_torch_version(void) { return "2.13.9"; }', moved / "libctorch_torch.so")
+    stand_in(f"{MAJOR}.{MINOR}.9", moved)
     assert "belongs to another version of this library; install both anew" in message(
         build_fortran(SOURCES["ftorch"], compiler=fc), moved
     )

@@ -10,15 +10,17 @@ import io
 import json
 import struct
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from filelock import FileLock
 
 import pt2ts
+from pt2ts.pytorch import inductor
 
 from ..support import BUILD, digest_of
 from . import model_files
@@ -126,9 +128,8 @@ def compiled(
 
     def make(path: Path) -> None:
         program = torch.export.export(module.eval(), inputs, dynamic_shapes=shapes)
-        files = cast("list[str]", torch._inductor.aot_compile(program.module(), inputs, options=settings))
-        with zipfile.ZipFile(path, "w") as archive:
-            for file in map(Path, files):
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path, "w") as archive:
+            for file in inductor.aot_compile(program.module(), inputs, settings, Path(folder)):
                 if file.suffix != ".cpp":
                     archive.write(file, file.name)
 

@@ -6,17 +6,15 @@ import ctypes
 import importlib.metadata
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 import ftorch
 import pt2ts
 
-from ..support import ROOT, run
+from ..support import PROJECT, ROOT, TESTED, run
 
 PLACE = ftorch.Installation()
-VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-TORCH = "2.13.0"
+VERSION: str = PROJECT["version"]
 
 
 def first_match(pattern: str, path: Path) -> str:
@@ -52,5 +50,9 @@ def test_what_people_read() -> None:
 
 
 def test_pytorch() -> None:
-    assert first_match(r"^default_torch=(.*)$", ROOT / "scripts" / "setup") == TORCH
+    known = first_match(r"^known=\((.*)\)$", ROOT / "scripts" / "versions").split()
+    minors = [int(version.split(".")[1]) for version in known]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    assert f">=2.{minors[0]},<2.{minors[-1] + 1}" == TESTED
+    assert first_match(r"^default_torch=(.*)$", ROOT / "scripts" / "setup") in known
     assert PLACE.torch_version() == importlib.metadata.version("torch").partition("+")[0]

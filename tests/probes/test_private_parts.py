@@ -23,10 +23,10 @@ def rows() -> list[tuple[str, str, str]]:
     return [(user, header, name) for user, header, names in CALL.findall(text) for name in names.split()]
 
 
-def probe(include: Path) -> str:
+def probe(include: Path, version: str = "2.13.8") -> str:
     """Run the probes and return what they complain about."""
     done = subprocess.run(
-        ["cmake", f"-DFTORCH_TORCH_INCLUDE_DIR={include}", "-DFTORCH_TORCH_VERSION=9.8.7", "-P", COMPAT / "probe.cmake"],
+        ["cmake", f"-DFTORCH_TORCH_INCLUDE_DIR={include}", f"-DFTORCH_TORCH_VERSION={version}", "-P", COMPAT / "probe.cmake"],
         capture_output=True,
         text=True,
         check=False,
@@ -35,14 +35,20 @@ def probe(include: Path) -> str:
     return " ".join(done.stderr.split())
 
 
+def places(include: Path, header: str) -> list[Path]:
+    """Return the files of a header: several where it has moved and the old one leads to the new one."""
+    return [include / place for place in header.split("|") if (include / place).exists()]
+
+
 @pytest.fixture(scope="module")
 def headers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the headers that are looked at."""
     folder = tmp_path_factory.mktemp("include")
-    for header in {header for _, header, _ in rows()}:
-        copy = folder / header
+    include = torch_folder() / "include"
+    for file in {place.relative_to(include) for _, header, _ in rows() for place in places(include, header)}:
+        copy = folder / file
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text((torch_folder() / "include" / header).read_text())
+        copy.write_text((include / file).read_text())
     assert probe(folder) == ""
     return folder
 
@@ -58,12 +64,13 @@ def test_every_private_header_has_a_probe() -> None:
 
 @pytest.mark.parametrize(("user", "header", "name"), rows(), ids=lambda text: text.rpartition("/")[2])
 def test_what_is_gone_is_named(headers: Path, user: str, header: str, name: str) -> None:
-    file = headers / header
-    text = file.read_text()
-    file.write_text(re.sub(rf"\b{name}\b", "renamed", text))
+    texts = {file: file.read_text() for file in places(headers, header)}
+    for file, text in texts.items():
+        file.write_text(re.sub(rf"\b{name}\b", "renamed", text))
     said = probe(headers)
-    file.write_text(text)
-    assert f"PyTorch 9.8.7 has no {name} in {header}, which src/ctorch/compat/{user} needs" in said
+    for file, text in texts.items():
+        file.write_text(text)
+    assert f"PyTorch 2.13.8 has no {name} in {header}, which src/ctorch/compat/{user} needs" in said
 
 
 def test_a_header_that_is_gone_is_named(headers: Path) -> None:
@@ -73,4 +80,11 @@ def test_a_header_that_is_gone_is_named(headers: Path) -> None:
     file.unlink()
     said = probe(headers)
     file.write_text(text)
-    assert f"PyTorch 9.8.7 has no header {header}, which src/ctorch/compat/{user} needs" in said
+    assert f"PyTorch 2.13.8 has no header {header}, which src/ctorch/compat/{user} needs" in said
+
+
+@pytest.mark.parametrize(("version", "tried"), [("2.10.1", False), ("2.11.0", True), ("2.14.9", True), ("2.15.0", False)])
+def test_a_version_that_was_never_tried_is_told(headers: Path, version: str, tried: bool) -> None:
+    said = probe(headers, version)
+    warning = f"PyTorch {version} was never tried with this library; its tests pass with torch>=2.11,<2.15"
+    assert (said == "") if tried else (warning in said)

@@ -63,7 +63,7 @@ def implementation(folder: Path, headers: Path, names: list[str], *, interface: 
     text = f"""
 #include "{headers}/ctorch_version.h"
 enum {{ MAJOR = CTORCH_INTERFACE_MAJOR, MINOR = CTORCH_INTERFACE_MINOR }};
-const char *ctorch_implementation_torch_version(void) {{ return "2.13.0"; }}
+const char *ctorch_implementation_torch_version(void) {{ return "{PLACE.torch_version()}"; }}
 void ctorch_implementation_interface(int32_t *a, int32_t *b) {{ *a = {major}; *b = {minor}; }}
 void ctorch_implementation_start(int32_t shared) {{ (void)shared; }}
 """
@@ -90,7 +90,7 @@ def library(tmp_path: Path) -> Make:
         # Under the name of the installed one, as if the folder had been overwritten.
         soname = PLACE.c_library.name
         run(
-            *("gcc", "-shared", "-fPIC", f"-Wl,-soname,{soname}", '-DCTORCH_TORCH_VERSION="2.13.0"'),
+            *("gcc", "-shared", "-fPIC", f"-Wl,-soname,{soname}", f'-DCTORCH_TORCH_VERSION="{PLACE.torch_version()}"'),
             *(
                 f"-I{headers}",
                 f"-I{folder}",

@@ -116,7 +116,8 @@ def _with_weights(program: ExportedProgram, isa: Isa, threads: int, recipe: Reci
 
 def _kept(files: Sequence[Path]) -> dict[str, bytes]:
     """Return the files that belong into a package."""
-    return {file.name: file.read_bytes() for file in files if not file.name.endswith(_LEFT_OUT)}
+    kept = {file.name: file.read_bytes() for file in files if not file.name.endswith(_LEFT_OUT)}
+    return kept | inductor.stand_ins(file.name for file in files)
 
 
 def _generate(

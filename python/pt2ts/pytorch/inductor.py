@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,45 @@ def machine_options(compiler: str, march: str, simdlen: int | None, threads: int
 
 def aot_compile(module: torch.nn.Module, arguments: Sequence[torch.Tensor], options: Mapping[str, Any], folder: Path) -> list[Path]:
     """Generate code into a folder, and compile it if the options say so; return its files."""
-    for name in options:
-        private(f"torch._inductor.config.{name}")  # it would be told as an error of the module otherwise
-    call: Callable[..., Any] = private("torch._inductor.aot_compile")
-    made = call(module, tuple(arguments), options={**options, "aot_inductor.output_path": str(folder)})
+    with _known_options(options) as known:
+        for name in known:
+            private(f"torch._inductor.config.{name}")  # it would be told as an error of the module otherwise
+        call: Callable[..., Any] = private("torch._inductor.aot_compile")
+        made = call(module, tuple(arguments), options={**known, "aot_inductor.output_path": str(folder)})
     return [Path(item) for item in made if isinstance(item, str)]
+
+
+@contextmanager
+def _known_options(options: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield options without ``cpp.march`` where PyTorch is older than that (2.13), and let code be for this machine all the same.
+
+    It would be for the processor that compiles, and die on another one.
+    """
+    march = options.get("cpp.march")
+    settings, builder = private("torch._inductor.config.cpp"), private("torch._inductor.cpp_builder")
+    if march is None or hasattr(settings, "march"):
+        yield options
+        return
+    theirs = part_of(builder, "_get_optimization_cflags")
+
+    def ours(*arguments: Any, **named: Any) -> tuple[list[str], list[str]]:
+        compiling, linking = theirs(*arguments, **named)
+        return [f"march={march}" if flag == "march=native" else flag for flag in compiling], linking
+
+    builder._get_optimization_cflags = ours
+    try:
+        yield {name: value for name, value in options.items() if name != "cpp.march"}
+    finally:
+        builder._get_optimization_cflags = theirs
+
+
+def stand_ins(names: Iterable[str]) -> dict[str, bytes]:
+    """Return what else must lie beside the files of a program, for PyTorch's loader to find them: sources, which it does not read.
+
+    Before 2.13 it finds the metadata by the name of the source.
+    """
+    old = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
+    return {name: b"" for name in names if old and name.endswith(".wrapper.cpp")}
 
 
 def cache_folder() -> Path:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import import_module
+from importlib.metadata import requires
 from typing import Any
 
 import torch
 
 from ..errors import UnsupportedTorchError
 
-#: The version of PyTorch whose private parts are known.
-KNOWN = "2.13"
+#: The versions of PyTorch whose private parts are known, as pip is told them.
+KNOWN = next(wanted for wanted in requires("ftorch") or () if re.match(r"torch\b", wanted))
 
 
 @cache
@@ -55,5 +57,5 @@ def gone(name: str) -> UnsupportedTorchError:
     """Return the error for a part that is not there."""
     return UnsupportedTorchError(
         f"PyTorch {torch.__version__} has no {name}, a part that is not public and that pt2ts uses",
-        f"install the version that this pt2ts is made for (torch {KNOWN}), or a newer pt2ts",
+        f"install a version that this pt2ts is made for ({KNOWN}), or a newer pt2ts",
     )

@@ -1,14 +1,29 @@
-# What this folder takes of PyTorch beyond its public API: file here, PyTorch's header, names in it. Looked for when CMake
+# What this folder takes of PyTorch beyond its public API: file here, PyTorch's header (`old|new` where it has moved), names in it. Looked for when CMake
 # configures, so that another PyTorch is refused by a sentence and not by a page of errors. A name that is gone from a library
 # that was built is found by the loader.
 #
 #   cmake -DFTORCH_TORCH_INCLUDE_DIR=<folder> -DFTORCH_TORCH_VERSION=<version> -P probe.cmake
+
+# What the tests have been run with, as pip is told it.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../../../pyproject.toml" dependencies REGEX "^dependencies = ")
+string(REGEX MATCH "torch>=([0-9.]+),<([0-9.]+)" FTORCH_TORCH_TESTED "${dependencies}")
+if(FTORCH_TORCH_VERSION VERSION_LESS CMAKE_MATCH_1 OR FTORCH_TORCH_VERSION VERSION_GREATER_EQUAL CMAKE_MATCH_2)
+  message(WARNING "PyTorch ${FTORCH_TORCH_VERSION} was never tried with this library; its tests pass with ${FTORCH_TORCH_TESTED}")
+endif()
+
 function(ftorch_probe_torch user header)
-  set(sentence "which src/ctorch/compat/${user} needs; it is no public API: build with PyTorch 2.13, or mend that file")
-  if(NOT EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/${header}")
+  set(sentence "which src/ctorch/compat/${user} needs; it is no public API: build with ${FTORCH_TORCH_TESTED}, or mend that file")
+  set(text "")
+  string(REPLACE "|" ";" places "${header}")
+  foreach(place IN LISTS places)
+    if(EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/${place}")
+      file(READ "${FTORCH_TORCH_INCLUDE_DIR}/${place}" part)
+      string(APPEND text "${part}")
+    endif()
+  endforeach()
+  if(text STREQUAL "")
     message(FATAL_ERROR "PyTorch ${FTORCH_TORCH_VERSION} has no header ${header}, ${sentence}")
   endif()
-  file(READ "${FTORCH_TORCH_INCLUDE_DIR}/${header}" text)
   foreach(name IN LISTS ARGN)
     if(NOT text MATCHES "(^|[^A-Za-z0-9_])${name}([^A-Za-z0-9_]|$)")
       message(FATAL_ERROR "PyTorch ${FTORCH_TORCH_VERSION} has no ${name} in ${header}, ${sentence}")
@@ -34,7 +49,7 @@ endforeach()
 ftorch_probe_torch(gradient_hook.h torch/csrc/autograd/function_hook.h PostAccumulateGradHook)
 ftorch_probe_torch(gradient_hook.h torch/csrc/autograd/variable.h post_acc_grad_hooks set_post_acc_grad_hooks)
 ftorch_probe_torch(graph.cpp ATen/core/dispatch/Dispatcher.h findSchema hasTag)
-ftorch_probe_torch(graph.cpp torch/headeronly/core/enum_tag.h nondeterministic_seeded)
+ftorch_probe_torch(graph.cpp ATen/core/enum_tag.h|torch/headeronly/core/enum_tag.h nondeterministic_seeded)
 ftorch_probe_torch(graph.cpp torch/csrc/jit/ir/alias_analysis.h AliasDb hasWriters)
 ftorch_probe_torch(graph.cpp torch/csrc/jit/ir/constants.h toIValue)
 ftorch_probe_torch(graph.cpp torch/csrc/jit/ir/ir.h maybeSchema insertConstant replaceAllUsesWith)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -39,12 +40,28 @@ def options() -> set[str]:
     made: list[dict[str, Any]] = [dict(inductor.COMMON), dict(inductor.SOURCES), dict(inductor.ON_THE_STACK)]
     made.append(inductor.recipe_options(freeze=True, autotune=True, keep_layout=True))
     made += [inductor.weights_inside(True), inductor.machine_options("g++", "native", 256, 1), {"aot_inductor.output_path": ""}]
-    return {name for table in made for name in table}
+    return {name for table in made for name in table} - {"cpp.march"}
 
 
 @pytest.mark.parametrize("name", sorted(options()))
 def test_options_of_the_compiler_are_there(name: str) -> None:
     private(f"torch._inductor.config.{name}")
+
+
+@pytest.mark.parametrize("option", ["the option", "no option"])
+def test_code_is_for_the_machine_that_was_asked_for(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch before 2.13 has no option for that."""
+    there = hasattr(torch._inductor.config.cpp, "march")
+    if option == "no option" and there:  # without it, the newer ones do what the older ones do always
+        monkeypatch.setattr(inductor, "private", lambda name: object() if name.endswith("config.cpp") else private(name))
+    made = {**inductor.COMMON, **inductor.SOURCES, **inductor.machine_options("g++", "x86-64-v2", 1, 1)}
+    example = torch.ones(1, 2)
+    program: Any = torch.export.export(LINEAR, (example,)).module(check_guards=False)
+    with torch.no_grad():
+        files = inductor.aot_compile(program, [example], made, tmp_path)
+    (flags,) = (file for file in files if file.name.endswith("compile_flags.json"))
+    words = json.loads(flags.read_text())["cflags"]
+    assert [word for word in words if word.startswith("march")] == ["march=x86-64-v2"]
 
 
 def test_an_option_that_is_gone_is_named() -> None:
@@ -55,6 +72,8 @@ def test_an_option_that_is_gone_is_named() -> None:
 #: Every private part, with a use of it.
 USES: dict[str, Callable[[], object]] = {
     "torch._inductor.aot_compile": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
+    "torch._inductor.config.cpp": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
+    "torch._inductor.cpp_builder": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
     "torch._inductor.runtime.cache_dir_utils.cache_dir": inductor.cache_folder,
     "torch._inductor.codegen": inductor.interface_source,
     "torch._inductor.config.aot_inductor": inductor.wrapper_level,
@@ -119,7 +138,7 @@ def test_a_part_that_is_gone_is_named_with_the_version(name: str, monkeypatch: p
     with pytest.raises(UnsupportedTorchError) as caught:
         USES[name]()
     assert f"PyTorch {torch.__version__} has no {name}" in caught.value.message
-    assert "install the version" in caught.value.hint
+    assert "install a version that this pt2ts is made for (torch" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,11 @@ namespace {
 
 constexpr uint64_t weight_alignment = 64;
 
+// Whether something in the package was compiled by PyTorch's own compiler. Kernels are plain C++, which needs no PyTorch.
+bool needs_torch_of_compiler(const nlohmann::json& variants) {
+  return std::any_of(variants.begin(), variants.end(), [](const auto& entry) { return entry.value("kind", "aoti") == "aoti"; });
+}
+
 // Major and minor number of "2.13.0+cpu".
 std::pair<int, int> release_of(const std::string& version) {
   int major = 0, minor = 0;
@@ -174,7 +179,7 @@ void Package::read_contract(const std::string& text, PackageKind wanted) {
       archive_.corrupt("the digest of its members is not the one that its contract has");
     const std::string made_with = json.at("torch").get<std::string>();
     const std::string& here = compat::torch_version();
-    if (release_of(made_with) > release_of(here))
+    if (release_of(made_with) > release_of(here) && needs_torch_of_compiler(json.at("variants")))
       fail(CTORCH_ERROR_FILE, "'", info_->path, "' was compiled with PyTorch ", made_with, ", this is PyTorch ", here,
            ", and compiled code runs with the same or a newer one only; export it with PyTorch ", here, " or install ",
            made_with);
