@@ -22,6 +22,12 @@ HERE = Path(__file__).resolve().parent
 #: Programs and their scenarios.
 SCENARIOS = {
     "placement": ["devices", "arrays", "memory", "results", "mixed", "models", "second"],
+    "current": ["tensors", "models", "waiting", "generators"],
+    "addresses": ["found", "named", "host", "pinned", "nothing"],
+    "streams": [
+        "nobody_waits", "to_the_host", "to_the_device", "before_pytorch", "after_pytorch", "one_stream", "of_a_thread", "mistakes",
+    ],
+    "pinned": ["tensors", "calls", "layouts", "refusals", "own_memory", "several", "blocks", "threads"],
 }  # fmt: skip
 
 Outcome = subprocess.CompletedProcess[str]
