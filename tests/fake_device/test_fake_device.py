@@ -28,6 +28,8 @@ SCENARIOS = {
         "nobody_waits", "to_the_host", "to_the_device", "before_pytorch", "after_pytorch", "one_stream", "of_a_thread", "mistakes",
     ],
     "pinned": ["tensors", "calls", "layouts", "refusals", "own_memory", "several", "blocks", "threads"],
+    "memory": ["exhausted", "loading", "states", "checkpoints_adam", "checkpoints_lbfgs"],
+    "checkpoints": ["another_index", "from_the_cpu", "to_the_cpu", "more"],
 }  # fmt: skip
 
 Outcome = subprocess.CompletedProcess[str]
@@ -90,3 +92,26 @@ def test_operators_refuse_mixed_devices(scenario: RunScenario) -> None:
     done = scenario("placement", "mixed_sum")
     assert done.returncode == 1
     assert "Expected all tensors to be on the same device" in done.stderr
+
+
+def test_a_checkpoint_that_names_the_device_with_its_index(scenario: RunScenario, folder: Path) -> None:
+    """Files of before: the generator of the one device is that of the other now."""
+    saved = scenario("checkpoints", "save")
+    assert saved.returncode == 0, saved.stderr
+    content = torch.load(folder / "file.ckpt", weights_only=True)
+    assert "random/privateuseone" in content
+    content["random/privateuseone:1"] = content.pop("random/privateuseone")
+    torch.save(content, folder / "file.ckpt")
+    loaded = scenario("checkpoints", "load")
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout == saved.stdout
+
+
+def test_a_checkpoint_without_random_numbers(scenario: RunScenario, folder: Path) -> None:
+    assert scenario("checkpoints", "save").returncode == 0
+    content = torch.load(folder / "file.ckpt", weights_only=True)
+    del content["random/cpu"]
+    torch.save(content, folder / "file.ckpt")
+    loaded = scenario("checkpoints", "load")
+    assert loaded.returncode == 1
+    assert "'file.ckpt' is damaged: it has no state of the random generator of the cpu" in loaded.stderr
