@@ -58,6 +58,7 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   ctorch_array a = array_of(data, 1, 2, 1);
   double real;
   int64_t integer;
+  int32_t answer = 0;
   const char *text;
   FAILS(ctorch_last_error(NULL, NULL), ARGUMENT, "");
   FAILS(ctorch_runtime_version(NULL, NULL), ARGUMENT, NULL_POINTER);
@@ -91,6 +92,10 @@ static void null_pointers(ctorch_tensor *t, ctorch_model *m) {
   FAILS(ctorch_tensor_dtype(t, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_device(t, NULL, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_numel(t, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_tensor_is_pinned(t, NULL), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_tensor_is_pinned(NULL, &answer), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_tensor_pin(NULL, &none), ARGUMENT, NULL_POINTER);
+  FAILS(ctorch_tensor_pin(t, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_is_contiguous(t, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_data(t, NULL), ARGUMENT, NULL_POINTER);
   FAILS(ctorch_tensor_requires_grad(t, NULL), ARGUMENT, NULL_POINTER);
@@ -212,6 +217,10 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   FAILS(ctorch_runtime_set_core_share(-1), ARGUMENT, "'cores'");
   FAILS(ctorch_runtime_set_flush_denormals(2), ARGUMENT, "'mode'");
   FAILS(ctorch_device_synchronize(1, 0), DEVICE, "device cuda is not available");
+  FAILS(ctorch_device_synchronize_stream(1, 0), DEVICE, "device cuda is not available");
+  FAILS(ctorch_device_set_stream(NULL, 1, 0), DEVICE, "device cuda is not available");
+  FAILS(ctorch_device_set_stream(&devices, 0, -1), DEVICE, "expected a device with streams, got the cpu");
+  FAILS(ctorch_tensor_pin(t, &none), DEVICE, "pinned memory needs a device that reads it");
   WORKS(ctorch_device_count(12345, &devices));
   if (devices != 0) FAILS(CTORCH_SUCCESS, INTERNAL, "an unknown device type has no devices");
   a.rank = -1;

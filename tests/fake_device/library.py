@@ -16,18 +16,17 @@ TORCH = Path(torch.__file__).parent
 
 def fake_device_library() -> Path:
     """Return the folder with the library, compiled once."""
-    sources = sorted(HERE.glob("*.cpp"))
-    content = b"".join(source.read_bytes() for source in sources)
+    sources = sorted((HERE / "device").glob("*.cpp"))
+    content = b"".join(path.read_bytes() for path in sorted((HERE / "device").iterdir()))
     key = hashlib.sha256(content + torch.__version__.encode()).hexdigest()[:12]
     library = BUILD / f"fake_device-{key}" / "libfake_device.so"
     library.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(library.parent / "lock"):
         if not library.exists():
             made = library.with_suffix(".new")
-            options = ("-std=c++20", "-O1", "-fPIC", "-shared", "-isystem")
-            compile_line: list[str | Path] = ["g++", *options, TORCH / "include", *sources]
+            flags: list[str | Path] = ["-std=c++20", "-O1", "-fPIC", "-shared", "-isystem", TORCH / "include"]
             link_line: list[str | Path] = [f"-L{TORCH / 'lib'}", "-lc10", "-ltorch_cpu", f"-Wl,-rpath,{TORCH / 'lib'}", "-o", made]
-            run(*compile_line, *link_line)
+            run("g++", *flags, *sources, *link_line)
             made.rename(library)
     return library.parent
 

@@ -1,8 +1,12 @@
-"""A fake device shows where tensors and models are placed, how often data is copied, and that mixing devices is refused."""
+"""A fake device shows where things are placed, what crosses to it and back, and whether somebody waits who must.
+
+Its work runs when it is waited for and not before, its memory has an end, and it counts.
+"""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,22 @@ from ..support import BuildFortran
 from .library import flags_for_fake_device
 
 HERE = Path(__file__).resolve().parent
+
+#: Programs and their scenarios.
+SCENARIOS = {
+    "placement": ["devices", "arrays", "memory", "results", "mixed", "models", "second"],
+    "current": ["tensors", "models", "waiting", "generators"],
+    "addresses": ["found", "named", "host", "pinned", "nothing"],
+    "streams": [
+        "nobody_waits", "to_the_host", "to_the_device", "before_pytorch", "after_pytorch", "one_stream", "of_a_thread", "mistakes",
+    ],
+    "pinned": ["tensors", "calls", "layouts", "refusals", "own_memory", "several", "blocks", "threads"],
+    "memory": ["exhausted", "loading", "states", "checkpoints_adam", "checkpoints_lbfgs"],
+    "checkpoints": ["another_index", "from_the_cpu", "to_the_cpu", "more"],
+}  # fmt: skip
+
+Outcome = subprocess.CompletedProcess[str]
+RunScenario = Callable[[str, str], Outcome]
 
 
 class Linear(torch.nn.Module):
@@ -32,31 +52,66 @@ class Linear(torch.nn.Module):
         return y
 
 
-@pytest.fixture(scope="session")
-def program(fc: str, build_fortran: BuildFortran) -> Path:
-    """The test program, linked to the fake device so that it is there before the first call."""
-    return build_fortran(HERE / "placement.f90", compiler=fc, flags=("-g", *flags_for_fake_device()))
+class Pair(torch.nn.Module):
+    """The sum, and the first input as it is."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return a + b, a
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("fake_device")
     pt2ts.export(Linear(), torch.arange(10.0).reshape(2, 5), made / "linear.pt")
+    pt2ts.export(Pair(), (torch.ones(2, 3), torch.ones(2, 3)), made / "pair.pt")
+    torch.manual_seed(0)
+    pt2ts.export(torch.nn.Linear(200, 200), torch.ones(1, 200), made / "wide.pt")
     return made
 
 
-def outcome(program: Path, folder: Path, scenario: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([program, scenario], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def scenario(fc: str, build_fortran: BuildFortran, folder: Path) -> RunScenario:
+    """Run a scenario of a program, which is linked to the fake device so that it is there before the first call."""
+
+    def run(program: str, name: str) -> Outcome:
+        sources = (HERE / "fake_runtime.f90", HERE / f"{program}.f90")
+        built = build_fortran(*sources, compiler=fc, flags=("-g", "-fopenmp", *flags_for_fake_device()))
+        return subprocess.run([built, name], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
 
 
-@pytest.mark.parametrize("scenario", ["devices", "arrays", "memory", "results", "mixed", "models", "second"])
-def test_placement(program: Path, folder: Path, scenario: str) -> None:
-    done = outcome(program, folder, scenario)
+@pytest.mark.parametrize(("program", "name"), [(program, name) for program, names in SCENARIOS.items() for name in names])
+def test_scenario(scenario: RunScenario, program: str, name: str) -> None:
+    done = scenario(program, name)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "placed right\n"
 
 
-def test_operators_refuse_mixed_devices(program: Path, folder: Path) -> None:
-    done = outcome(program, folder, "mixed_sum")
+def test_operators_refuse_mixed_devices(scenario: RunScenario) -> None:
+    done = scenario("placement", "mixed_sum")
     assert done.returncode == 1
     assert "Expected all tensors to be on the same device" in done.stderr
+
+
+def test_a_checkpoint_that_names_the_device_with_its_index(scenario: RunScenario, folder: Path) -> None:
+    """Files of before: the generator of the one device is that of the other now."""
+    saved = scenario("checkpoints", "save")
+    assert saved.returncode == 0, saved.stderr
+    content = torch.load(folder / "file.ckpt", weights_only=True)
+    assert "random/privateuseone" in content
+    content["random/privateuseone:1"] = content.pop("random/privateuseone")
+    torch.save(content, folder / "file.ckpt")
+    loaded = scenario("checkpoints", "load")
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout == saved.stdout
+
+
+def test_a_checkpoint_without_random_numbers(scenario: RunScenario, folder: Path) -> None:
+    assert scenario("checkpoints", "save").returncode == 0
+    content = torch.load(folder / "file.ckpt", weights_only=True)
+    del content["random/cpu"]
+    torch.save(content, folder / "file.ckpt")
+    loaded = scenario("checkpoints", "load")
+    assert loaded.returncode == 1
+    assert "'file.ckpt' is damaged: it has no state of the random generator of the cpu" in loaded.stderr

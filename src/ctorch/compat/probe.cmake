@@ -38,8 +38,12 @@ ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_contain
   boxed_run extract_constants_map get_call_spec getAOTIModelRunnerRegistry getConstantNamesToOriginalFQNs update_constant_buffer)
 ftorch_probe_torch(cpu_allocator.h c10/core/CPUAllocator.h SetCPUAllocator GetDefaultCPUAllocator)
 ftorch_probe_torch(cpu_allocator.h c10/core/impl/alloc_cpu.h alloc_cpu free_cpu)
-ftorch_probe_torch(device_guard.h c10/core/impl/VirtualGuardImpl.h VirtualGuardImpl deviceCount synchronizeDevice)
+ftorch_probe_torch(device_guard.h c10/core/Stream.h StreamId UNSAFE)
+ftorch_probe_torch(device_guard.h c10/core/impl/VirtualGuardImpl.h
+  VirtualGuardImpl deviceCount exchangeStream getDevice getStream synchronizeDevice synchronizeStream)
 ftorch_probe_torch(device_guard.h c10/core/impl/DeviceGuardImplInterface.h hasDeviceGuardImpl)
+ftorch_probe_torch(device_memory.h ATen/Context.h getDeviceFromPtr getPinnedMemoryAllocator isPinnedPtr lazyInitDevice)
+ftorch_probe_torch(device_memory.h ATen/DeviceAccelerator.h getAccelerator)
 foreach(kind IN ITEMS add addcdiv addcmul clamp_max clamp_min lerp mul sqrt)
   ftorch_probe_torch(foreach.h ATen/ops/_foreach_${kind}.h _foreach_${kind}_)
 endforeach()

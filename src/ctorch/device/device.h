@@ -1,20 +1,30 @@
-// Which devices there are, by the numbers of the C interface.
+// Which devices there are, by the numbers of the C interface, which one is meant, and waiting for their work.
 #pragma once
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <string>
 
 #include "ctorch_types.h"
 
 namespace ctorch {
 
-c10::Device present_device(int32_t type, int32_t index);  // error, listing what is present, for an absent device
+// Error, listing what is present, for an absent device. Index -1 is the one that is current on this thread.
+c10::Device present_device(int32_t type, int32_t index);
 inline c10::Device device(int32_t type, int32_t index) {
   if (type == CTORCH_DEVICE_CPU && index <= 0) [[likely]]
     return c10::Device(c10::kCPU);
   return present_device(type, index);
 }
 int32_t device_count(int32_t type);
+std::string devices_present();
+
+// The device that memory at an address lives on. Error for memory of the host or, with an index, of another device, as far as
+// the run time of these devices can tell.
+c10::Device device_holding(void* data, int32_t type, int32_t index);
+
 void synchronize(c10::Device device);
+void synchronize_stream(c10::Device device);        // this thread's stream, and no other
+void use_stream(c10::Device device, void* handle);  // on this thread; null: the default one
 
 }  // namespace ctorch

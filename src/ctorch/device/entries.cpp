@@ -15,4 +15,12 @@ int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index) {
   return guard([&] { synchronize(device(device_type, device_index)); });
 }
 
+int32_t ctorch_device_synchronize_stream(int32_t device_type, int32_t device_index) {
+  return guard([&] { synchronize_stream(device(device_type, device_index)); });
+}
+
+int32_t ctorch_device_set_stream(void* handle, int32_t device_type, int32_t device_index) {
+  return guard([&] { use_stream(device(device_type, device_index), handle); });
+}
+
 }  // extern "C"

@@ -1,6 +1,7 @@
 /**
  * @file ctorch_device.h
- * @brief Which devices there are, and waiting for their work.
+ * @brief Which devices there are, their streams, and waiting for their work. Everywhere a device index of -1 means the
+ * device of the type that is current on the calling thread (cudaSetDevice, acc_set_device_num).
  */
 #ifndef CTORCH_DEVICE_H
 #define CTORCH_DEVICE_H
@@ -15,8 +16,17 @@ CTORCH_BEGIN
 /** Number of devices of one type that are present; 0 for a type this libtorch does not know. */
 int32_t ctorch_device_count(int32_t device_type, int32_t *count);
 
-/** Waits for the work queued on a device; index -1 is the current one. Does nothing on the CPU. */
+/** Waits for the work queued on a device, on all its streams. Does nothing on the CPU. */
 int32_t ctorch_device_synchronize(int32_t device_type, int32_t device_index);
+
+/** Waits for the stream that PyTorch queues the calling thread's work on. Does nothing on the CPU. */
+int32_t ctorch_device_synchronize_stream(int32_t device_type, int32_t device_index);
+
+/**
+ * Lets PyTorch queue the calling thread's work for a device on a stream of the program (a cudaStream_t, hipStream_t or
+ * sycl::queue *), which must live until PyTorch has another one; null is the default stream.
+ */
+int32_t ctorch_device_set_stream(void *handle, int32_t device_type, int32_t device_index);
 
 CTORCH_END
 

@@ -29,7 +29,9 @@ enum {
 
 /**
  * Tensor over memory that the caller keeps: nothing is copied for the CPU, or when on_device says that the memory is the
- * device's already; the memory must outlive the tensor. Host memory given with another device is copied there.
+ * device's already; the memory must outlive the tensor. Host memory given with another device is copied there. With on_device
+ * and index -1 the tensor is on the device that the memory lives on; memory of the host, or of another device than the index
+ * says, is refused where the device's run time can tell.
  */
 int32_t ctorch_tensor_from_blob(void *data, int32_t rank, const int64_t shape[], const int64_t strides[], int32_t dtype,
                                 int32_t device_type, int32_t device_index, int32_t requires_grad, int32_t on_device,
@@ -57,12 +59,19 @@ int32_t ctorch_tensor_full_integer(int64_t value, int32_t rank, const int64_t sh
 /** Copy with memory of its own, connected to the source in the autograd graph. */
 int32_t ctorch_tensor_clone(const ctorch_tensor *source, ctorch_tensor *target);
 
-/** The same values on another device or in another dtype (CTORCH_DEVICE_SAME, CTORCH_DTYPE_DEFAULT keep them); a copy. */
+/**
+ * The same values on another device or in another dtype (CTORCH_DEVICE_SAME, CTORCH_DTYPE_DEFAULT keep them); a copy. With
+ * non_blocking a copy to a device may still be under way when the call returns: pinned memory that it reads must stay as it is
+ * until then. Copies to the host have always arrived.
+ */
 int32_t ctorch_tensor_to(const ctorch_tensor *source, int32_t dtype, int32_t device_type, int32_t device_index,
                          int32_t non_blocking, ctorch_tensor *target);
 
-/** Copies values into an existing tensor of equal shape, converting to its dtype and device. */
+/** Copies values into an existing tensor of equal shape, converting to its dtype and device; non_blocking as above. */
 int32_t ctorch_tensor_copy(const ctorch_tensor *source, const ctorch_tensor *target, int32_t non_blocking);
+
+/** Copy in pinned memory of the host, which a device reads and writes by itself; of a tensor on the host. */
+int32_t ctorch_tensor_pin(const ctorch_tensor *source, ctorch_tensor *target);
 
 /** Releases the handle and nulls it. Null and stale handles are accepted. */
 int32_t ctorch_tensor_delete(ctorch_tensor *tensor);
@@ -101,6 +110,9 @@ int32_t ctorch_tensor_numel(const ctorch_tensor *tensor, int64_t *count);
 
 /** Whether the elements lie in PyTorch's (row-major) order without gaps. */
 int32_t ctorch_tensor_is_contiguous(const ctorch_tensor *tensor, int32_t *answer);
+
+/** Whether it lies in pinned memory of the host. */
+int32_t ctorch_tensor_is_pinned(const ctorch_tensor *tensor, int32_t *answer);
 
 /** Address of the first element, on the tensor's device. */
 int32_t ctorch_tensor_data(const ctorch_tensor *tensor, void **data);

@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "ctorch_model.h"
+#include "device/staging.h"
 #include "model/handle.h"
 #include "tensor/memory.h"
 
@@ -121,15 +122,19 @@ void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, st
   c10::SmallVector<at::Tensor, 4> sources;  // kept: a result that is an input itself is recognized by them
   for (size_t i = 0; i < inputs.size(); ++i) sources.push_back(array_tensor(inputs[i], views[i], types[i]));
   c10::SmallVector<at::Tensor, 4> in(sources);
-  const c10::Device where = network.device();
-  if (!where.is_cpu())
-    for (at::Tensor& tensor : in) tensor = tensor.to(where);
+  std::optional<StagingPool::Lease> staging;
+  if (!network.device().is_cpu()) {
+    staging.emplace(network.staging(), network.device());
+    for (at::Tensor& tensor : in) tensor = (*staging)->send(tensor);
+  }
   Results results;
   network.run(in, convert, results);
   network.check_output_count(results.values.size(), outputs.size());
   const size_t first = inputs.size();
-  if (!where.is_cpu())
-    for (at::Tensor& result : results.values) result = result.to(c10::kCPU);
+  if (staging) {
+    for (at::Tensor& result : results.values) result = (*staging)->fetch(result);
+    (*staging)->wait();
+  }
   if (at::Tensor& result = results.values[0];
       outputs.size() == 1 && plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(types[first]) &&
       fills_memory(views[first].shape, views[first].strides, 1, /*first_fastest=*/false) &&

@@ -1,14 +1,17 @@
 // Entry that runs a model once for blocks of samples that lie in arrays of their own.
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/util/strides.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/text.h"
 #include "ctorch_model.h"
+#include "device/staging.h"
 #include "model/handle.h"
 #include "tensor/array.h"
 
@@ -44,6 +47,16 @@ struct Argument {
   }
 };
 
+// The samples of all blocks in memory that the device reads by itself.
+at::Tensor all_of(const Argument& argument, const StagingPool::Lease& staging) {
+  c10::SmallVector<int64_t, CTORCH_MAX_RANK> sizes(argument.blocks.front().sizes());
+  sizes[0] = 0;
+  for (const at::Tensor& block : argument.blocks) sizes[0] += block.size(0);
+  at::Tensor all = staging->room(sizes, c10::contiguous_strides(sizes), argument.blocks.front().scalar_type());
+  at::cat_out(all, argument.blocks);
+  return all;
+}
+
 std::vector<Argument> arguments(const ctorch_array* arrays, int32_t n, size_t blocks, const char* name) {
   std::vector<Argument> made;
   made.reserve(static_cast<size_t>(n));
@@ -77,18 +90,25 @@ int32_t ctorch_model_infer_blocks(const ctorch_model* model, const ctorch_array 
 
     const c10::InferenceMode values_only;
     c10::SmallVector<at::Tensor, 4> gathered;
-    for (const Argument& argument : in) gathered.push_back(at::cat(argument.blocks).to(network.device()));
+    std::optional<StagingPool::Lease> staging;
+    if (!network.device().is_cpu()) staging.emplace(network.staging(), network.device());
+    for (const Argument& argument : in)
+      gathered.push_back(staging ? (*staging)->send(all_of(argument, *staging)) : at::cat(argument.blocks));
     if (gathered.front().size(0) == 0) return;
     Results results;
     network.run(gathered, convert != 0, results);
     network.check_output_count(results.values.size(), out.size());
+    if (staging) {
+      for (at::Tensor& result : results.values) result = (*staging)->fetch(result);
+      (*staging)->wait();
+    }
     // All are checked before the first is written: a refused call leaves every output as it was.
     for (const bool write : {false, true})
       for (size_t i = 0; i < out.size(); ++i) {
         int64_t first = 0;
         for (const at::Tensor& target : out[i].blocks) {
           const int64_t count = target.size(0), left = results.values[i].dim() > 0 ? results.values[i].size(0) - first : 0;
-          const at::Tensor part = left >= count ? results.values[i].narrow(0, first, count).to(c10::kCPU) : results.values[i];
+          const at::Tensor part = left >= count ? results.values[i].narrow(0, first, count) : results.values[i];
           if (write)
             write_output(part, target);
           else

@@ -6,6 +6,7 @@
 
 #include "contract/backend.h"
 #include "contract/spec.h"
+#include "device/staging.h"
 #include "host/environment.h"
 #include "io/archive.h"
 #include "model/call_counter.h"
@@ -76,6 +77,7 @@ class Model {
   const Backend& backend() const { return *backend_; }
   const std::optional<Spec>& spec() const { return extras_.spec; }
   c10::Device device() const { return device_; }
+  StagingPool& staging() const { return staging_; }  // for arrays of the host, where the device is another one
 
  private:
   template <class Ports>
@@ -105,6 +107,7 @@ class Model {
 
   mutable CallCounter calls_;  // before all else: it lies on cache lines of its own
   mutable std::atomic<int64_t> subnormal_calls_{0};
+  mutable StagingPool staging_;
   std::unique_ptr<Backend> backend_;
   Extras extras_;
   uint64_t sampled_ = 0;  // the fingerprint of the weights that the sample is of

@@ -86,12 +86,22 @@ void give_full(const at::Scalar& value, int32_t rank, const int64_t* shape, int3
   store(tensor, std::move(made));
 }
 
+// Where a tensor over memory of the program lives.
+c10::Device place_of(void* data, int32_t device_type, int32_t device_index, bool on_device) {
+  if (!on_device || device_type == CTORCH_DEVICE_CPU) return device(device_type, device_index);
+  const HostEnvironment host;
+  return device_holding(data, device_type, device_index);
+}
+
 // Memory of shape and strides stays within reach of the caller: no negative strides, which libtorch cannot have.
 void check_strides(c10::IntArrayRef strides) {
   for (int64_t stride : strides)
     if (stride < 0)
       fail(CTORCH_ERROR_ARGUMENT, "argument 'strides': PyTorch has no negative strides, got ", shape_text(strides));
 }
+
+// The program may read what is on the host as soon as the call has returned, so a copy to there has arrived by then.
+bool may_return_early(int32_t non_blocking, c10::Device to) { return non_blocking && !to.is_cpu(); }
 
 template <class Answer, class Question>
 int32_t query(const ctorch_tensor* tensor, Answer* answer, Question&& question) noexcept {
@@ -116,8 +126,8 @@ int32_t ctorch_tensor_from_blob(void* data, int32_t rank, const int64_t shape[],
   return guard([&] {
     require(tensor, "tensor");
     const auto sizes = checked_shape(rank, shape);
-    const c10::Device where = device(device_type, device_index);
     const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+    const c10::Device where = place_of(empty ? nullptr : data, device_type, device_index, on_device != 0);
     if (!data && !empty) fail(CTORCH_ERROR_ARGUMENT, "argument 'data' is a null pointer");
     if (rank > 0) require(strides, "strides");
     const c10::IntArrayRef steps(strides, static_cast<size_t>(rank));
@@ -177,7 +187,7 @@ int32_t ctorch_tensor_to(const ctorch_tensor* source, int32_t dtype, int32_t dev
     if (!at::canCast(from->scalar_type(), type) && from->is_complex())
       fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': ", label(from->scalar_type()), " has no ", label(type), " counterpart");
     const auto where = device_type == CTORCH_DEVICE_SAME ? from->device() : device(device_type, device_index);
-    store(target, from->to(where, type, non_blocking != 0, /*copy=*/true));
+    store(target, from->to(where, type, may_return_early(non_blocking, where), /*copy=*/true));
   });
 }
 
@@ -186,7 +196,7 @@ int32_t ctorch_tensor_copy(const ctorch_tensor* source, const ctorch_tensor* tar
     Input from(source, "source"), into(target, "target");
     if (from->sizes() != into->sizes())
       fail(CTORCH_ERROR_ARGUMENT, "shapes differ: the target is ", describe(*into), ", the source is ", describe(*from));
-    into->copy_(*from, non_blocking != 0);
+    into->copy_(*from, may_return_early(non_blocking, into->device()));
   });
 }
 

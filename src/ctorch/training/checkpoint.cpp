@@ -39,6 +39,9 @@ std::vector<c10::Device> generators(const Model& model) {
   return list;
 }
 
+// By the kind of the device: which of several it was does not matter to a run that goes on elsewhere.
+std::string generator_name(c10::Device device) { return of_random + c10::DeviceTypeName(device.type(), /*lower_case=*/true); }
+
 // A checkpoint that has been read, and what the caller wants of it.
 class Checkpoint {
  public:
@@ -92,17 +95,32 @@ class Checkpoint {
     return values;
   }
 
-  at::Tensor random(c10::Device device) const {
-    const at::Tensor* saved = find(of_random + device.str());
-    if (!saved) refuse("has no state of the random generator of ", device.str(), "; it was saved on another device");
-    check_random_state(device, *saved);
-    return *saved;
+  // The states for these devices. A run that was saved on another kind of device has none for this one, whose generator stays
+  // as the program has seeded it.
+  std::vector<std::pair<c10::Device, at::Tensor>> random(const std::vector<c10::Device>& devices) const {
+    std::vector<std::pair<c10::Device, at::Tensor>> states;
+    for (const c10::Device device : devices) {
+      const at::Tensor* saved = generator_state(device);
+      if (!saved && !device.is_cpu()) continue;
+      if (!saved) refuse("is damaged: it has no state of the random generator of the cpu");
+      check_random_state(device, *saved);
+      states.emplace_back(device, *saved);
+    }
+    return states;
   }
 
  private:
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
     fail(CTORCH_ERROR_ARGUMENT, "'", path_, "' ", parts...);
+  }
+
+  // Older files name the device with its index.
+  const at::Tensor* generator_state(c10::Device device) const {
+    const std::string name = generator_name(device), with_index = name + ":";
+    for (const auto& [key, value] : all_)
+      if (key == name || key.starts_with(with_index)) return &value;
+    return nullptr;
   }
 
   const at::Tensor* find(const std::string& name) const {
@@ -134,7 +152,7 @@ int32_t ctorch_checkpoint_save(const char* path, int64_t path_length, const ctor
     }
     if (n_more > 0) require(more, "more");
     for (int32_t i = 0; i < n_more; ++i) all.emplace_back(of_more + std::to_string(i + 1), *Input(&more[i], "more", i + 1));
-    for (const c10::Device device : generators(network)) all.emplace_back(of_random + device.str(), random_state(device));
+    for (const c10::Device device : generators(network)) all.emplace_back(generator_name(device), random_state(device));
     write_state(read_path(path, path_length), all);
   });
 }
@@ -150,8 +168,7 @@ int32_t ctorch_checkpoint_load(const char* path, int64_t path_length, const ctor
     const auto load_optim = optimizer ? optimizer->prepare_load(checkpoint.optim()) : std::function<void()>();
     if (n_more > 0) require(more, "more");
     const auto own = n_more >= 0 ? checkpoint.more(more, n_more) : std::vector<at::Tensor>();
-    std::vector<std::pair<c10::Device, at::Tensor>> random;
-    for (const c10::Device device : generators(network)) random.emplace_back(device, checkpoint.random(device));
+    const auto random = checkpoint.random(generators(network));
     if (n_schedule >= 0) checkpoint.schedule(schedule, n_schedule);
     if (has_step) {
       require(step, "step");
@@ -161,7 +178,12 @@ int32_t ctorch_checkpoint_load(const char* path, int64_t path_length, const ctor
     if (load_optim) load_optim();
     copy_matched(weights);
     for (const auto& [name, value] : network.backend().parameters()) value.mutable_grad() = at::Tensor();
-    for (int32_t i = 0; i < n_more; ++i) store_result(&more[i], own[static_cast<size_t>(i)]);
+    for (int32_t i = 0; i < n_more; ++i) {
+      // In the place of a tensor on a device comes one that is there too.
+      const TensorObject* held = more[i].id ? &tensors().get(more[i].id, "more", i + 1) : nullptr;
+      const at::Tensor& saved = own[static_cast<size_t>(i)];
+      store_result(&more[i], held && !held->wraps ? saved.to(held->value.device()) : saved);
+    }
     for (const auto& [device, state] : random) set_random_state(device, state);
   });
 }

@@ -46,7 +46,8 @@ contains
   subroutine torch_checkpoint_load(filename, model, optim, schedule, step, more, stat, errmsg)
     !! Reads what torch_checkpoint_save wrote into a model, an optimizer and so on that were made as they were then. What is asked
     !! for must be in the file and fit, otherwise nothing changes. Tensors of `more` that wrap Fortran arrays are written through,
-    !! the others receive the tensor. The next random numbers are those that would have come then; gradients are forgotten.
+    !! the others receive the tensor, on the device of the one that was there. The next random numbers are those that would have
+    !! come then, those of a device if the model is on one of that kind, whichever of several it is; gradients are forgotten.
     character(len=*), intent(in) :: filename
     class(torch_model), intent(in) :: model
     type(torch_optim), optional, intent(in) :: optim

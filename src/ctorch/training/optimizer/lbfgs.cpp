@@ -101,6 +101,17 @@ class Lbfgs final : public Optim, LBFGSOptions {
     return copy;
   }
 
+  static Memory placed(const Memory& memory, c10::Device device) {
+    const auto place = [&](const at::Tensor& tensor) {
+      return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+    };
+    Memory copy = memory;
+    copy.d(place(memory.d())).H_diag(place(memory.H_diag())).prev_flat_grad(place(memory.prev_flat_grad()));
+    for (auto* list : {&copy.old_dirs(), &copy.old_stps(), &copy.ro()})
+      for (at::Tensor& tensor : *list) tensor = place(tensor);
+    return copy;
+  }
+
   void add_state(State& state) const override {
     const Memory* m = memory();
     if (!m || !m->d().defined()) return;
@@ -125,7 +136,7 @@ class Lbfgs final : public Optim, LBFGSOptions {
     const auto get = [&](const std::string& name, std::optional<at::ScalarType> dtype, int64_t numel) -> at::Tensor {
       for (const auto& [key, tensor] : state)
         if (key == name && tensor.numel() == numel && tensor.scalar_type() == dtype.value_or(tensor.scalar_type()))
-          return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+          return tensor;
       fail(CTORCH_ERROR_ARGUMENT, "the saved state has no '", name, "' of ", numel,
            " elements: it belongs to another optimizer");
     };
@@ -145,7 +156,10 @@ class Lbfgs final : public Optim, LBFGSOptions {
       m.old_stps().push_back(get(name + "step", dtype, count));
       m.ro().push_back(get(name + "weight", dtype, 1));
     }
-    return [this, m] { remember(m); };
+    return [this, m, device] {
+      remember(std::nullopt);  // first: there may be no room on the device for both, and L-BFGS can begin anew
+      remember(placed(m, device));
+    };
   }
 
   std::optional<LBFGS> implementation_;

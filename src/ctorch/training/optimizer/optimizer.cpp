@@ -254,7 +254,17 @@ void Optim::expect_same_rule(const Group& group, size_t number, const Numbers& s
   }
 }
 
-Group Optim::loaded(const State& state, size_t number, Names& known) const {
+// What a parameter remembers is written over when it is loaded: a second copy would have to fit on its device beside the first.
+at::Tensor Optim::memory_for(const Parameter& parameter, const Names& names, size_t place, const at::Tensor& value) {
+  const bool step = names[place] == "step";
+  if (parameter.memory.size() == names.size()) {
+    const at::Tensor& held = parameter.memory[place];
+    if (held.device() == value.device() && (step || held.strides() == value.strides())) return held;
+  }
+  return empty_memory(names[place], value);
+}
+
+Group Optim::loaded(const State& state, size_t number, Names& known, Copies& copies) const {
   Group group = groups_[number];
   const std::string name = group_name(number);
   known.push_back(name);
@@ -274,17 +284,20 @@ Group Optim::loaded(const State& state, size_t number, Names& known) const {
   for (size_t p = 0; p < group.parameters.size(); ++p) {
     Parameter& parameter = group.parameters[p];
     const at::Tensor value = dense(real_view(parameter.value));
-    parameter.memory.clear();
-    for (const std::string& kind : group.memory_names) {
+    std::vector<at::Tensor> memories;
+    for (size_t m = 0; m < group.memory_names.size(); ++m) {
+      const std::string& kind = group.memory_names[m];
       const at::Tensor* found = find(state, place(number, p) + kind);
-      if (!found && parameter.memory.empty()) break;  // not stepped yet
-      at::Tensor memory = empty_memory(kind, value);
+      if (!found && memories.empty()) break;  // not stepped yet
+      const at::Tensor memory = memory_for(parameter, group.memory_names, m, value);
       if (!found || found->sizes() != memory.sizes() || found->scalar_type() != memory.scalar_type())
         fail(CTORCH_ERROR_ARGUMENT, "'", place(number, p), kind, "': expected ", describe(memory), ", the saved state has ",
              found ? describe(*found) : "none");
-      parameter.memory.push_back(memory.copy_(*found));
+      copies.emplace_back(memory, *found);
+      memories.push_back(memory);
       known.push_back(place(number, p) + kind);
     }
+    parameter.memory = std::move(memories);
   }
   return group;
 }
@@ -297,13 +310,16 @@ std::function<void()> Optim::prepare_load(const State& state) {
   std::vector<Group> groups;
   groups.reserve(groups_.size());
   Names known;
-  for (size_t g = 0; g < groups_.size(); ++g) groups.push_back(loaded(state, g, known));
+  Copies copies;
+  for (size_t g = 0; g < groups_.size(); ++g) groups.push_back(loaded(state, g, known, copies));
   for (const auto& [name, value] : state)
     if (name.starts_with("group.") && std::find(known.begin(), known.end(), name) == known.end())
       fail(CTORCH_ERROR_ARGUMENT, "the saved state has '", name,
            "', which this optimizer does not remember; make it with the options ", "it had then");
-  return [this, groups = std::move(groups), own = prepare_own_load(state)]() mutable {
+  return [this, groups = std::move(groups), copies = std::move(copies), own = prepare_own_load(state)]() mutable {
+    at::NoGradGuard values_only;
     own();
+    for (const auto& [memory, saved] : copies) memory.copy_(saved);
     groups_ = std::move(groups);
   };
 }

@@ -99,7 +99,9 @@ class Optim {
   void check(const Numbers& options) const;
   size_t place_of(const std::string& option) const;
   std::vector<Batch> batches(Group& group);
-  Group loaded(const State& state, size_t number, Names& known) const;
+  using Copies = std::vector<std::pair<at::Tensor, at::Tensor>>;  // what goes where
+  static at::Tensor memory_for(const Parameter& parameter, const Names& names, size_t place, const at::Tensor& value);
+  Group loaded(const State& state, size_t number, Names& known, Copies& copies) const;
   Numbers loaded_options(const State& state, size_t number, const Numbers& saved) const;
   void expect_same_rule(const Group& group, size_t number, const Numbers& saved) const;
 

@@ -1,6 +1,6 @@
 // Compiled code on the fake device: the CPU's, which sees the device's memory as its own. And what generation the device is of,
 // by the call of CUDA's run time that the library looks for.
-#include <ATen/Functions.h>
+#include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h>
 
@@ -11,13 +11,14 @@
 #include <unordered_map>
 #include <utility>
 
+#include "copies.h"
+#include "streams.h"
+
 namespace {
 
-std::atomic<int64_t> runs{0};
+using fake::seen_by_cpu;
 
-at::Tensor seen_by_cpu(const at::Tensor& tensor) {
-  return at::from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(), at::TensorOptions(tensor.scalar_type()));
-}
+std::atomic<int64_t> runs{0};
 
 using Constants = std::unordered_map<std::string, AtenTensorHandle>;
 decltype(&AOTInductorModelContainerUpdateUserManagedConstantBuffer) of_the_cpu = nullptr;
@@ -44,7 +45,8 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
  protected:
   std::vector<at::Tensor> run_impl(std::vector<AtenTensorHandle>& inputs, void* stream) override {
     ++runs;
-    std::vector<at::Tensor> held;  // a view does not hold the memory
+    fake::current_queue(device_.index()).finish();  // the code comes after what was queued before it
+    std::vector<at::Tensor> held;                   // a view does not hold the memory
     for (const AtenTensorHandle handle : inputs) {
       auto& tensor = *reinterpret_cast<at::Tensor*>(handle);
       if (tensor.device() != device_) throw std::runtime_error("an input of compiled code is not on its device");
