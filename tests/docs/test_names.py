@@ -31,7 +31,7 @@ PLANTED = {
     "pt2ts exprt net.py": "pt2ts has no command exprt",
     "pt2ts export net.py --devize cpu": "pt2ts export has no option --devize",
     "python -m ftorch --fflag": "python -m ftorch has no option --fflag",
-    "--device": "no command has the option --device",
+    "--devize": "no command has the option --devize",
     "make tests": "the Makefile has no target tests",
     "src/ctorch/loadr.c": "there is no src/ctorch/loadr.c",
     "loadr.c": "there is no loadr.c",

@@ -4,7 +4,7 @@ module fake_runtime
   use :: ftorch, only: torch_kPrivateUse1, torch_live_handles, torch_synchronize
   implicit none (type, external)
   private
-  public :: dev, check, refused, finish
+  public :: dev, check, refused, begin_counting, counted, made_before, finish
   public :: copies_in, copies_out, pageable_copies, waits, live_blocks, live_bytes, peak_bytes, reset_peak, set_limit
   public :: pinned_blocks, pinned_made, set_device, allocate_on_device, allocate_pinned, release_memory
   public :: stream_create, stream_synchronize, add_on_stream
@@ -77,6 +77,8 @@ module fake_runtime
     end subroutine add_on_stream
   end interface
 
+  integer(c_int64_t) :: in_before, out_before, pageable_before, waits_before, made_before
+
 contains
 
   subroutine check(fact, what)
@@ -92,6 +94,26 @@ contains
     if (status /= expected) error stop 'another status: ' // trim(message) // ' instead of ' // fragment
     if (index(message, fragment) == 0) error stop 'another message: ' // trim(message) // ' instead of ' // fragment
   end subroutine refused
+
+  subroutine begin_counting()
+    in_before = copies_in()
+    out_before = copies_out()
+    pageable_before = pageable_copies()
+    waits_before = waits()
+    made_before = pinned_made()
+  end subroutine begin_counting
+
+  subroutine counted(in, out, waited, made, what)
+    !! Copies in and out, waits for the device and blocks of pinned memory since then; no copy was one of pageable memory.
+    integer, intent(in) :: in, out, waited, made
+    character(len=*), intent(in) :: what
+    character(len=120) :: numbers
+    write (numbers, '(5(a,i0))') ': copies in ', copies_in() - in_before, ', out ', copies_out() - out_before, ', pageable ', &
+      pageable_copies() - pageable_before, ', waits ', waits() - waits_before, ', pinned ', pinned_made() - made_before
+    if (copies_in() - in_before /= in .or. copies_out() - out_before /= out) error stop what // trim(numbers)
+    if (waits() - waits_before /= waited .or. pinned_made() - made_before /= made) error stop what // trim(numbers)
+    if (pageable_copies() /= pageable_before) error stop what // trim(numbers)
+  end subroutine counted
 
   subroutine finish()
     !! The end of every program: nothing is left.

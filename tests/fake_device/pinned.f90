@@ -9,28 +9,7 @@ module pinned_scenarios
   private
   public :: tensors, calls, layouts, refusals, own_memory, several, blocks, threads
 
-  integer(int64) :: in_before, out_before, pageable_before, waits_before, made_before
-
 contains
-
-  subroutine count_from_here()
-    in_before = copies_in()
-    out_before = copies_out()
-    pageable_before = pageable_copies()
-    waits_before = waits()
-    made_before = pinned_made()
-  end subroutine count_from_here
-
-  subroutine counted(in, out, waited, made, what)
-    integer, intent(in) :: in, out, waited, made
-    character(len=*), intent(in) :: what
-    character(len=120) :: numbers
-    write (numbers, '(5(a,i0))') ': copies in ', copies_in() - in_before, ', out ', copies_out() - out_before, ', pageable ', &
-      pageable_copies() - pageable_before, ', waits ', waits() - waits_before, ', pinned ', pinned_made() - made_before
-    if (copies_in() - in_before /= in .or. copies_out() - out_before /= out) error stop what // trim(numbers)
-    if (waits() - waits_before /= waited .or. pinned_made() - made_before /= made) error stop what // trim(numbers)
-    if (pageable_copies() /= pageable_before) error stop what // trim(numbers)
-  end subroutine counted
 
   subroutine tensors()
     type(torch_tensor) :: t, p, there, nothing
@@ -64,24 +43,24 @@ contains
     integer :: i
     call torch_model_load(model, 'linear.pt', dev)
     a = 1
-    call count_from_here()
+    call begin_counting()
     call model%infer(a, b)
     call counted(1, 1, 1, 2, 'the first call')
     call check(all(abs(b(1, :) - [15, 31, 47]) <= 0), 'its numbers')
     do i = 2, 4
       a = real(i)
-      call count_from_here()
+      call begin_counting()
       call model%infer(a, b)
       call counted(1, 1, 1, 0, 'the next call')
       call check(all(abs(b(2, :) - [15, 30, 45] * i - [0, 1, 2]) <= 0), 'the next numbers')
     end do
     large = 1
-    call count_from_here()
+    call begin_counting()
     call model%infer(large, large_result)
     call counted(1, 1, 1, 2, 'a larger batch')
     call check(all(abs(large_result(7, :) - [15, 31, 47]) <= 0), 'the numbers of a larger batch')
     call check(pinned_blocks() == 2, 'the smaller ones are gone')
-    call count_from_here()
+    call begin_counting()
     call model%infer(a, b)
     call counted(1, 1, 1, 0, 'the smaller one again')
     call check(all(abs(b(2, :) - [60, 121, 182]) <= 0), 'its numbers again')
@@ -100,7 +79,7 @@ contains
       a(:, i) = real(i)
     end do
     b = 0
-    call count_from_here()
+    call begin_counting()
     call model%infer(a, b, permute_dims=[2, 1], output_permute_dims=[2, 1])
     call counted(1, 1, 1, 2, 'columns')
     call check(all([(all(abs(b(:, i) - [15, 30, 45] * i - [0, 1, 2]) <= 0), i=1, 4)]), 'columns')
@@ -123,14 +102,14 @@ contains
     a = 1
     call model%infer(a, b)
     other = 8
-    call count_from_here()
+    call begin_counting()
     call model%infer(other, b, stat=status, errmsg=message)
     call refused(status, torch_error_argument, message, 'got float32 [2, 6]')
     call counted(1, 0, 1, 1, 'a refused call waits for what it has sent')
     wrong = -1
     call model%infer(a, wrong, stat=status, errmsg=message)
     call check(status == torch_error_argument .and. all(abs(wrong + 1) <= 0), 'nothing is written')
-    call count_from_here()
+    call begin_counting()
     a = 2
     call model%infer(a, b)
     call counted(1, 1, 1, 0, 'after the refusals')
@@ -147,7 +126,7 @@ contains
     block = allocate_pinned(40_c_int64_t)
     call c_f_pointer(block, a, [2, 5])
     a = 1
-    call count_from_here()
+    call begin_counting()
     call model%infer(a, b)
     call counted(1, 1, 1, 1, 'one buffer for the result')
     call check(all(abs(b(1, :) - [15, 31, 47]) <= 0), 'right numbers')
@@ -163,7 +142,7 @@ contains
     do i = 1, 3
       a = real(i)
       b = 10
-      call count_from_here()
+      call begin_counting()
       call torch_model_infer_arrays(model, [torch_array(a), torch_array(b)], [torch_array(total), torch_array(same)])
       call counted(2, 2, 1, merge(4, 0, i == 1), 'two inputs and two outputs')
       call check(all(abs(total - 10 - i) <= 0) .and. all(abs(same - i) <= 0), 'right numbers')
@@ -185,7 +164,7 @@ contains
         call collector%set(i, a(:, :m, i), b(:, :m, i), permute_dims=[2, 1], output_permute_dims=[2, 1])
       end do
       b = -1
-      call count_from_here()
+      call begin_counting()
       call collector%run(model)
       call counted(1, 1, 1, merge(2, 0, step == 1), 'four blocks')
       do i = 1, 4
@@ -202,7 +181,7 @@ contains
     integer :: wrong
     call torch_model_load(model, 'linear.pt', dev)
     wrong = 0
-    call count_from_here()
+    call begin_counting()
     !$omp parallel num_threads(3) reduction(+:wrong)
     call many_calls(model, omp_get_thread_num(), wrong)
     !$omp end parallel

@@ -28,6 +28,7 @@ SCENARIOS = {
         "nobody_waits", "to_the_host", "to_the_device", "before_pytorch", "after_pytorch", "one_stream", "of_a_thread", "mistakes",
     ],
     "pinned": ["tensors", "calls", "layouts", "refusals", "own_memory", "several", "blocks", "threads"],
+    "resident": ["whole", "mixed", "layouts", "several", "ordered", "elsewhere"],
     "memory": ["exhausted", "loading", "states", "checkpoints_adam", "checkpoints_lbfgs"],
     "checkpoints": ["another_index", "from_the_cpu", "to_the_cpu", "more"],
 }  # fmt: skip
@@ -76,7 +77,7 @@ def scenario(fc: str, build_fortran: BuildFortran, folder: Path) -> RunScenario:
     def run(program: str, name: str) -> Outcome:
         sources = (HERE / "fake_runtime.f90", HERE / f"{program}.f90")
         built = build_fortran(*sources, compiler=fc, flags=("-g", "-fopenmp", *flags_for_fake_device()))
-        return subprocess.run([built, name], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([built, name], cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
     return run
 

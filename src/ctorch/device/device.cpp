@@ -80,6 +80,15 @@ c10::Device device_holding(void* data, int32_t type, int32_t index) {
   return *found;
 }
 
+std::optional<c10::Device> device_of_memory(void* data, c10::DeviceType type) {
+  if (!data || compat::is_pinned(data, type)) return std::nullopt;
+  try {
+    return compat::device_of(data, type);
+  } catch (const c10::Error&) {
+    return std::nullopt;
+  }
+}
+
 void synchronize(c10::Device device) {
   if (!device.is_cpu()) compat::synchronize(device);
 }

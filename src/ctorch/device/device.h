@@ -3,6 +3,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "ctorch_types.h"
@@ -22,6 +23,9 @@ std::string devices_present();
 // The device that memory at an address lives on. Error for memory of the host or, with an index, of another device, as far as
 // the run time of these devices can tell.
 c10::Device device_holding(void* data, int32_t type, int32_t index);
+
+// The device that memory lives on; nothing for memory of the host, pinned or not, and where nobody can tell.
+std::optional<c10::Device> device_of_memory(void* data, c10::DeviceType type);
 
 void synchronize(c10::Device device);
 void synchronize_stream(c10::Device device);        // this thread's stream, and no other

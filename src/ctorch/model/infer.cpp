@@ -2,6 +2,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -98,16 +99,34 @@ std::string word_for(const char* argument, size_t i, size_t count) {
   return count == 1 ? argument : argument + ("(" + std::to_string(i + 1) + ")");
 }
 
+// An array may lie in the memory of the model's device: between host_data or use_device_addr and their end its address is one of
+// the device.
+bool lies_on_device(const ctorch_array& array, c10::Device where, const std::string& word) {
+  if (where.is_cpu()) return false;
+  const auto found = device_of_memory(array.data, where.type());
+  if (found && *found != where)
+    fail(CTORCH_ERROR_DEVICE, "argument '", word, "' lies on ", found->str(), ", the model is on ", where.str());
+  return found.has_value();
+}
+
+at::Tensor device_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype, c10::Device where) {
+  const auto options = at::TensorOptions(scalar_type(dtype)).device(where);
+  return at::for_blob(array.data, view.shape).strides(view.strides).options(options).target_device(where).make_tensor();
+}
+
 // The long way between arrays, with all checks.
 void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, std::pair<const char*, const char*> names) {
   const HostEnvironment host;
   c10::SmallVector<int32_t, 4> types;
   c10::SmallVector<ArrayView, 4> views;
+  c10::SmallVector<bool, 4> on_device;
+  const c10::Device where = network.device();
   for (const auto& [arrays, name] : {std::pair(inputs, names.first), std::pair(outputs, names.second)})
     for (size_t i = 0; i < arrays.size(); ++i) {
       const std::string word = word_for(name, i, arrays.size());
       types.push_back(array_dtype(arrays[i], CTORCH_DTYPE_DEFAULT, word.c_str()));
       views.push_back(array_view(arrays[i], word.c_str()));
+      on_device.push_back(lies_on_device(arrays[i], where, word));
     }
   const auto& spec = network.spec();
   bool one_sample = spec && spec->inputs.size() == inputs.size() && spec->outputs.size() == outputs.size();
@@ -119,24 +138,28 @@ void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, st
     for (ArrayView& view : views) as_batch_of_one(view);
 
   GradientMode mode(false, false);
+  const auto tensor_of = [&](const ctorch_array& array, size_t i) {
+    return on_device[i] ? device_tensor(array, views[i], types[i], where) : array_tensor(array, views[i], types[i]);
+  };
   c10::SmallVector<at::Tensor, 4> sources;  // kept: a result that is an input itself is recognized by them
-  for (size_t i = 0; i < inputs.size(); ++i) sources.push_back(array_tensor(inputs[i], views[i], types[i]));
+  for (size_t i = 0; i < inputs.size(); ++i) sources.push_back(tensor_of(inputs[i], i));
   c10::SmallVector<at::Tensor, 4> in(sources);
-  std::optional<StagingPool::Lease> staging;
-  if (!network.device().is_cpu()) {
-    staging.emplace(network.staging(), network.device());
-    for (at::Tensor& tensor : in) tensor = (*staging)->send(tensor);
-  }
+  std::optional<StagingPool::Lease> staging;  // not where all arrays are on the device: then nobody waits
+  if (!where.is_cpu() && std::find(on_device.begin(), on_device.end(), false) != on_device.end())
+    staging.emplace(network.staging(), where);
+  for (size_t i = 0; staging && i < in.size(); ++i)
+    if (!on_device[i]) in[i] = (*staging)->send(in[i]);
   Results results;
   network.run(in, convert, results);
   network.check_output_count(results.values.size(), outputs.size());
   const size_t first = inputs.size();
   if (staging) {
-    for (at::Tensor& result : results.values) result = (*staging)->fetch(result);
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (!on_device[first + i]) results.values[i] = (*staging)->fetch(results.values[i]);
     (*staging)->wait();
   }
   if (at::Tensor& result = results.values[0];
-      outputs.size() == 1 && plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(types[first]) &&
+      outputs.size() == 1 && !on_device[first] && plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(types[first]) &&
       fills_memory(views[first].shape, views[first].strides, 1, /*first_fastest=*/false) &&
       result.sizes() == c10::IntArrayRef(views[first].shape)) [[likely]] {
     std::memmove(outputs[0].data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too
@@ -144,7 +167,7 @@ void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, st
   }
   c10::SmallVector<at::Tensor, 4> targets;
   c10::SmallVector<const at::Tensor*, 4> addresses;
-  for (size_t i = 0; i < outputs.size(); ++i) targets.push_back(array_tensor(outputs[i], views[first + i], types[first + i]));
+  for (size_t i = 0; i < outputs.size(); ++i) targets.push_back(tensor_of(outputs[i], first + i));
   for (size_t i = 0; i < outputs.size(); ++i) {
     for (size_t j = 0; j < i; ++j)
       if (overlaps(targets[i], targets[j]))
