@@ -43,14 +43,14 @@ def test_openacc(build_fortran: BuildFortran, model: Path) -> None:
 
 def read(folder: Path, compiler: str) -> subprocess.CompletedProcess[str]:
     """Let flang read the program in a folder, with the modules it needs."""
-    line = [compiler, "-fc1", "-fsyntax-only", "-x", "cuda", *printed_flags(compiler, "--fflags")]
+    line: list[str | Path] = [compiler, "-fc1", "-fsyntax-only", "-x", "cuda", *printed_flags(compiler, "--fflags")]
     run(*line, HERE / "cudafor.cuf", cwd=folder)
     return subprocess.run([*line, "cuda.cuf"], cwd=folder, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_cuda_fortran(fc: str, tmp_path: Path) -> None:
     if "flang" not in fc:
-        line = [fc, "-fsyntax-only", "-x", "f95", *printed_flags(fc, "--fflags"), HERE / "cuda.cuf"]
+        line: list[str | Path] = [fc, "-fsyntax-only", "-x", "f95", *printed_flags(fc, "--fflags"), HERE / "cuda.cuf"]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode != 0, "gfortran has learned the language: let it read the program"
         return

@@ -22,8 +22,8 @@ contains
   subroutine compute()
     type(torch_model) :: model
     call torch_model_load(model, trim(file), stat=status, errmsg=message)
-    if (status == torch_success) &
-      call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=status, errmsg=message)
+    if (status /= torch_success) return
+    call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1], stat=status, errmsg=message)
   end subroutine compute
 
   subroutine train()

@@ -11,11 +11,11 @@ from torch import nn
 import pt2ts
 from pt2ts.capture.forms import Forms
 from pt2ts.capture.program import flat_module
-from pt2ts.compile import device as under_test
 from pt2ts.compile.device import build_for_device
 from pt2ts.contract.spec import Symbol, TensorSpec
 from pt2ts.contract.variants import Variant
 from pt2ts.errors import CheckError
+from pt2ts.pytorch import inductor
 from pt2ts.toolchain.isa import find_isa
 
 HERE = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -39,8 +39,8 @@ def test_the_way_of_a_device_makes_code_that_is_compared() -> None:
 
 
 def test_other_numbers_on_the_device_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = under_test.inductor.run
-    monkeypatch.setattr(under_test.inductor, "run", lambda *given: [tensor * 1.01 for tensor in right(*given)])
+    right = inductor.run
+    monkeypatch.setattr(inductor, "run", lambda *given: [tensor * 1.01 for tensor in right(*given)])
     with pytest.raises(CheckError, match=r"on cpu, output 1 differs from the module's by .*, more than "):
         build_for_device(forms(), forms().module, torch.device("cpu"), find_isa("x86-64-v3"))
 
