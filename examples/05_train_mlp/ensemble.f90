@@ -1,7 +1,7 @@
 !> One network that learns from many models at once: `mpirun -n 4 train_ensemble network.pt run.nml [stop_after]`.
 !>
-!> Each rank steps a model of its own through another stretch of the same climate. The gradients of all ranks are averaged, so that all
-!> take the same step, and the network sees n times as many samples. A run that was stopped goes on with any number of ranks.
+!> Each rank steps a model of its own through another stretch of the same climate. The gradients of all ranks are averaged, so that
+!> all take the same step, and the network sees n times as many samples. A run that was stopped goes on with any number of ranks.
 program train_ensemble
    use, intrinsic :: iso_fortran_env, only: real32, real64
    use mpi_f08
