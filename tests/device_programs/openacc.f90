@@ -1,6 +1,7 @@
 program openacc_columns
   !! Columns that live on the device of OpenACC: a loop makes them, a network computes with them where they are, a loop goes on
-  !! with the results. `openacc_columns MODEL.pt`, a network of x[batch,5] and y[batch,3]. Without a device the loops run on the host.
+  !! with the results. `openacc_columns MODEL.pt`, a network of x[batch,5] and y[batch,3]. Without a device all of it runs on the
+  !! host.
   use, intrinsic :: iso_c_binding, only: c_int, c_loc, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int64, real32
   use :: ftorch
