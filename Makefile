@@ -1,6 +1,6 @@
 # The commands of this project. `make help` explains them; each sets up what it needs, and nothing twice.
 .DEFAULT_GOAL := help
-.PHONY: help setup install install-all demo examples test test-long bench lint docs clean
+.PHONY: help setup install install-all demo examples test test-long test-gpu bench lint docs clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --silent
 
@@ -35,6 +35,7 @@ help:
 	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some)"
 	echo "make test       build everything, run all tests with gfortran and flang      (TESTS='tests/python -k export' runs some)"
 	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours, a browser"
+	echo "make test-gpu   what a GPU has to show: checks, times and a report     (without one it says what it would do, and exits with 3)"
 	echo "make bench      what a call costs, compared with plain C++, eager Python and hand-written Fortran    (LONG=1: all cases)"
 	echo "make setup      only install what demo and test need: .venv, and system packages by apt if allowed"
 	echo "make install    setup, and install this package into .venv"
@@ -103,6 +104,11 @@ bench: setup
 	$(python) benchmarks/call/run.py $(if $(LONG),--long) || failed=$$?; \
 	for part in operators training compiled compiled_training host ranks; do $(python) benchmarks/$$part/run.py || failed=$$?; done; \
 	exit $$failed
+
+# For a machine with a GPU, which may have no network: PyTorch for it and a Fortran compiler are there. Exits with 3 where there is
+# no device.
+test-gpu: install
+	$(python) tests/gpu/run.py --compiler $(FC)
 
 lint:
 	scripts/setup dev

@@ -16,11 +16,10 @@ from torch import nn
 
 import pt2ts
 
+from ..gpu.run import directive_flags
 from ..support import BuildFortran, printed_flags, run
 
 HERE = Path(__file__).resolve().parent
-#: The version of OpenMP that has use_device_addr is not what flang reads by itself.
-OPENMP = {"gfortran": ("-fopenmp",), "flang": ("-fopenmp", "-fopenmp-version=52")}
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +30,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_openmp(fc: str, build_fortran: BuildFortran, model: Path) -> None:
-    flags = OPENMP["flang" if "flang" in fc else "gfortran"]
-    assert run(build_fortran(HERE / "openmp.f90", compiler=fc, flags=flags), model).startswith("computed on the ")
-
-
-def test_openacc(build_fortran: BuildFortran, model: Path) -> None:
-    program = build_fortran(HERE / "openacc.f90", compiler="gfortran", flags=("-fopenacc",))
-    assert run(program, model).startswith("computed on the ")
+def test_openacc_and_openmp(fc: str, build_fortran: BuildFortran, model: Path) -> None:
+    for name, flags in directive_flags(fc).items():
+        assert run(build_fortran(HERE / f"{name}.f90", compiler=fc, flags=flags), model).startswith("computed on the ")
 
 
 def read(folder: Path, compiler: str) -> subprocess.CompletedProcess[str]:

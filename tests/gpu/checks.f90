@@ -1,0 +1,243 @@
+program checks
+  !! What a device computes, held against the host: `checks SCENARIO DEVICE`, beside model.pt and model.pt2, a network of
+  !! x[batch,40] and y[batch,8]. Prints what it has measured; a difference that rounding does not explain ends it with a message.
+  use, intrinsic :: iso_fortran_env, only: int64, real32, real64
+  use :: ftorch
+  implicit none (type, external)
+  integer, parameter :: n_in = 40, n_out = 8, n = 512
+  real(real32), parameter :: rounding = 2e-3_real32
+    ! Of outputs of size one: devices multiply in another order, and some in TensorFloat-32
+  real(real32), target :: x(n_in, n), y(n_out, n), expected(n_out, n)
+  character(len=32) :: scenario, word
+  integer(ftorch_int) :: device
+  call get_command_argument(1, scenario)
+  call get_command_argument(2, word)
+  select case (word)
+  case ('cuda')
+    device = torch_kCUDA
+  case ('xpu')
+    device = torch_kXPU
+  case ('mps')
+    device = torch_kMPS
+  case ('privateuseone')
+    device = torch_kPrivateUse1
+  case default
+    error stop 'no such kind of device'
+  end select
+  call random_number(x)
+  x = 2 * x - 1
+  select case (scenario)
+  case ('placement')
+    call placement()
+  case ('script')
+    call computes('model.pt')
+  case ('package')
+    call computes('model.pt2')
+  case ('resident')
+    call resident()
+  case ('training')
+    call training()
+  case ('checkpoint')
+    call checkpoint()
+  case ('devices')
+    call devices()
+  case ('timing')
+    call timing()
+  case default
+    error stop 'no such scenario'
+  end select
+  if (torch_live_handles() /= 0) error stop 'handles are left'
+
+contains
+
+  subroutine placement()
+    !! There and back again, by each way.
+    type(torch_tensor) :: there, back, pinned
+    call torch_tensor_from_array(there, x, device_type=device)
+    if (there%get_device_type() /= device) error stop 'the tensor is not on the device'
+    call torch_tensor_to(there, back, torch_kFloat32, torch_kCPU, non_blocking=.true.)
+    call compare(back, 'copied to the host')
+    call torch_tensor_pin(back, pinned)
+    if (.not. pinned%is_pinned()) error stop 'the copy is not pinned'
+    call torch_tensor_to(pinned, there, torch_kFloat32, device, non_blocking=.true.)
+    call torch_synchronize_stream(device)
+    call torch_tensor_to(there, back, torch_kFloat32, torch_kCPU)
+    call compare(back, 'by pinned memory')
+    call torch_delete(there)
+    call torch_delete(back)
+    call torch_delete(pinned)
+    print '(a)', 'bits are kept on the way'
+  end subroutine placement
+
+  subroutine compare(tensor, what)
+    type(torch_tensor), intent(in) :: tensor
+    character(len=*), intent(in) :: what
+    real(real32) :: values(n_in, n)
+    call torch_tensor_copy_to(tensor, values)
+    if (any(abs(values - x) > 0)) error stop 'other values: ' // what
+  end subroutine compare
+
+  subroutine computes(file)
+    !! Arrays of the host through a model on the device.
+    character(len=*), intent(in) :: file
+    type(torch_model) :: model
+    call on_host()
+    call torch_model_load(model, file, device)
+    call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+    call torch_delete(model)
+    call judge('differs from the host by')
+  end subroutine computes
+
+  subroutine resident()
+    !! Tensors that stay on the device, in and out.
+    type(torch_model) :: model
+    type(torch_tensor) :: inputs(1), outputs(1)
+    integer :: i
+    call on_host()
+    call torch_model_load(model, 'model.pt', device)
+    call torch_tensor_from_array(inputs(1), x, device_type=device, permute_dims=[2, 1])
+    call torch_tensor_zeros(outputs(1), 2, [int(n, int64), int(n_out, int64)], torch_kFloat32, device)
+    do i = 1, 100
+      call torch_model_forward(model, inputs, outputs)
+    end do
+    call torch_tensor_copy_to(outputs(1), y, permute_dims=[2, 1])
+    call torch_delete(inputs)
+    call torch_delete(outputs)
+    call torch_delete(model)
+    call judge('differs from the host by')
+  end subroutine resident
+
+  subroutine training()
+    !! Steps of Adam with the same samples on the device and on the host.
+    real(real32), allocatable :: there(:), here(:)
+    type(torch_model) :: model
+    call learn(model, device, 20)
+    call flatten(model, there)
+    call learn(model, torch_kCPU, 20)
+    call flatten(model, here)
+    call torch_delete(model)
+    print '(a, es8.1)', 'weights after 20 steps differ from the host''s by', maxval(abs(there - here))
+    if (maxval(abs(there - here)) > 0.02_real32) error stop 'the device learns something else'
+  end subroutine training
+
+  subroutine checkpoint()
+    !! A run that was saved on the device goes on there and on the host.
+    real(real32), allocatable :: saved(:), loaded(:)
+    type(torch_model) :: model
+    type(torch_optim) :: optim
+    integer :: step, i
+    integer(ftorch_int) :: where
+    call learn(model, device, 5, save=.true.)
+    call flatten(model, saved)
+    do i = 1, 2
+      where = merge(device, torch_kCPU, i == 1)
+      call torch_model_load(model, 'model.pt', where, requires_grad=.true., is_training=.true.)
+      call torch_optim_adam(optim, model, learning_rate=1e-2_real64)
+      call torch_checkpoint_load('checks.ckpt', model, optim, step=step)
+      call flatten(model, loaded)
+      if (step /= 5 .or. any(abs(loaded - saved) > 0)) error stop 'the checkpoint is another'
+      call torch_delete(optim)
+    end do
+    call torch_delete(model)
+    print '(a)', 'goes on on the device and on the host'
+  end subroutine checkpoint
+
+  subroutine devices()
+    !! A model on each device of the kind.
+    type(torch_model) :: model
+    integer(ftorch_int) :: i
+    call on_host()
+    do i = 0, torch_device_count(device) - 1
+      call torch_model_load(model, 'model.pt', device, device_index=i)
+      call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      call torch_delete(model)
+      call judge('on one of them, differs from the host by')
+    end do
+    print '(a, i0)', 'devices: ', torch_device_count(device)
+  end subroutine devices
+
+  subroutine timing()
+    !! Microseconds of a call, the shortest of many rounds: arrays of the host, and tensors on the device that are waited for.
+    type(torch_model) :: model
+    type(torch_tensor) :: inputs(1), outputs(1)
+    integer(int64) :: start, now, rate
+    real(real64) :: best(2)
+    integer :: round, i
+    integer, parameter :: calls = 100
+    call torch_model_load(model, 'model.pt', device)
+    call torch_tensor_from_array(inputs(1), x, device_type=device, permute_dims=[2, 1])
+    call torch_tensor_zeros(outputs(1), 2, [int(n, int64), int(n_out, int64)], torch_kFloat32, device)
+    best = huge(best)
+    do round = 1, 20
+      call system_clock(start, rate)
+      do i = 1, calls
+        call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      end do
+      call system_clock(now)
+      best(1) = min(best(1), 1e6_real64 * real(now - start, real64) / real(rate * calls, real64))
+      call system_clock(start)
+      do i = 1, calls
+        call torch_model_forward(model, inputs, outputs)
+      end do
+      call torch_synchronize_stream(device)
+      call system_clock(now)
+      best(2) = min(best(2), 1e6_real64 * real(now - start, real64) / real(rate * calls, real64))
+    end do
+    call torch_delete(inputs)
+    call torch_delete(outputs)
+    call torch_delete(model)
+    print '(2(a, f0.2))', 'us per call: arrays of the host ', best(1), ', tensors on the device ', best(2)
+  end subroutine timing
+
+  subroutine learn(model, where, steps, save)
+    type(torch_model), intent(inout) :: model
+    integer(ftorch_int), intent(in) :: where
+    integer, intent(in) :: steps
+    logical, optional, intent(in) :: save
+    type(torch_optim) :: optim
+    type(torch_tensor) :: inputs(1), outputs(1), target, loss
+    integer :: i
+    call torch_model_load(model, 'model.pt', where, requires_grad=.true., is_training=.true.)
+    call torch_optim_adam(optim, model, learning_rate=1e-2_real64)
+    y = x(:n_out, :) * x(n_out + 1:2 * n_out, :)
+    call torch_tensor_from_array(inputs(1), x, device_type=where, permute_dims=[2, 1])
+    call torch_tensor_from_array(target, y, device_type=where, permute_dims=[2, 1])
+    do i = 1, steps
+      call optim%zero_grad()
+      call torch_model_forward(model, inputs, outputs, requires_grad=.true.)
+      call torch_loss_mse(loss, outputs(1), target)
+      call torch_tensor_backward(loss)
+      call optim%step()
+    end do
+    if (present(save)) call torch_checkpoint_save('checks.ckpt', model, optim, step=steps)
+    call torch_delete(optim)
+    call torch_delete(inputs)
+    call torch_delete(outputs)
+    call torch_delete(target)
+    call torch_delete(loss)
+  end subroutine learn
+
+  subroutine flatten(model, values)
+    type(torch_model), intent(in) :: model
+    real(real32), allocatable, intent(out) :: values(:)
+    allocate (values(torch_model_flat_size(model)))
+    call torch_model_flatten(model, values)
+  end subroutine flatten
+
+  subroutine on_host()
+    type(torch_model) :: host
+    call torch_model_load(host, 'model.pt')
+    call host%infer(x, expected, permute_dims=[2, 1], output_permute_dims=[2, 1])
+    call torch_delete(host)
+    y = huge(y)
+  end subroutine on_host
+
+  subroutine judge(words)
+    character(len=*), intent(in) :: words
+    real(real32) :: difference
+    difference = maxval(abs(y - expected))
+    print '(a, es8.1)', words, difference
+    if (.not. difference <= rounding) error stop 'more than rounding explains'
+  end subroutine judge
+
+end program checks
