@@ -2,8 +2,8 @@
 
 Programs are built for the device that PyTorch finds, and what it computes is held against the host: placement, TorchScript,
 packages, tensors that stay, training, checkpoints, all devices of the kind, OpenACC and OpenMP; then calls are timed beside
-PyTorch's own in Python. The report is ``build/gpu/report.md``. Exits with 1 where a check fails, and with 3, saying what it would do, where
-there is no device.
+PyTorch's own in Python. The report is ``build/gpu/report.md``. Exits with 1 where a check fails, and with 3, saying what it
+would do, where there is no device.
 """
 
 from __future__ import annotations
