@@ -1,4 +1,5 @@
-// Which code a device can run, by NVIDIA's names: sm_90 is machine code of generation 9.0, compute_90 is translated when loaded.
+// Which code a device can run, by NVIDIA's names: sm_90 is machine code of generation 9.0, compute_90 is translated when
+// loaded.
 #pragma once
 #include <c10/core/Device.h>
 

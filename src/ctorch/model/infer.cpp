@@ -99,8 +99,8 @@ std::string word_for(const char* argument, size_t i, size_t count) {
   return count == 1 ? argument : argument + ("(" + std::to_string(i + 1) + ")");
 }
 
-// An array may lie in the memory of the model's device: between host_data or use_device_addr and their end its address is one of
-// the device.
+// An array may lie in the memory of the model's device: between host_data or use_device_addr and their end its address is one
+// of the device.
 bool lies_on_device(const ctorch_array& array, c10::Device where, const std::string& word) {
   if (where.is_cpu()) return false;
   const auto found = device_of_memory(array.data, where.type());
@@ -159,7 +159,8 @@ void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, st
     (*staging)->wait();
   }
   if (at::Tensor& result = results.values[0];
-      outputs.size() == 1 && !on_device[first] && plain(result) && result.is_contiguous() && result.scalar_type() == scalar_type(types[first]) &&
+      outputs.size() == 1 && !on_device[first] && plain(result) && result.is_contiguous() &&
+      result.scalar_type() == scalar_type(types[first]) &&
       fills_memory(views[first].shape, views[first].strides, 1, /*first_fastest=*/false) &&
       result.sizes() == c10::IntArrayRef(views[first].shape)) [[likely]] {
     std::memmove(outputs[0].data, result.const_data_ptr(), result.nbytes());  // right for an overlap, too

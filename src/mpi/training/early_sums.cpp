@@ -106,9 +106,7 @@ void EarlySums::begin_those_that_are_there() {
   while (begun_ < sums_.size() && sums_[begun_].data) begin(sums_[begun_++]);
 }
 
-void EarlySums::begin(Sum& sum) {
-  sum.dtype == CTORCH_DTYPE_FLOAT64 ? begin_with<double>(sum) : begin_with<float>(sum);
-}
+void EarlySums::begin(Sum& sum) { sum.dtype == CTORCH_DTYPE_FLOAT64 ? begin_with<double>(sum) : begin_with<float>(sum); }
 
 template <class Number>
 void EarlySums::begin_with(Sum& sum) {

@@ -34,8 +34,8 @@ class EarlySums {
     int64_t strange = -1;         // the number that was not finite, counted from 0; -1 if all were
   };
 
-  // Backward is over. What it has not completed is added up too, by what there is of it: `gradients` are those of all parameters.
-  // Waits for all, and returns what has failed on this rank. Every rank calls this.
+  // Backward is over. What it has not completed is added up too, by what there is of it: `gradients` are those of all
+  // parameters. Waits for all, and returns what has failed on this rank. Every rank calls this.
   Outcome finish(const std::vector<ctorch_tensor>& gradients);
 
   // What was added up here for a parameter, or null.

@@ -36,7 +36,8 @@ class WeightedSum {
       if (!alone && filled_ == chunk) flush(false, 0);
       const int64_t some = std::min(alone ? chunk : chunk - filled_, count - at);
       Number* const from = values + at;
-      const int64_t odd = alone ? weigh<true>(from, from, some, weight_) : weigh<false>(from, together_ + filled_, some, weight_);
+      const int64_t odd =
+          alone ? weigh<true>(from, from, some, weight_) : weigh<false>(from, together_ + filled_, some, weight_);
       if (odd >= 0 && strange < 0) strange = at + odd;
       if (alone) {
         sum(from, some);

@@ -144,9 +144,10 @@ class PackageBackend final : public Backend {
 
   void to(c10::Device device, std::optional<at::ScalarType> dtype) override {
     if (device == device_ && !dtype) return;
-    fail(CTORCH_ERROR_MODEL, "'", info_->path, "' was loaded for ", device_.str(),
-         ", which cannot be changed afterwards, nor can the dtypes of its contract; load it again for another device, or export it "
-         "again with pt2ts export --dtype");
+    fail(
+        CTORCH_ERROR_MODEL, "'", info_->path, "' was loaded for ", device_.str(),
+        ", which cannot be changed afterwards, nor can the dtypes of its contract; load it again for another device, or export it "
+        "again with pt2ts export --dtype");
   }
 
   void save(const Writer& write, const Extras& extras) const override {

@@ -92,12 +92,18 @@ void Variants::nothing_runs_here() const {
          "; export it for an older processor (pt2ts export --isa) or with a variant for all of them (--with-fallback)");
   std::set<std::string> devices;
   for (const Variant& variant : info_->variants) devices.insert(variant.device);
-  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(), ", which argument 'device_type' asks for: ",
-       left_out_.empty() ? "it has code for " + words_of(devices) : left_out_, "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
+  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(),
+       ", which argument 'device_type' asks for: ", left_out_.empty() ? "it has code for " + words_of(devices) : left_out_,
+       "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
 }
 
 Variants::Variants(const Variants& other, Weights& weights)
-    : info_(other.info_), weights_(weights), device_(other.device_), symbols_(other.symbols_), left_out_(other.left_out_), judged_version_(UINT64_MAX) {
+    : info_(other.info_),
+      weights_(weights),
+      device_(other.device_),
+      symbols_(other.symbols_),
+      left_out_(other.left_out_),
+      judged_version_(UINT64_MAX) {
   for (const auto& theirs : other.loaded_) {
     auto loaded = std::make_unique<LoadedVariant>();
     loaded->variant = theirs->variant;

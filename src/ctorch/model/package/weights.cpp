@@ -57,8 +57,7 @@ Weights::Weights(std::shared_ptr<const PackageInfo> info, std::shared_ptr<Weight
   }
 }
 
-Weights::Weights(const Weights& other)
-    : Weights(other.info_, std::make_shared<WeightMemory>(other.bytes()), other.device_) {
+Weights::Weights(const Weights& other) : Weights(other.info_, std::make_shared<WeightMemory>(other.bytes()), other.device_) {
   remembered_ = other.remembered_;
   for (const size_t i : other.changed()) {  // variants with weights of their own must know
     compat::note_written(tensors_[i].second);
