@@ -1,5 +1,6 @@
 // Entries that run models: on tensors (forward) and on arrays (infer).
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
