@@ -202,49 +202,41 @@ contains
     call torch_model_load(other, files(2), requires_grad=.true., is_training=.true.)
     allocate (gradients(torch_model_flat_size(model)))
     call torch_mpi_average_gradients(model, mpi_comm_world, 3, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'argument ''model'': no parameter has a gradient on any rank')
+    call told(stat, errmsg, 'argument ''model'': no parameter has a gradient on any rank', torch_error_argument)
     gradients = 1
     if (last) gradients(7) = ieee_value(1.0_real64, ieee_positive_inf)
     kept = gradients
     call torch_model_unflatten_gradients(model, gradients)
     call torch_mpi_average_gradients(model, mpi_comm_world, 3, stat=stat, errmsg=errmsg)
-    call tell(torch_error_model, 'number 7 of the gradients is infinite or not a number')
+    call told(stat, errmsg, 'number 7 of the gradients is infinite or not a number', torch_error_model)
     call torch_model_unflatten_gradients(model, kept)
     call torch_mpi_average_gradients(model, mpi_comm_world, merge(0, 3, last .and. n > 1), check_finite=n > 1)
     call torch_model_flatten_gradients(model, gradients)
     if (n > 1) call must(all(abs(gradients - 1) < 1e-12), 'what has no weight is left out')
     call torch_mpi_average_gradients(model, mpi_comm_world, merge(-2, 3, last), stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'argument ''samples'': expected the samples of this rank, got -2')
+    call told(stat, errmsg, 'argument ''samples'': expected the samples of this rank, got -2', torch_error_argument)
     call torch_mpi_average_gradients(model, mpi_comm_world, 0, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'argument ''samples'' is 0 on all ranks: there is nothing to average')
+    call told(stat, errmsg, 'argument ''samples'' is 0 on all ranks: there is nothing to average', torch_error_argument)
     call torch_mpi_average_gradients(none, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
-    call tell(torch_error_handle, 'model')
+    call told(stat, errmsg, 'model', torch_error_handle)
     call torch_mpi_average_gradients(model, mpi_comm_null, 1, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'MPI_COMM_NULL')
+    call told(stat, errmsg, 'MPI_COMM_NULL', torch_error_argument)
     call torch_mpi_model_broadcast(none, mpi_comm_world, stat=stat, errmsg=errmsg)
-    call tell(torch_error_handle, 'model')
+    call told(stat, errmsg, 'model', torch_error_handle)
     if (n == 1) return
     if (last) then
       call torch_mpi_average_gradients(other, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
     else
       call torch_mpi_average_gradients(model, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
     end if
-    call tell(torch_error_argument, 'argument ''model'': its parameters are not those of the model of rank 0')
+    call told(stat, errmsg, 'argument ''model'': its parameters are not those of the model of rank 0', torch_error_argument)
     if (last) then
       call torch_mpi_model_broadcast(other, mpi_comm_world, stat=stat, errmsg=errmsg)
     else
       call torch_mpi_model_broadcast(model, mpi_comm_world, stat=stat, errmsg=errmsg)
     end if
-    call tell(torch_error_argument, 'argument ''model'': its tensors are not those of the model of rank 0')
+    call told(stat, errmsg, 'argument ''model'': its tensors are not those of the model of rank 0', torch_error_argument)
   end subroutine refused
-
-  subroutine tell(status, expected)
-    integer, intent(in) :: status
-    character(len=*), intent(in) :: expected
-    call must(stat == status .and. index(errmsg, expected) > 0, '"' // trim(errmsg) // '" is not "' // expected // '"')
-    stat = -1
-    errmsg = ''
-  end subroutine tell
 
   function number(value) result(text)
     real(real64), intent(in) :: value

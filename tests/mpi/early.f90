@@ -94,7 +94,7 @@ contains
     call again%start(model, mpi_comm_world, 1)
     if (rank == n - 1) call torch_delete(model)
     call again%finish(stat=stat, errmsg=errmsg)
-    call tell(torch_error_handle, 'model')
+    call told(stat, errmsg, 'model', torch_error_handle)
   end subroutine meanwhile
 
   subroutine refused()
@@ -103,28 +103,40 @@ contains
     logical :: last
     last = rank == n - 1
     call average%finish(stat=stat, errmsg=errmsg)
-    call tell(torch_error_handle, 'the average has not been created')
+    call told(stat, errmsg, 'the average has not been created', torch_error_handle)
     call average%start(none, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
-    call tell(torch_error_handle, 'model')
+    call told(stat, errmsg, 'model', torch_error_handle)
     call average%start(model, mpi_comm_null, 1, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'MPI_COMM_NULL')
+    call told(stat, errmsg, 'MPI_COMM_NULL', torch_error_argument)
     call average%start(model, mpi_comm_world, merge(-2, 1, last), stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'argument ''samples'': expected the samples of this rank, got -2')
+    call told(stat, errmsg, 'argument ''samples'': expected the samples of this rank, got -2', torch_error_argument)
     call average%start(model, mpi_comm_world, 0, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'argument ''samples'' is 0 on all ranks')
+    call told(stat, errmsg, 'argument ''samples'' is 0 on all ranks', torch_error_argument)
     call average%start(model, mpi_comm_world, 1)
     call average%start(model, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'it has been started already; finish it first')
+    call told(stat, errmsg, 'it has been started already; finish it first', torch_error_argument)
     call second%start(model, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
-    call tell(torch_error_argument, 'the gradients of this model are watched already')
+    call told(stat, errmsg, 'the gradients of this model are watched already', torch_error_argument)
     call average%finish(stat=stat, errmsg=errmsg)  ! and nobody called backward
-    call tell(torch_error_argument, 'no parameter has a gradient on any rank')
+    call told(stat, errmsg, 'no parameter has a gradient on any rank', torch_error_argument)
+    call average%start(model, mpi_comm_world, 1)
+    call differentiate(model, .true., 1)
+    if (last) call differentiate(model, .true., 1)
+    call average%finish(stat=stat, errmsg=errmsg)
+    call told(stat, errmsg, 'torch_tensor_backward was called twice between start and finish', torch_error_argument)
+    call model%zero_grad()
+    call average%start(model, mpi_comm_world, 1)
+    call differentiate(model, .true., 1)
+    if (last) call model%zero_grad()
+    call average%finish(stat=stat, errmsg=errmsg)
+    call told(stat, errmsg, 'gradients were replaced or forgotten between start and finish', torch_error_argument)
+    call model%zero_grad()
     gradients = 1
     if (last) gradients(7) = ieee_value(1.0_real64, ieee_positive_inf)
     call torch_model_unflatten_gradients(model, gradients)
     call average%start(model, mpi_comm_world, 1)
     call average%finish(stat=stat, errmsg=errmsg)
-    call tell(torch_error_model, 'number 7 of the gradients is infinite or not a number')
+    call told(stat, errmsg, 'number 7 of the gradients is infinite or not a number', torch_error_model)
     if (n == 1) return
     call torch_model_load(small, files(2), requires_grad=.true.)
     if (last) then
@@ -132,7 +144,7 @@ contains
     else
       call average%start(model, mpi_comm_world, 1, stat=stat, errmsg=errmsg)
     end if
-    call tell(torch_error_argument, 'argument ''model'': its parameters are not the same on all ranks')
+    call told(stat, errmsg, 'argument ''model'': its parameters are not the same on all ranks', torch_error_argument)
   end subroutine refused
 
   subroutine differentiate(which, branch, samples)
@@ -168,13 +180,5 @@ contains
       if (failed == 0) n_gradients = n_gradients + 1
     end do
   end function n_gradients
-
-  subroutine tell(status, expected)
-    integer, intent(in) :: status
-    character(len=*), intent(in) :: expected
-    call must(stat == status .and. index(errmsg, expected) > 0, '"' // trim(errmsg) // '" is not "' // expected // '"')
-    stat = -1
-    errmsg = ''
-  end subroutine tell
 
 end program early

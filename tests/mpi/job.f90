@@ -4,8 +4,8 @@ module job
   implicit none (type, external)
   include 'mpif.h'
   private
-  public :: start, finish, say, must, verdict, bits, my_rank, n_ranks, wait, split, duplicate, free, between_halves, abort_job, &
-    mpi_comm_world, mpi_comm_null, mpi_comm_self
+  public :: start, finish, say, must, told, verdict, bits, my_rank, n_ranks, wait, split, duplicate, free, between_halves, &
+    abort_job, mpi_comm_world, mpi_comm_null, mpi_comm_self
   external :: mpi_init, mpi_finalize, mpi_comm_rank, mpi_comm_size, mpi_barrier, mpi_comm_split, mpi_comm_dup, mpi_comm_free, &
     mpi_intercomm_create, mpi_abort
 
@@ -20,6 +20,18 @@ contains
     if (.not. allocated(wrong)) wrong = ''
     if (.not. right) wrong = wrong // what // '; '
   end subroutine must
+
+  subroutine told(stat, errmsg, expected, status)
+    ! A call was refused by these words, and by this status where one is named. Both are ready for the next one then.
+    integer, intent(inout) :: stat
+    character(len=*), intent(inout) :: errmsg
+    character(len=*), intent(in) :: expected
+    integer, optional, intent(in) :: status
+    call must(stat > 0 .and. index(errmsg, expected) > 0, '"' // trim(errmsg) // '" is not "' // expected // '"')
+    if (present(status)) call must(stat == status, 'another status: ' // trim(errmsg))
+    stat = -1
+    errmsg = ''
+  end subroutine told
 
   function verdict() result(text)
     character(len=:), allocatable :: text

@@ -47,9 +47,22 @@ def files() -> list[str]:
     return [str(found / "one.pt2"), str(found / "two.pt2")]
 
 
+SHARED = ("job.f90", "columns_shared.f90")
+
+
 @pytest.fixture(scope="session")
 def program(build: Build) -> Path:
-    return build("job.f90", "../fortran/process_memory.f90", "columns.f90")
+    return build(*SHARED, "../fortran/process_memory.f90", "columns.f90")
+
+
+@pytest.fixture(scope="session")
+def servers(build: Build) -> Path:
+    return build(*SHARED, "servers.f90")
+
+
+@pytest.fixture(scope="session")
+def errors(build: Build) -> Path:
+    return build(*SHARED, "pool_errors.f90")
 
 
 def all_right(job: Job, n: int) -> None:
@@ -58,25 +71,30 @@ def all_right(job: Job, n: int) -> None:
 
 
 @ranks
-@pytest.mark.parametrize("scenario", ["shapes", "several", "two_pools", "refused", "halves"])
+@pytest.mark.parametrize("scenario", ["shapes", "several", "two_pools", "halves"])
 def test_pool(kind: str, program: Path, files: list[str], scenario: str, n: int) -> None:
     all_right(launch(kind, n, program, scenario, *files), n)
 
 
+@ranks
+def test_mistakes(kind: str, errors: Path, files: list[str], n: int) -> None:
+    all_right(launch(kind, n, errors, "refused", *files), n)
+
+
 @several
 @pytest.mark.parametrize("scenario", ["idle_servers", "all_serve"])
-def test_servers_without_clients(kind: str, program: Path, files: list[str], scenario: str, n: int) -> None:
-    all_right(launch(kind, n, program, scenario, *files), n)
+def test_servers_without_clients(kind: str, servers: Path, files: list[str], scenario: str, n: int) -> None:
+    all_right(launch(kind, n, servers, scenario, *files), n)
 
 
 @several
-def test_ranks_that_only_serve(kind: str, program: Path, files: list[str], n: int) -> None:
-    all_right(launch(kind, n, program, "serve", *files), n)
+def test_ranks_that_only_serve(kind: str, servers: Path, files: list[str], n: int) -> None:
+    all_right(launch(kind, n, servers, "serve", *files), n)
 
 
 @several
-def test_what_one_computes_in_vain_all_know(kind: str, program: Path, files: list[str], n: int) -> None:
-    job = launch(kind, n, program, "recovers", *files)
+def test_what_one_computes_in_vain_all_know(kind: str, errors: Path, files: list[str], n: int) -> None:
+    job = launch(kind, n, errors, "recovers", *files)
     all_right(job, n)
     messages = {(line.status, line.message) for line in job.ranks() if line.message != "right"}
     assert len(messages) == 1, job.out
@@ -86,8 +104,8 @@ def test_what_one_computes_in_vain_all_know(kind: str, program: Path, files: lis
 
 
 @several
-def test_a_rank_that_does_not_call(kind: str, program: Path, files: list[str], n: int) -> None:
-    job = launch(kind, n, program, "missing", *files)
+def test_a_rank_that_does_not_call(kind: str, errors: Path, files: list[str], n: int) -> None:
+    job = launch(kind, n, errors, "missing", *files)
     assert job.code != 0
     waiting = [line for line in job.ranks() if "waited 1 s for other ranks" in line.message]
     assert {line.rank for line in waiting} == set(range(n - 1)), job.out + job.err

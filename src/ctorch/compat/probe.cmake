@@ -1,18 +1,18 @@
-# What this folder takes of PyTorch beyond its public API: file here, PyTorch's header (`old|new` where it has moved), names in it. Looked for when CMake
-# configures, so that another PyTorch is refused by a sentence and not by a page of errors. A name that is gone from a library
-# that was built is found by the loader.
+# What this folder takes of PyTorch beyond its public API: file here, PyTorch's header (`old|new` where it has moved), names in
+# it. Looked for when CMake configures, so that another PyTorch is refused by a sentence and not by a page of errors. A name that
+# is gone from a library that was built is found by the loader.
 #
 #   cmake -DFTORCH_TORCH_INCLUDE_DIR=<folder> -DFTORCH_TORCH_VERSION=<version> -P probe.cmake
 
-# What the tests have been run with, as pip is told it.
+# What the library is made for, as pip is told it.
 file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../../../pyproject.toml" dependencies REGEX "^dependencies = ")
-string(REGEX MATCH "torch>=([0-9.]+),<([0-9.]+)" FTORCH_TORCH_TESTED "${dependencies}")
+string(REGEX MATCH "torch>=([0-9.]+),<([0-9.]+)" FTORCH_TORCH_MEANT "${dependencies}")
 if(FTORCH_TORCH_VERSION VERSION_LESS CMAKE_MATCH_1 OR FTORCH_TORCH_VERSION VERSION_GREATER_EQUAL CMAKE_MATCH_2)
-  message(WARNING "PyTorch ${FTORCH_TORCH_VERSION} was never tried with this library; its tests pass with ${FTORCH_TORCH_TESTED}")
+  message(WARNING "PyTorch ${FTORCH_TORCH_VERSION} was never tried with this library, which is made for ${FTORCH_TORCH_MEANT}")
 endif()
 
 function(ftorch_probe_torch user header)
-  set(sentence "which src/ctorch/compat/${user} needs; it is no public API: build with ${FTORCH_TORCH_TESTED}, or mend that file")
+  set(sentence "which src/ctorch/compat/${user} needs; it is no public API: build with ${FTORCH_TORCH_MEANT}, or mend that file")
   set(text "")
   string(REPLACE "|" ";" places "${header}")
   foreach(place IN LISTS places)

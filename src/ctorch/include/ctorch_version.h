@@ -16,7 +16,7 @@
 /** Grows when something that was there changes: an entry, a number or a structure. It is the SOVERSION of libctorch. */
 #define CTORCH_INTERFACE_MAJOR 1
 /** Grows when something is added: who was compiled for less works on. */
-#define CTORCH_INTERFACE_MINOR 1
+#define CTORCH_INTERFACE_MINOR 2
 
 CTORCH_BEGIN
 

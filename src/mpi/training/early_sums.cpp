@@ -33,6 +33,15 @@ class Handles {
   std::vector<ctorch_tensor> all;
 };
 
+// Whether the gradient is still the one that was sent.
+Outcome still_there(const EarlySums::Sum& sum, const ctorch_tensor& now) {
+  void* data = nullptr;
+  if (now.id == 0 || ctorch_tensor_data(&now, &data) != CTORCH_SUCCESS || data != sum.data)
+    return {-1, CTORCH_ERROR_ARGUMENT,
+            "gradients were replaced or forgotten between start and finish, while they were under way"};
+  return {};
+}
+
 }  // namespace
 
 void EarlySums::choose(const ctorch_model* model) {
@@ -83,7 +92,7 @@ void EarlySums::tell(void* self, int32_t parameter, ctorch_tensor gradient) noex
   auto& early = *static_cast<EarlySums*>(self);
   const int32_t place = early.place_[static_cast<size_t>(parameter)];
   try {
-    if (place < 0 || early.sums_[static_cast<size_t>(place)].data)
+    if (place < 0)
       ctorch_tensor_delete(&gradient);
     else
       early.take(early.sums_[static_cast<size_t>(place)], gradient);
@@ -98,6 +107,10 @@ void EarlySums::tell(void* self, int32_t parameter, ctorch_tensor gradient) noex
 }
 
 void EarlySums::take(Sum& sum, ctorch_tensor gradient) {
+  if (sum.data) {  // and MPI is at work in it
+    ctorch_tensor_delete(&gradient);
+    fail(CTORCH_ERROR_ARGUMENT, "torch_tensor_backward was called twice between start and finish; start before the last one");
+  }
   sum.gradient = gradient;
   need(ctorch_tensor_data(&sum.gradient, &sum.data));
 }
@@ -124,7 +137,10 @@ Outcome EarlySums::finish(const std::vector<ctorch_tensor>& gradients) {
   stop_watching();
   for (Sum& sum : sums_) {
     const auto parameter = static_cast<size_t>(sum.parameter);
-    if (sum.data) continue;
+    if (sum.data) {
+      if (failed_.status == CTORCH_SUCCESS && parameter < gradients.size()) failed_ = still_there(sum, gradients[parameter]);
+      continue;
+    }
     if (parameter < gradients.size() && gradients[parameter].id != 0) {
       need(ctorch_tensor_data(&gradients[parameter], &sum.data));
     } else {
