@@ -13,7 +13,7 @@ from filelock import FileLock
 
 import pt2ts
 from pt2ts.fortran.kinds import check_kind
-from pt2ts.fortran.render import render_module
+from pt2ts.fortran.render import fortran_module, render_module
 from pt2ts.fortran.view import ModuleView, module_view
 from pt2ts.fortran.write import write_fortran
 
@@ -260,3 +260,14 @@ def test_program(fc: str, build_fortran: BuildFortran, made: dict[str, Made], fo
         assert view.golden
         numbers = [float(word) for word in lines[0].partition(":")[2].split()]
         agree(torch.tensor(numbers), view.golden.outputs[0][0, :4], 1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "pt2"])
+def test_one_sample_may_be_a_section(fc: str, build_fortran: BuildFortran, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"sections.{suffix}"
+    pt2ts.export(torch.nn.Linear(5, 3), torch.randn(2, 5), path, inputs=["x[batch,5]"])
+    source = tmp_path / "sections_mod.f90"
+    source.write_text(fortran_module(path, "sections_mod", kind="real64"))
+    program = build_fortran(source, HERE / "generated_sections.f90", compiler=fc)
+    done = subprocess.run([program, path.name], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "right\n"), done.stderr

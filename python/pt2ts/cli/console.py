@@ -17,6 +17,8 @@ from ..errors import Pt2tsError, UnexportableError, say
 
 #: Arguments of `pt2ts.export` that are called otherwise here.
 _FLAGS = {"inputs": "input", "outputs": "result", "symbols": "symbol"}
+#: Values that a flag without a value stands for.
+_SWITCHES = ((("dynamic_batch", False), "--fixed-batch"), (("fallback", True), "--with-fallback"))
 
 #: Help of the option ``--json`` of commands that write files.
 JSON_HELP = "Print what was written, how it was checked and how long that took as JSON."
@@ -87,8 +89,9 @@ def failure(error: Pt2tsError) -> None:
 
 def as_flag(name: str, value: object) -> str:
     """Return an option of `pt2ts.export` as it is said on the command line."""
-    if (name, value) == ("dynamic_batch", False):
-        return "--fixed-batch"
+    for known, switch in _SWITCHES:
+        if known == (name, value):
+            return switch
     flag = f"--{_FLAGS.get(name, name).replace('_', '-')}"
     if value is ...:
         return flag

@@ -51,8 +51,8 @@ def render_module(view: ModuleView) -> str:
     """Return the source of a module."""
     template = environment().get_template("dummies.jinja")
 
-    def dummies(sample: bool, as_batch: bool = False) -> str:
-        return template.render(view=view, sample=sample, as_batch=as_batch).rstrip("\n")
+    def dummies(sample: bool) -> str:
+        return template.render(view=view, sample=sample).rstrip("\n")
 
     return fold(environment().get_template("module.f90.jinja").render(view=view, uses=_uses(view), dummies=dummies))
 

@@ -74,11 +74,11 @@ class Port:
         dims = self.spec.shape[1:] if sample and self.batched else self.spec.shape
         return tuple(reversed(dims)) if self.reversed else dims
 
-    def declaration(self, sample: bool = False, as_batch: bool = False) -> str:
-        """Return the declaration of the dummy argument; ``as_batch`` says that a sample is given the rank of a batch."""
-        # Another rank takes contiguous arrays.
+    def declaration(self, sample: bool = False) -> str:
+        """Return the declaration of the dummy argument."""
+        # One sample is small: the compiler copies a section of it, and levels that run backwards are as good as others.
         intent = "in" if self.is_input else "inout"
-        contiguous = ", contiguous" if as_batch and self.batched and self.dims(sample) else ""
+        contiguous = ", contiguous" if sample and self.batched and self.dims(sample) else ""
         return f"{self.elements.declaration}, intent({intent}), target{contiguous} :: {self.name}{self.colons(sample)}"
 
     def colons(self, sample: bool = False) -> str:

@@ -182,6 +182,14 @@ def test_hints_speak_of_options(tmp_path: Path, arguments: list[str], option: st
     assert option in done.err.splitlines()[-1]
 
 
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    kind = "xpu" if torch.cuda.is_available() else "cuda"
+    words = ["user_modules:Column", "--input", "column[batch,5] float32", "-o", tmp_path / "m.pt2", "--device", kind]
+    done = pt2ts_command("export", *words)
+    assert done.code == 1
+    assert "give --with-fallback: the TorchScript form of a package runs on every device" in done.err.splitlines()[-1]
+
+
 def test_weights_of_another_shape(tmp_path: Path) -> None:
     torch.save(modules.make_column(width=4).state_dict(), tmp_path / "w.pt")
     done = pt2ts_command(
