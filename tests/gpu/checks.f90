@@ -33,6 +33,8 @@ program checks
     call computes('model.pt')
   case ('package')
     call computes('model.pt2')
+  case ('image')
+    call image()
   case ('resident')
     call resident()
   case ('training')
@@ -87,6 +89,23 @@ contains
     call torch_delete(model)
     call judge('differs from the host by')
   end subroutine computes
+
+  subroutine image()
+    !! Convolutions and a normalization, by arrays of four dimensions.
+    type(torch_model) :: model, host
+    real(real32), target :: pixels(16, 16, 3, 5), features(16, 16, 4, 5), on_the_host(16, 16, 4, 5)
+    real(real32) :: difference
+    call random_number(pixels)
+    call torch_model_load(host, 'image.pt')
+    call torch_model_load(model, 'image.pt', device)
+    call host%infer(pixels, on_the_host, permute_dims=[4, 3, 2, 1], output_permute_dims=[4, 3, 2, 1])
+    call model%infer(pixels, features, permute_dims=[4, 3, 2, 1], output_permute_dims=[4, 3, 2, 1])
+    call torch_delete(model)
+    call torch_delete(host)
+    difference = maxval(abs(features - on_the_host))
+    print '(a, es8.1)', 'differs from the host by', difference
+    if (.not. difference <= rounding) error stop 'more than rounding explains'
+  end subroutine image
 
   subroutine resident()
     !! Tensors that stay on the device, in and out.

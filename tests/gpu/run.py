@@ -32,6 +32,7 @@ CHECKS = {
     "placement": "tensors to the device and back, also by pinned memory",
     "script": "a TorchScript file on the device, from arrays of the host",
     "package": "a package: code for the device, or its TorchScript form",
+    "image": "convolutions and batch normalization, arrays of four dimensions",
     "resident": "tensors that stay on the device, in and out",
     "training": "twenty steps of Adam",
     "checkpoint": "a run that was saved on the device goes on there and on the host",
@@ -60,6 +61,8 @@ def write_models(folder: Path, kind: str) -> None:
     """Export the network in both formats, with code for the device where PyTorch's compiler has some."""
     example, declared = torch.randn(4, 40), ["x[batch,40]"]
     pt2ts.export(network(), example, folder / "model.pt", inputs=declared)
+    image = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1)).eval()
+    pt2ts.export(image, torch.rand(2, 3, 16, 16), folder / "image.pt", inputs=["x[batch,3,16,16]"])
     columns = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 3))
     pt2ts.export(columns, torch.randn(2, 5), folder / "columns.pt", inputs=["x[batch,5]"])
     package = pt2ts.Package(fallback=True, device=kind if kind in ("cuda", "xpu", "mps") else None)

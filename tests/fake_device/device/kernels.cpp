@@ -118,6 +118,12 @@ c10::Device common_device(const std::vector<c10::IValue>& arguments) {
   return device.value_or(c10::Device(type, current_device()));
 }
 
+// Other devices bring convolutions of their own; this one has the CPU's, like everything else.
+c10::OperatorHandle on_cpu(const c10::OperatorHandle& op) {
+  if (op.schema().name() != "aten::convolution_overrideable") return op;
+  return c10::Dispatcher::singleton().findSchemaOrThrow("aten::convolution", "");
+}
+
 void run_on_cpu(const c10::OperatorHandle& op, c10::Stack* stack) {
   const auto& arguments = op.schema().arguments();
   const auto last = torch::jit::last(*stack, arguments.size());
@@ -140,7 +146,7 @@ void run_on_cpu(const c10::OperatorHandle& op, c10::Stack* stack) {
     bool before = std::exchange(inside_kernel, true);
     ~Inside() { inside_kernel = before; }
   } inside;
-  at::native::cpu_fallback(op, stack);
+  at::native::cpu_fallback(on_cpu(op), stack);
   for (const c10::IValue& value : torch::jit::last(*stack, op.schema().returns().size()))
     for_each_tensor(value, [&](const at::Tensor& tensor) { hidden.result(tensor); });
   if (!inside.before) hidden.hide(queue);
@@ -155,6 +161,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("view", &view);
   m.impl("resize_", &resize);
   m.impl("set_.source_Storage_storage_offset", &set_storage);
+  m.impl("convolution_overrideable", torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());
 }
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>()); }
