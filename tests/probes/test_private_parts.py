@@ -86,5 +86,5 @@ def test_a_header_that_is_gone_is_named(headers: Path) -> None:
 @pytest.mark.parametrize(("version", "tried"), [("2.10.1", False), ("2.11.0", True), ("2.14.9", True), ("2.15.0", False)])
 def test_a_version_that_was_never_tried_is_told(headers: Path, version: str, tried: bool) -> None:
     said = probe(headers, version)
-    warning = f"PyTorch {version} was never tried with this library; its tests pass with torch>=2.11,<2.15"
+    warning = f"PyTorch {version} was never tried with this library, which is made for torch>=2.11,<2.15"
     assert (said == "") if tried else (warning in said)
