@@ -96,7 +96,8 @@ contains
   end subroutine a_trainer
 
   subroutine memory()
-    ! What all ranks together have more of after loading, in kB; pages that are shared count in parts.
+    ! What this rank has more of after loading, in kB; pages that are shared count in parts. Pages of files do not count: those of
+    ! libraries are shared with whatever else runs on the machine.
     type(torch_model) :: model, small
     integer(int64) :: before
     call torch_mpi_model_load(small, 'medium.pt2', mpi_comm_world)  ! what every first call takes
@@ -111,13 +112,16 @@ contains
 
   integer(int64) function proportional() result(kb)
     character(len=80) :: line
+    integer(int64) :: part
     integer :: unit, failed
     kb = 0
     open (newunit=unit, file='/proc/self/smaps_rollup', action='read', status='old')
     do
       read (unit, '(a)', iostat=failed) line
       if (failed /= 0) exit
-      if (line(:4) == 'Pss:') read (line(5:index(line, 'kB') - 1), *) kb
+      if (line(:9) /= 'Pss_Anon:' .and. line(:10) /= 'Pss_Shmem:') cycle
+      read (line(11:index(line, 'kB') - 1), *) part
+      kb = kb + part
     end do
     close (unit)
   end function proportional
