@@ -92,11 +92,13 @@ function(ftorch_run_probe output name)
   set(${output} "${printed}" PARENT_SCOPE)
 endfunction()
 
-# ftorch_add_fortran(<target> SOURCES <files>... FTORCH1 <file> MODULE_DIR <dir> LINK <the target of libctorch> VERSION <version>)
+# ftorch_add_fortran(<target> SOURCES <files>... FTORCH1 <file> MODULE_DIR <dir> LINK <the target of libctorch> VERSION <version>
+#   STUB <stub.c> STUB_ENTRIES <the folder of its entries>)
 #
-# Adds the shared library <target>, and <target>1: the same library behind the module file that FTorch 1.1 programs expect.
+# Adds the shared library <target>; <target>1: the same library behind the module file that FTorch 1.1 programs expect; and
+# <target>_stub: the same objects and modules over entries that all fail, so that it needs no libctorch and no PyTorch.
 function(ftorch_add_fortran target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FTORCH1;MODULE_DIR;LINK;VERSION" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FTORCH1;MODULE_DIR;LINK;VERSION;STUB;STUB_ENTRIES" "SOURCES")
   # Module files promise nothing beyond a minor version, so neither does the library behind them.
   string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion "${arg_VERSION}")
   add_library(${target} SHARED ${arg_SOURCES})
@@ -111,6 +113,19 @@ function(ftorch_add_fortran target)
     C_VISIBILITY_PRESET hidden
     Fortran_MODULE_DIRECTORY "${arg_MODULE_DIR}"
     INSTALL_RPATH "$ORIGIN/..")
+
+  # Every entry that the modules call must be in it: the linker is told to leave nothing open.
+  add_library(${target}_stub SHARED "${arg_STUB}" $<TARGET_OBJECTS:${target}>)
+  target_include_directories(${target}_stub
+    PRIVATE "$<TARGET_PROPERTY:${arg_LINK},INTERFACE_INCLUDE_DIRECTORIES>" "${arg_STUB_ENTRIES}"
+    PUBLIC "$<BUILD_INTERFACE:${arg_MODULE_DIR}>")
+  target_link_options(${target}_stub PRIVATE LINKER:-z,defs)
+  set_target_properties(${target}_stub PROPERTIES
+    OUTPUT_NAME ftorch_stub
+    SOVERSION "${soversion}"
+    LINKER_LANGUAGE Fortran
+    C_STANDARD 11
+    C_VISIBILITY_PRESET hidden)
 
   # Only `use` statements: a module file and nothing to link. It is compiled by a command of its own, because two targets that
   # provide a module of one name confuse CMake's order of compilation.

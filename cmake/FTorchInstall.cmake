@@ -30,7 +30,7 @@ install(FILES "${PROJECT_BINARY_DIR}/AddMpi/CMakeLists.txt" DESTINATION "${FTORC
 
 set(pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}/${pkgconfig}" OUTPUT_VARIABLE FTORCH_PC_PREFIX)
-foreach(name IN ITEMS ftorch ftorch1 ftorch_mpi)
+foreach(name IN ITEMS ftorch ftorch1 ftorch_mpi ftorch_stub)
   configure_file(cmake/${name}.pc.in "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${pkgconfig}")
 endforeach()

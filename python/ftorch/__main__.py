@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("for which compiler and which interface")
     how.add_argument("--compiler", metavar="FC", help="name or path; default: the environment variable FC, or gfortran")
     how.add_argument("--api", choices=["ftorch", "ftorch1"], default="ftorch", help="ftorch1: as programs for FTorch 1.1 expect it")
+    how.add_argument("--stub", action="store_true", help="link the stub: no PyTorch anywhere, every call is an error that says so")
     how.add_argument(
         "--mpi", metavar="MPIFC", nargs="?", const="",
         help="with ftorch_mpi, for the MPI of this compiler wrapper; default: the environment variable MPIFC, or mpifort. "
@@ -90,7 +91,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.fflags:
         words += fflags(_compiler(options, wanted_mpi), options.api, mpi=wanted_mpi)
     if options.ldflags:
-        words += ldflags(_compiler(options, wanted_mpi), mpi=wanted_mpi)
+        words += ldflags(_compiler(options, wanted_mpi), mpi=wanted_mpi, stub=options.stub)
     folders = [
         str(folder)
         for wanted, folder in (

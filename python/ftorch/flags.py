@@ -66,17 +66,32 @@ def fflags(compiler: Compiler, api: Api = "ftorch", installation: Installation |
     return first + [f"-I{modules / 'ftorch1'}"] * (api == "ftorch1") + [f"-I{modules}"]
 
 
-def ldflags(compiler: Compiler, installation: Installation | None = None, mpi: Mpi | None = None) -> list[str]:
+def ldflags(
+    compiler: Compiler, installation: Installation | None = None, mpi: Mpi | None = None, *, stub: bool = False
+) -> list[str]:
     """Flags to link a program; they hold for both interfaces.
+
+    Parameters
+    ----------
+    compiler
+        The compiler they are for.
+    mpi
+        Adds ``ftorch_mpi`` for it.
+    stub
+        With the stub instead of the library: no PyTorch anywhere, and every call is an error.
 
     Raises
     ------
     InterfaceMissingError
-        If the interface for that compiler is not installed.
+        If the interface for that compiler is not installed, or ``ftorch_mpi`` is wanted of the stub.
     """
     place = installation or Installation()
     _require(compiler, place)
     folders, libraries = [place.fortran_library_dir(compiler.tag), place.library_dir], ["-lftorch", "-lctorch"]
+    if stub and mpi is not None:
+        raise InterfaceMissingError("the stub has no ftorch_mpi; leave out --mpi or --stub")
+    if stub:
+        folders, libraries = folders[:1], ["-lftorch_stub"]
     if mpi is not None:
         _require_mpi(compiler, mpi, place)
         folders.insert(0, place.mpi_library_dir(compiler.tag, mpi.kind))

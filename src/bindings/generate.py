@@ -2,7 +2,8 @@
 
 The header is the one source of the C interface. This script reads its prototypes and writes
 
-* the bodies of the entries that `loader.c` exports (each forwards to the implementation it has loaded), and
+* the bodies of the entries that `loader.c` exports (each forwards to the implementation it has loaded),
+* those of `stub.c`, which all fail, and
 * the Fortran module `ftorch_capi` with one `bind(C)` interface per entry.
 
 Entries that take a `ctorch_array` are called from `descriptor.c` only and get no Fortran interface.
@@ -122,6 +123,20 @@ def loader_entries(entries: list[Entry]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def stub_entries(entries: list[Entry]) -> str:
+    """Bodies of the entries of the stub, as C: errors, but for the one that hands out the message, and those that release."""
+    lines = ["/* Generated from the C header by generate.py. */"]
+    for entry in entries:
+        lines.append(f"int32_t {entry.name}({entry.parameters}) {{")
+        if entry.name == "ctorch_last_error":
+            lines.append(f"  return stub_{entry.name}({', '.join(a.name for a in entry.arguments)});")
+        else:
+            lines += [f"  (void){a.name};" for a in entry.arguments]
+            lines.append(f"  return {'CTORCH_SUCCESS' if entry.name.endswith('_delete') else 'CTORCH_ERROR_LIBRARY'};")
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
 def loader_names(entries: list[Entry]) -> str:
     """Names of the entries, in the order of the loader's table."""
     return "".join(f'  "{e.name}",\n' for e in entries)
@@ -171,11 +186,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("headers", type=Path, nargs="+", help="C headers with prototypes")
     parser.add_argument("--loader", type=Path, help="write the loader's entries here")
+    parser.add_argument("--stub", type=Path, help="write the entries of the stub here")
     parser.add_argument("--names", type=Path, help="write the names of the entries here, as C strings")
     parser.add_argument("--fortran", type=Path, help="write the Fortran module here; its name is the file's")
     options = parser.parse_args()
     entries = [entry for header in sorted(options.headers) for entry in parse(header.read_text())]
-    for path, text in ((options.loader, loader_entries), (options.names, loader_names)):
+    for path, text in ((options.loader, loader_entries), (options.stub, stub_entries), (options.names, loader_names)):
         if path is not None:
             path.write_text(text(entries))
     if options.fortran is not None:
