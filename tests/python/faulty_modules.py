@@ -140,6 +140,23 @@ class Decades(nn.Module):
         return y * torch.tensor([1e2, 1.0, 1e-6])
 
 
+class Convection(nn.Module):
+    """A column of 61 numbers to 148, whose sizes span eleven decades."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        source = torch.Generator().manual_seed(3)
+        self.layers = nn.Sequential(nn.Linear(61, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 148))
+        for weight in self.layers.parameters():
+            nn.init.uniform_(weight, -0.1, 0.1, generator=source)
+        self.register_buffer("scale", 10 ** torch.linspace(-9, 2, 148))
+        self.register_buffer("offset", 10 * torch.randn(148, generator=source) * self.scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x) * self.scale + self.offset
+        return y
+
+
 class Cancelling(nn.Module):
     """A small difference of large sums, which float32 has not all digits of."""
 

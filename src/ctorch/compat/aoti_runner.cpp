@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "compat/code_errors.h"
+
 namespace ctorch::compat {
 namespace {
 
@@ -51,7 +53,15 @@ void AotiRunner::use_constants(std::unordered_map<std::string, at::Tensor>& cons
   runner_->update_constant_buffer(constants, /*use_inactive=*/false, /*validate_full_updates=*/false, /*user_managed=*/true);
 }
 
-std::vector<at::Tensor> AotiRunner::run(std::vector<at::Tensor>&& inputs) { return runner_->boxed_run(std::move(inputs)); }
+std::vector<at::Tensor> AotiRunner::run(std::vector<at::Tensor>&& inputs) {
+  try {
+    return runner_->boxed_run(std::move(inputs));
+  } catch (const std::exception&) {
+    const std::string cause = take_error_of_code();
+    if (cause.empty()) throw;
+    throw std::runtime_error(cause);
+  }
+}
 
 std::string random_operator_of_library(const std::string& file) {
   // What generated code calls, in this order of names; seeds are numbers that it draws for its own formulas.
