@@ -1,4 +1,4 @@
-"""What no status can answer: the rows of docs/host-process.md that say how a program is ended, each seen to happen, and its way out."""
+"""What no status can answer: how a program is ended, as docs/host-process.md says; each seen to happen, with its way out."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _write(folder: Path) -> None:
     numbers = [torch.arange(1, 9, dtype=torch.int32)] * 2
     for name, declared in (("open.pt", "b[n] int32"), ("open.pt2", "b[n] int32"), ("safe.pt2", "b[n] int32 1..9")):
         pt2ts.export(Division(), numbers, folder / name, inputs=["a[n] int32", declared])
+    many = torch.arange(4800) % 24
     with pytest.warns(UserWarning, match="without a range"):
-        many = torch.arange(4800) % 24
         pt2ts.export(Lookup(), many, folder / "lookup.pt2", inputs=["c[batch] int64"], format=pt2ts.Package(batch=()))
 
 

@@ -25,7 +25,7 @@ def export(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="package.module:factory, a saved file (TorchScript, Keras, ONNX, pickled module), a folder of Hugging Face, timm:NAME.",
+            help="package.module:factory, a saved file (TorchScript, Keras, ONNX, pickled module), a folder of a hub, timm:NAME.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
@@ -33,10 +33,12 @@ def export(
         list[str] | None, typer.Option("--arg", metavar="KEY=VALUE", help="Argument of the factory; repeat for more.")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="state_dict, checkpoint or safetensors to load into the module, or their folder.")
+        str | None,
+        typer.Option(metavar="FILE", help="state_dict, checkpoint or safetensors to load into the module, or their folder."),
     ] = None,
     weights_key: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Where in that file the weights are: ema.state_dict; where they fit otherwise.")
+        str | None,
+        typer.Option(metavar="PLACE", help="Where in that file the weights are: ema.state_dict; where they fit otherwise."),
     ] = None,
     not_strict: Annotated[
         bool, typer.Option("--not-strict", help="Load the weights that fit, and list those that are left or missing.")
@@ -106,7 +108,8 @@ def export(
             if weights is None:
                 raise DeclarationError("--dry-run shows how weights are matched, and none are given", "give --weights FILE")
             module = load_complete(source, arg, None, trust_pickle=trust_pickle)
-            return _show_match(*find_weights(module, weights, weights_key))
+            _show_match(*find_weights(module, weights, weights_key))
+            return
         module = load_complete(source, arg, weights, trust_pickle=trust_pickle, key=weights_key, strict=not not_strict)
         if example is None and not input_ and contract_of(module) is None:
             hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"

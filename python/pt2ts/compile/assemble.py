@@ -158,8 +158,9 @@ def _open_indices(spec: Spec, members: Mapping[str, Content]) -> Iterator[str]:
         for item in spec.inputs:
             if item.range is None and item.dtype in _WHOLE:
                 yield (
-                    f"input '{item.name}' is {item.dtype} without a range, and compiled code looks something up by an index: one out of "
-                    f"range can end the program; declare what comes, '{item.name} {item.dtype} 1..24', and such calls are refused"
+                    f"input '{item.name}' is {item.dtype} without a range, and compiled code looks something up by an index: "
+                    "one out of range can end the program; "
+                    f"declare what comes, '{item.name} {item.dtype} 1..24', and such calls are refused"
                 )
 
 

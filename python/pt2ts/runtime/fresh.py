@@ -29,8 +29,8 @@ from .fresh_worker import read, write
 
 #: What a file that goes beyond its memory is mostly made by, and what helps.
 _WAY_OUT = (
-    f"an index out of range does that (declare its range: {option('inputs', ['category[batch] int32 1..24'])}); otherwise it is a fault of "
-    f"PyTorch's compiler: take arrays of the other order ({option('layout')}), or write a TorchScript file "
+    f"an index out of range does that (declare its range: {option('inputs', ['category[batch] int32 1..24'])}); otherwise it is a "
+    f"fault of PyTorch's compiler: take arrays of the other order ({option('layout')}), or write a TorchScript file "
     f"({option('format', 'torchscript')})"
 )
 

@@ -66,7 +66,7 @@ class Session:
                 )  # fmt: skip
                 found = [self.fetch(result) for result in results[:outputs]]
             finally:
-                self.delete(results)
+                self.delete([*results])
             held = [ctypes.string_at(place, len(blob)) for place, blob in zip(places, blobs, strict=True)]
         numbers = [ctypes.c_int64(), ctypes.c_int64()]
         variant = self.text("model_stats", ctypes.byref(self.model), *map(ctypes.byref, numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 from collections import OrderedDict
@@ -103,10 +104,8 @@ def _safetensors(file: Path) -> State:
 
 
 def _torch(file: Path) -> Any:
-    try:
+    with contextlib.suppress(Exception):  # what it refuses may be a Namespace beside the weights; damage shows again
         return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception:  # noqa: BLE001 - what it refuses may be a Namespace beside the weights; damage shows again
-        pass
     try:
         return torch.load(file, map_location="cpu", weights_only=False, pickle_module=_INERT)
     except Exception as error:  # torch reports damage in many ways
@@ -160,4 +159,3 @@ def _states(value: Any, place: str, depth: int) -> Iterator[tuple[str, State]]:
     for name, item in value.items():
         if isinstance(name, str) and name not in ("optimizer", "optimizer_states", "optimizer_state_dict"):
             yield from _states(item, f"{place}.{name}" if place else name, depth + 1)
-

@@ -46,9 +46,13 @@ def _made(library: str, function: str, name: str, arguments: Mapping[str, Any]) 
     try:
         call: Any = import_module(library)
     except ImportError as error:
-        raise LoadError(f"'{name}' is a name that {library} knows, which is not there ({error})", f"pip install {library}") from error
+        raise LoadError(
+            f"'{name}' is a name that {library} knows, which is not there ({error})", f"pip install {library}"
+        ) from error
     except Exception as error:  # one of its parts may be for another build of PyTorch
-        raise LoadError(f"{library} is there and cannot be used ({_why(error)})", f"python -c 'import {library}' says more") from error
+        raise LoadError(
+            f"{library} is there and cannot be used ({_why(error)})", f"python -c 'import {library}' says more"
+        ) from error
     for part in function.split("."):
         call = getattr(call, part)
     try:

@@ -34,8 +34,8 @@ def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool
     Parameters
     ----------
     source
-        ``package.module:factory`` (a class or function, called with ``arguments``), ``package.module:instance``, the path of a saved
-        file (TorchScript, Keras, ONNX, or a pickled module), a folder of Hugging Face, or a name in a hub, ``timm:resnet18``
+        ``package.module:factory`` (a class or function, called with ``arguments``), ``package.module:instance``, the path of a
+        saved file (TorchScript, Keras, ONNX, or a pickled module), a folder of Hugging Face, or a name in a hub, ``timm:resnet18``
         or ``hf:owner/name``.
     arguments
         Keyword arguments of the factory.
@@ -163,7 +163,9 @@ def load_weights(module: torch.nn.Module, path: str, *, key: str | None = None, 
     """
     place, state, found = find_weights(module, path, key)
     if found.unlike or (strict and not found.whole):
-        raise LoadError(f"the weights in '{path}'{_at(place)} do not fit the module: {_misfit(found, strict=strict)}", _advice(found))
+        raise LoadError(
+            f"the weights in '{path}'{_at(place)} do not fit the module: {_misfit(found, strict=strict)}", _advice(found)
+        )
     module.load_state_dict({mine: state[theirs] for mine, theirs in found.pairs.items()}, strict=False)
     for names, what in ((found.missing, "not in the file"), (found.left, "not in the module"), (found.beside, "of something else")):
         if names:
@@ -189,9 +191,10 @@ def _misfit(found: Match, *, strict: bool) -> str:
 
 
 def _advice(found: Match) -> str:
+    others = f"take other weights of the file ({option('weights_key')})"
     if found.unlike:
-        return f"make the module with the arguments that it was trained with ({option('arg')}), or take other weights ({option('weights_key')})"
-    return f"leave out what does not fit ({option('strict', False)}), or take other weights of the file ({option('weights_key')})"
+        return f"make the module with the arguments that it was trained with ({option('arg')}), or {others}"
+    return f"leave out what does not fit ({option('strict', False)}), or {others}"
 
 
 def _at(place: str) -> str:

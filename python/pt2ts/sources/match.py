@@ -81,4 +81,6 @@ def _prefix(wanted: set[str], given: set[str]) -> str:
     for name in given:
         parts = name.split(".")
         found |= {".".join(parts[:n]) + "." for n in range(1, len(parts)) if "." + ".".join(parts[n:]) in ends}
-    return max(sorted(found, key=lambda prefix: (len(prefix), prefix)), key=lambda prefix: sum(prefix + name in given for name in wanted))
+    return max(
+        sorted(found, key=lambda prefix: (len(prefix), prefix)), key=lambda prefix: sum(prefix + name in given for name in wanted)
+    )

@@ -63,7 +63,8 @@ std::string take_error_of_code() {
   said.clear();
   if (const size_t at = text.rfind(error); at != std::string::npos) text.erase(0, at + error.size());
   text.erase(std::min(text.find("\nException raised from "), text.size()));
-  if (const size_t at = text.find(" API call failed at "); at != std::string::npos) text = cause_of_failed_call(text.substr(0, at));
+  if (const size_t at = text.find(" API call failed at "); at != std::string::npos)
+    text = cause_of_failed_call(text.substr(0, at));
   text.erase(std::min(text.find('\n'), text.size()));
   return after_place(std::move(text));
 }

@@ -231,8 +231,9 @@ void Spec::check_values(size_t index, const at::Tensor& tensor, const Bindings& 
   if (wrong) [[unlikely]]
     fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": element ", place_words(wrong->place), " is ",
          wrong->value, ", expected ", low, " to ", high,
-         expected.range->symbol < 0 ? "" : ", since " + symbols[static_cast<size_t>(expected.range->symbol)].name + " is " +
-                                               std::to_string(bindings[static_cast<size_t>(expected.range->symbol)]));
+         expected.range->symbol < 0 ? ""
+                                    : ", since " + symbols[static_cast<size_t>(expected.range->symbol)].name + " is " +
+                                          std::to_string(bindings[static_cast<size_t>(expected.range->symbol)]));
 }
 
 at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device device) const {
@@ -241,7 +242,8 @@ at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device 
   for (const SpecDim& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
   const auto options = at::TensorOptions(input.dtype).device(device);
   if (!input.range) return at::zeros(shape, options);
-  return at::full(shape, std::clamp<int64_t>(0, input.range->low, std::max(input.range->low, input.range->most(bindings))), options);
+  return at::full(shape, std::clamp<int64_t>(0, input.range->low, std::max(input.range->low, input.range->most(bindings))),
+                  options);
 }
 
 at::Tensor Spec::resize_input(size_t index, const at::Tensor& tensor, const Bindings& bindings) const {

@@ -1,7 +1,7 @@
-// Each block ends where a page ends that nobody may touch: who goes further, be it by one vector, is stopped by the system at
-// that instruction. What rounding leaves between the last byte and that page holds a pattern, which is looked at when the block is
-// freed; so does what lies before the first byte. New memory holds 0xff, NaN for real numbers: a result that depends on what was
-// never written shows it.
+// Each block ends a few vectors before a page that nobody may touch: who goes further is stopped by the system at that
+// instruction. What lies between holds a pattern, which is looked at when the block is freed: written there must not be. It may
+// be read, as libraries do that load a whole vector and use a part of it. So is what lies before the first byte. New memory
+// holds 0xff, NaN for real numbers: a result that depends on what was never written shows it.
 #include "host/guarded_memory.h"
 
 #include <sys/mman.h>
@@ -20,7 +20,7 @@
 namespace ctorch {
 namespace {
 
-constexpr size_t alignment = 64;
+constexpr size_t alignment = 64, between = 256;
 constexpr uint64_t mark = 0x676f657366656e63;
 constexpr unsigned char pattern = 0xa5, unwritten = 0xff;
 constexpr int64_t most_blocks = 20000;  // a process may have 65,530 parts of its memory with rights of their own
@@ -43,6 +43,9 @@ constexpr size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to
 
 static_assert(sizeof(Header) == alignment);
 
+// Bytes from the end of a block to the page behind it.
+constexpr size_t behind(size_t bytes) { return rounded(bytes, alignment) + between - bytes; }
+
 Header* header_of(void* data) { return std::launder(reinterpret_cast<Header*>(static_cast<char*>(data) - sizeof(Header))); }
 
 [[noreturn]] void broken(size_t bytes, const char* where) {
@@ -51,11 +54,13 @@ Header* header_of(void* data) { return std::launder(reinterpret_cast<Header*>(st
 }
 
 void release(void* data) {
+  if (!data) return;
   const Header header = *header_of(data);
   if (header.first_mark != mark) return compat::free_cpu(data);  // one that came before, or when there were too many
-  if (std::any_of(header.last_marks, header.last_marks + 4, [](uint64_t one) { return one != mark; })) broken(header.bytes, "before");
+  if (std::any_of(header.last_marks, header.last_marks + 4, [](uint64_t one) { return one != mark; }))
+    broken(header.bytes, "before");
   const auto* rest = static_cast<const unsigned char*>(data) + header.bytes;
-  if (std::any_of(rest, rest + rounded(header.bytes, alignment) - header.bytes, [](unsigned char one) { return one != pattern; }))
+  if (std::any_of(rest, rest + behind(header.bytes), [](unsigned char one) { return one != pattern; }))
     broken(header.bytes, "behind");
   ::munmap(header.region, header.region_bytes);
   blocks.fetch_sub(1, std::memory_order_relaxed);
@@ -66,7 +71,7 @@ class GuardedAllocator final : public c10::Allocator {
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0 || blocks.load(std::memory_order_relaxed) >= most_blocks)
       return compat::default_cpu_allocator().allocate(bytes);
-    const size_t used = rounded(bytes, alignment), inside = rounded(used + sizeof(Header), page());
+    const size_t used = bytes + behind(bytes), inside = rounded(used + sizeof(Header), page());
     void* region = ::mmap(nullptr, inside + page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (region == MAP_FAILED) return compat::default_cpu_allocator().allocate(bytes);  // which says that there is no memory
     char* end = static_cast<char*>(region) + inside;

@@ -313,8 +313,8 @@ std::string Model::new_sample() const try {
   return {};
 }
 
-// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's. A network
-// may take none of the inputs that are made up for it, which says nothing about those of the program.
+// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's. A
+// network may take none of the inputs that are made up for it, which says nothing about those of the program.
 std::optional<Results> Model::warm_up() const {
   HostEnvironment host;
   c10::InferenceMode mode;
@@ -326,7 +326,8 @@ std::optional<Results> Model::warm_up() const {
   } else {
     const Spec& spec = *extras_.spec;
     Bindings sizes;
-    for (size_t i = 0; i < spec.symbols.size(); ++i) sizes[i] = std::clamp<int64_t>(1, spec.symbols[i].min, spec.symbols[i].max);
+    for (size_t i = 0; i < spec.symbols.size(); ++i)
+      sizes[i] = std::clamp<int64_t>(1, spec.symbols[i].min, spec.symbols[i].max);
     for (size_t i = 0; i < spec.inputs.size(); ++i)
       inputs.push_back(in_callers_order(spec.make_input(i, sizes, device_), spec.inputs[i]));
   }

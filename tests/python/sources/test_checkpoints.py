@@ -22,6 +22,8 @@ from ..cli.test_cli import pt2ts_command
 
 
 class Net(nn.Module):
+    """A network with a buffer, and layers within another."""
+
     def __init__(self, width: int = 3) -> None:
         super().__init__()
         self.body = nn.Sequential(nn.Linear(2, width), nn.BatchNorm1d(width))
@@ -56,7 +58,13 @@ def others(state: State) -> State:
 
 def lightning(state: State) -> dict[str, Any]:
     hyper = Namespace(lr=0.1, widths=[3], device=torch.device("cpu"))
-    return {"epoch": 3, "state_dict": prefixed(state, "net."), "hyper_parameters": hyper, "own": Settings(a=Trap()), "optimizer_states": [{}]}
+    return {
+        "epoch": 3,
+        "state_dict": prefixed(state, "net."),
+        "hyper_parameters": hyper,
+        "own": Settings(a=Trap()),
+        "optimizer_states": [{}],
+    }
 
 
 FORMS: dict[str, Callable[[State], Any]] = {
@@ -111,7 +119,7 @@ def test_safetensors(form: str, tmp_path: Path) -> None:
     assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
     if form == "parts":
         (tmp_path / "model-2.safetensors").unlink()
-        with pytest.raises(LoadError, match="names the part 'model-2.safetensors', which is not there"):
+        with pytest.raises(LoadError, match=r"names the part 'model-2\.safetensors', which is not there"):
             load_weights(net, str(place))
 
 
@@ -135,7 +143,9 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         load_weights(Net(5), path, strict=False)
 
 
-@pytest.mark.parametrize(("name", "content"), [("damaged.pt", b"PK\3\4nothing"), ("damaged.safetensors", b"\0" * 20), ("list.pt", None)])
+@pytest.mark.parametrize(
+    ("name", "content"), [("damaged.pt", b"PK\3\4nothing"), ("damaged.safetensors", b"\0" * 20), ("list.pt", None)]
+)
 def test_no_weights(name: str, content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / name
     torch.save([1, 2], path) if content is None else path.write_bytes(content)
@@ -161,17 +171,26 @@ def test_a_dry_run(tmp_path: Path) -> None:
 
 
 def test_compiled_modules_are_unwrapped(tmp_path: Path) -> None:
-    spec = pt2ts.export(torch.compile(Net()), torch.randn(4, 2), tmp_path / "m.pt")
+    compiled: Any = torch.compile(Net())
+    spec = pt2ts.export(compiled, torch.randn(4, 2), tmp_path / "m.pt")
     assert [item.name for item in spec.inputs] == ["x"]
 
 
 @pytest.mark.parametrize(
     ("source", "code", "words"),
     [
-        ("timm:tiny", "def create_model(name, pretrained=False): raise OSError('no route to the hub')", "timm cannot make 'tiny' (OSError: no route to"),
+        (
+            "timm:tiny",
+            "def create_model(name, pretrained=False): raise OSError('no route to the hub')",
+            "timm cannot make 'tiny' (OSError: no route to",
+        ),
         ("timm:tiny", "raise ImportError('nothing')", "which is not there"),
         ("timm:tiny", "raise RuntimeError('another build')", "timm is there and cannot be used (RuntimeError: another build)"),
-        ("hf:me/tiny", "class AutoModel:\n    from_pretrained = staticmethod(lambda name: name)", "makes a str of 'me/tiny', not a module"),
+        (
+            "hf:me/tiny",
+            "class AutoModel:\n    from_pretrained = staticmethod(lambda name: name)",
+            "makes a str of 'me/tiny', not a module",
+        ),
     ],
 )
 def test_hubs_that_give_nothing(source: str, code: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,4 +202,3 @@ def test_hubs_that_give_nothing(source: str, code: str, words: str, tmp_path: Pa
         load_module(source, {})
     sys.modules.pop(library, None)
     assert words in error.value.message
-

@@ -110,9 +110,9 @@ def test_each_place_of_an_output_that_spans_decades_has_its_own_scale(samples: i
     order = torch.randperm(128, generator=torch.Generator().manual_seed(9))
     other = modules.Convection()
     with torch.no_grad():
-        other.layers[0].weight.copy_(module.layers[0].weight[order])
-        other.layers[0].bias.copy_(module.layers[0].bias[order])
-        other.layers[2].weight.copy_(module.layers[2].weight[:, order])
+        other.first.weight.copy_(module.first.weight[order])
+        other.first.bias.copy_(module.first.bias[order])
+        other.second.weight.copy_(module.second.weight[:, order])
         want, have = module(x), other(x)
     trial = Trial({}, [x], [("y", want)], Yardstick(module).measure([x], [want]))
     assert not torch.equal(want, have)
@@ -120,7 +120,7 @@ def test_each_place_of_an_output_that_spans_decades_has_its_own_scale(samples: i
     for place in (0, 74, 147):
         broken = modules.Convection()
         with torch.no_grad():
-            broken.layers[4].weight[place] *= 1.01
+            broken.last.weight[place] *= 1.01
             wrong = broken(x)
         with pytest.raises(pt2ts.CheckError, match=r"output 'y' differs by \S+ where rounding explains \S+") as error:
             compare(gives(wrong), [trial], "script")

@@ -96,18 +96,19 @@ class PackageBackend final : public Backend {
     std::exception_ptr failure;  // of one variant, which keeps no other from its first calls
     const auto buffers = weights_->buffer_values();
     for (const auto& loaded : variants_->all()) try {
-      Bindings bindings{};
-      for (const auto& [symbol, input, dim] : places_) bindings[symbol] = inputs[input].sizes()[static_cast<size_t>(dim)];
-      std::vector<at::Tensor> given = inputs;
-      if (!loaded->variant->admits(bindings, info_->spec->symbols.size())) given = smallest_inputs(inputs, *loaded->variant, bindings);
-      for (int call = 0; call < calls; ++call) {
-        results.values.clear();
-        std::vector<at::Tensor> consumed = given;
-        run_variant(*loaded, consumed, bindings, weights_->version(), results);
+        Bindings bindings{};
+        for (const auto& [symbol, input, dim] : places_) bindings[symbol] = inputs[input].sizes()[static_cast<size_t>(dim)];
+        std::vector<at::Tensor> given = inputs;
+        if (!loaded->variant->admits(bindings, info_->spec->symbols.size()))
+          given = smallest_inputs(inputs, *loaded->variant, bindings);
+        for (int call = 0; call < calls; ++call) {
+          results.values.clear();
+          std::vector<at::Tensor> consumed = given;
+          run_variant(*loaded, consumed, bindings, weights_->version(), results);
+        }
+      } catch (const std::exception&) {
+        failure = std::current_exception();
       }
-    } catch (const std::exception&) {
-      failure = std::current_exception();
-    }
     weights_->restore_buffers(buffers);
     copies_ = 0;
     if (failure) std::rethrow_exception(failure);

@@ -76,9 +76,13 @@ bool lies_apart(std::span<const int64_t> sizes, const int64_t* byte_strides, int
 
 DirectPorts::Port DirectPorts::port_of(const TensorSpec& tensor) {
   const bool real = tensor.dtype == at::kFloat || tensor.dtype == at::kDouble;
-  return {
-      dtype_code(tensor.dtype), tensor.dtype, static_cast<int64_t>(c10::elementSize(tensor.dtype)), real, false, tensor.dims,
-      tensor.range};
+  return {dtype_code(tensor.dtype),
+          tensor.dtype,
+          static_cast<int64_t>(c10::elementSize(tensor.dtype)),
+          real,
+          false,
+          tensor.dims,
+          tensor.range};
 }
 
 DirectPorts::DirectPorts(const Spec& spec) : symbols_(spec.symbols) {
