@@ -21,7 +21,7 @@ class Listener final : public std::streambuf {
     constexpr size_t enough = 1 << 16;
     try {
       said.append(text, std::min(static_cast<size_t>(count), enough - std::min(enough, said.size())));
-    } catch (...) {  // no memory for words: the error itself is known by its number
+    } catch (...) {  // NOLINT(bugprone-empty-catch) - no memory for words: the error itself is known by its number
     }
     return count;
   }

@@ -35,24 +35,17 @@ int32_t symbol_index(Spec& spec, const std::string& name) {
   return static_cast<int32_t>(spec.symbols.size() - 1);
 }
 
-// "range": [1, 24], or [1, "nodes"] and [0, "nodes-1"] for indices of what a symbol counts.
-std::optional<ValueRange> parse_range(Spec& spec, const nlohmann::json& entry, c10::ScalarType dtype) {
+// "range": [1, 24]
+std::optional<ValueRange> parse_range(const nlohmann::json& entry, c10::ScalarType dtype) {
   const auto found = entry.find("range");
   if (found == entry.end() || found->is_null() || !c10::isIntegralType(dtype, /*includeBool=*/false)) return std::nullopt;
   const auto bound = [](double value) {
     constexpr double most = 9.0e18;
     return static_cast<int64_t>(std::clamp(value, -most, most));
   };
-  ValueRange range;
-  range.low = bound(std::ceil(found->at(0).get<double>()));
-  if (const auto& upper = found->at(1); upper.is_string()) {
-    const auto words = upper.get<std::string>();
-    const size_t name = std::min(words.find('-'), words.size());
-    range.symbol = symbol_index(spec, words.substr(0, name));
-    range.high = name == words.size() ? 0 : -1;
-  } else {
-    range.high = bound(std::floor(upper.get<double>()));
-  }
+  const ValueRange range{bound(std::ceil(found->at(0).get<double>())), bound(std::floor(found->at(1).get<double>()))};
+  if (range.low > range.high)
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: the range ", found->dump(), " is empty; export the model again");
   return range;
 }
 
@@ -67,7 +60,7 @@ TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
       fail(CTORCH_ERROR_FILE, "the model's contract names an unknown layout '", word, "'");
     tensor.fortran_layout = word == "fortran";
   }
-  tensor.range = parse_range(spec, entry, tensor.dtype);
+  tensor.range = parse_range(entry, tensor.dtype);
   for (const auto& dim : entry.at("shape")) {
     if (dim.is_string())
       tensor.dims.push_back({-1, symbol_index(spec, dim.get<std::string>())});
@@ -206,7 +199,8 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
     if (bound < 0) {
       if (sizes[d] < symbol.min || sizes[d] > symbol.max) [[unlikely]]
         refuse("; " + symbol.name + " may be " + std::to_string(symbol.min) +
-               (symbol.max == INT64_MAX ? " or more" : " to " + std::to_string(symbol.max)));
+               (symbol.max == INT64_MAX ? " or more" : " to " + std::to_string(symbol.max)) +
+               (sizes[d] == 0 ? "; if none is no mistake, export the model with --symbol " + symbol.name + "=0.." : ""));
       bound = sizes[d];
     } else if (bound != sizes[d]) [[unlikely]] {
       refuse("; " + symbol.name + " is " + std::to_string(bound) + " in another input");
@@ -214,11 +208,10 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
   }
 }
 
-void Spec::check_values(size_t index, const at::Tensor& tensor, const Bindings& bindings) const {
+void Spec::check_values(size_t index, const at::Tensor& tensor) const {
   const TensorSpec& expected = inputs[index];
   if (!expected.range || tensor.numel() == 0 || !c10::isIntegralType(tensor.scalar_type(), false)) return;
-  if (expected.range->symbol >= 0 && bindings[static_cast<size_t>(expected.range->symbol)] < 0) return;
-  const int64_t low = expected.range->low, high = expected.range->most(bindings);
+  const auto [low, high] = *expected.range;
   at::Tensor here = tensor;
   if (!tensor.is_cpu()) {  // the numbers come to the host only if something is wrong with them
     const auto [least, most] = at::aminmax(tensor);
@@ -230,10 +223,7 @@ void Spec::check_values(size_t index, const at::Tensor& tensor, const Bindings& 
   const auto wrong = find_out_of_range(here.const_data_ptr(), here.scalar_type(), here.sizes(), steps, low, high);
   if (wrong) [[unlikely]]
     fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": element ", place_words(wrong->place), " is ",
-         wrong->value, ", expected ", low, " to ", high,
-         expected.range->symbol < 0 ? ""
-                                    : ", since " + symbols[static_cast<size_t>(expected.range->symbol)].name + " is " +
-                                          std::to_string(bindings[static_cast<size_t>(expected.range->symbol)]));
+         wrong->value, ", expected ", low, " to ", high);
 }
 
 at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device device) const {
@@ -242,8 +232,7 @@ at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device 
   for (const SpecDim& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
   const auto options = at::TensorOptions(input.dtype).device(device);
   if (!input.range) return at::zeros(shape, options);
-  return at::full(shape, std::clamp<int64_t>(0, input.range->low, std::max(input.range->low, input.range->most(bindings))),
-                  options);
+  return at::full(shape, std::clamp<int64_t>(0, input.range->low, input.range->high), options);
 }
 
 at::Tensor Spec::resize_input(size_t index, const at::Tensor& tensor, const Bindings& bindings) const {
@@ -256,7 +245,7 @@ at::Tensor Spec::resize_input(size_t index, const at::Tensor& tensor, const Bind
     const auto places = at::arange(size, at::TensorOptions(at::kLong).device(tensor.device())).remainder(tensor.size(dim));
     resized = resized.index_select(dim, places);
   }
-  return input.range ? resized.clamp(input.range->low, std::max(input.range->low, input.range->most(bindings))) : resized;
+  return input.range ? resized.clamp(input.range->low, input.range->high) : resized;
 }
 
 bool Spec::can_make_inputs() const {

@@ -64,8 +64,8 @@ struct Spec {
   // Checks one input against its declaration, binding symbols; dtype is left to the caller when it converts.
   void check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const;
 
-  // Checks the whole numbers of an input, which has passed the other checks, as have all inputs.
-  void check_values(size_t index, const at::Tensor& tensor, const Bindings& bindings) const;
+  // Checks the whole numbers of an input, which has passed the other checks.
+  void check_values(size_t index, const at::Tensor& tensor) const;
 
   // An input made up for trying the network: zeros, or what the contract admits that is next to zero.
   at::Tensor make_input(size_t index, const Bindings& bindings, c10::Device device) const;

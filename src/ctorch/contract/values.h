@@ -11,12 +11,9 @@
 
 namespace ctorch {
 
-// What whole numbers may be, both ends included; with a symbol, its size is added to the upper end.
+// What whole numbers may be, both ends included.
 struct ValueRange {
   int64_t low = INT64_MIN, high = INT64_MAX;
-  int32_t symbol = -1;
-
-  int64_t most(std::span<const int64_t> sizes) const { return symbol < 0 ? high : sizes[static_cast<size_t>(symbol)] + high; }
 };
 
 struct OutOfRange {

@@ -146,7 +146,7 @@ bool DirectPorts::in_range(const Port& port, const KernelArray& array, const Bin
   for (size_t d = 0; d < rank; ++d)
     sizes[d] = port.dims[d].symbol < 0 ? port.dims[d].size : bindings[static_cast<size_t>(port.dims[d].symbol)];
   return !find_out_of_range(array.data, port.scalar, std::span(sizes.data(), rank), std::span(array.byte_strides, rank),
-                            port.range->low, port.range->most(bindings));
+                            port.range->low, port.range->high);
 }
 
 template <class View, class Views>
