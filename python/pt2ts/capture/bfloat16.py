@@ -44,7 +44,7 @@ def narrow(module: nn.Module) -> Callable[..., tuple[Tensor, ...]]:
 
     def forward(*inputs: Tensor) -> tuple[Tensor, ...]:
         given = [tensor.float() if tensor.dtype is torch.float64 is wide else tensor for tensor in inputs]
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        with torch.autocast(given[0].device.type, torch.bfloat16, cache_enabled=False):
             results = [tensor for _, tensor in flatten(original(*given))]
         coarse = (torch.float32, torch.bfloat16) if wide is torch.float64 else (torch.bfloat16,)
         return tuple(tensor.to(wide) if tensor.dtype in coarse else tensor for tensor in results)

@@ -3,7 +3,7 @@
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
 Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong, 3 `verify` found no
-fault and could not compare everything.
+fault and could not compare everything, 4 there is no such device here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from ..errors import Pt2tsError
+from ..errors import NoDeviceError, Pt2tsError
 from . import bench, console, convert, diff, doctor, export, export_training, fortran, inspect, new, train, tune, verify
+
+#: Exit code where what was asked for needs a device that is not there.
+_NO_DEVICE = 4
 
 app = typer.Typer(
     name="pt2ts",
@@ -66,4 +69,4 @@ def main() -> None:
             app()
     except Pt2tsError as error:
         console.failure(error)
-        sys.exit(1)
+        sys.exit(_NO_DEVICE if isinstance(error, NoDeviceError) else 1)

@@ -53,7 +53,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
       held.push_back(std::exchange(tensor, seen_by_cpu(tensor)));
     }
     std::vector<at::Tensor> outputs = AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
-    for (at::Tensor& output : outputs) output = output.to(device_);
+    for (at::Tensor& output : outputs) output = fake::made_there(output, device_);
     return outputs;
   }
 
