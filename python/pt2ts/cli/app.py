@@ -18,9 +18,6 @@ from .._version import __version__
 from ..errors import NoDeviceError, Pt2tsError
 from . import bench, console, convert, diff, doctor, export, export_training, fortran, inspect, new, train, tune, verify
 
-#: Exit code where what was asked for needs a device that is not there.
-_NO_DEVICE = 4
-
 app = typer.Typer(
     name="pt2ts",
     help="From a PyTorch module to a model file that a Fortran program can trust.",
@@ -60,6 +57,11 @@ app.command(short_help="Make a small project to start from.")(new.new)
 app.command(short_help="Train a model of the course.")(train.train)
 
 
+def exit_code(error: Pt2tsError) -> int:
+    """Return what the command ends with."""
+    return 4 if isinstance(error, NoDeviceError) else 1
+
+
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
     # In a process of its own the library may have its pool, as in a Fortran program: what is measured is then what it costs there.
@@ -69,4 +71,4 @@ def main() -> None:
             app()
     except Pt2tsError as error:
         console.failure(error)
-        sys.exit(_NO_DEVICE if isinstance(error, NoDeviceError) else 1)
+        sys.exit(exit_code(error))

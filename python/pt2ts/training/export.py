@@ -20,6 +20,7 @@ from ..capture.program import export_program, weights_of
 from ..capture.request import Request, as_bounds, declarations
 from ..capture.trials import trials
 from ..compile.aoti import Compiled, Recipe, start_program
+from ..compile.device import compile_for_device
 from ..container.filetype import StrPath
 from ..container.package import CODE, EXTRA, WEIGHTS, Content, pack_weights, read_training_spec, save
 from ..container.writing import replacing
@@ -38,7 +39,6 @@ from ..pytorch.inductor import ON_THE_STACK
 from ..runtime.fresh import start
 from ..toolchain.devices import find_device
 from .comparison import check_training
-from .device import build_for_device
 from .forms import Form, fixed_forms, general_form, serial_form, small_form, uncovered
 from .functions import Function, functions_of
 from .groups import Given
@@ -344,13 +344,14 @@ class _Job:
         report.step("waiting for the C++ compiler")
         for name, finish in started.items():
             compiled = finish()
-            if compiled.weights != "shared":
-                raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")
+            _require_shared(name, compiled.weights)
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}
         for function_name, function in functions.items() if self.place is not None else ():
             program = self._record(function_name, function, values, self._general(function_name), Pieces(products=False))
             constants |= _constants(program, values)
-            built = build_for_device(function_name, program, self.place, self.isa)
+            name = f"{function_name}_{self.place.type}"
+            built = compile_for_device(name, program, self.place, self.isa, {}, tf32=False)
+            _require_shared(name, built.variant.weights)
             members |= built.members
             variants.append(built.variant)
         everything = [*state, *constants.values()]
@@ -386,3 +387,8 @@ class _Job:
 def _constants(program: ExportedProgram, values: Mapping[str, Tensor]) -> dict[str, StateTensor]:
     """Return the tensors that a program has beside the state."""
     return {key: StateTensor(key, "constant", value.clone()) for key, value in weights_of(program) if key not in values}
+
+
+def _require_shared(name: str, weights: str) -> None:
+    if weights != "shared":
+        raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")

@@ -86,7 +86,7 @@ def _check_file(
         def words() -> str:
             return f"variant {model.variant}" + (", replaced weights" if weights else "")
 
-        compare(call, trials, words, precision=spec.precision, tolerance=tolerance)
+        compare(call, trials, words, precision=spec.precision_on(device), tolerance=tolerance)
     return taken
 
 

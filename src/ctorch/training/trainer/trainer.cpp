@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "ctorch_trainer.h"
+#include "device/products.h"
 #include "host/environment.h"
 #include "model/package/runs_here.h"
 #include "tensor/conversion.h"
@@ -185,15 +186,20 @@ void Trainer::compute_loss(const Form& form, std::vector<at::Tensor>&& given, do
   if (!device_.is_cpu()) staging.emplace(staging_, device_);
   for (at::Tensor& tensor : given)
     if (tensor.device() != device_) tensor = (*staging)->send(tensor);
-  auto results = form.code->run(std::move(given));
+  const auto results = [&] {
+    const Products in_float32(device_, false);
+    return form.code->run(std::move(given));
+  }();
   if (results.size() != 1) [[unlikely]]
     fail(CTORCH_ERROR_MODEL, "the compiled step returned ", results.size(), " tensors instead of the loss; export it again");
   if (!loss) return;
-  if (staging) {
-    results[0] = (*staging)->fetch(results[0]);
-    (*staging)->wait();
+  if (!staging) {
+    *loss = number_of(results.front());
+    return;
   }
-  *loss = number_of(results[0]);
+  const at::Tensor fetched = (*staging)->fetch(results.front());
+  (*staging)->wait();
+  *loss = number_of(fetched);
 }
 
 double Trainer::apply() {
