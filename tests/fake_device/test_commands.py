@@ -1,4 +1,4 @@
-"""``pt2ts verify``, ``bench`` and ``tune`` with ``--device``: on the fake device, which Python loads before PyTorch, and without."""
+"""``pt2ts verify``, ``bench`` and ``tune`` with ``--device``: on the fake device, which Python has loaded, and without."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package with code for the device and TorchScript, and one whose code for the device computes something else."""
     made = tmp_path_factory.mktemp("fake_commands")
     x = torch.arange(10.0).reshape(2, 5)
-    pt2ts.export(Linear(), x, made / "host.pt2", inputs=["x[batch,5]"], format=pt2ts.Package(batch=(), fallback=True))
+    package = pt2ts.Package(batch=(), fallback=True)
+    pt2ts.export(Linear(), x, made / "host.pt2", inputs=["x[batch,5]"], symbols={"batch": (1, 1024)}, format=package)
     members, spec = read(made / "host.pt2")
     for_device = variant("device", "aoti", sizes={"batch": [1, 1024]}, device=FAKE)
     variants = [item for item in spec["variants"] if item["kind"] != "torchscript"]
@@ -94,8 +95,11 @@ def test_tune(folder: Path) -> None:
     assert {item.name for item in spec.variants} >= {item.name for item in pt2ts.read_spec(folder / "linear.pt2").variants}
     after = command(folder, "verify", "both.pt2")
     assert after.returncode == 0, after.stderr
+    before = (folder / "wrong.pt2").read_bytes()
     wrong = command(folder, "tune", "wrong.pt2", "--batch", "8")
-    assert "wrong numbers" in wrong.stdout, wrong.stdout + wrong.stderr
+    assert wrong.returncode == 1
+    assert "disagrees with the module on batch=8" in wrong.stderr  # nothing is kept of a file that is wrong
+    assert (folder / "wrong.pt2").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["verify", "bench", "tune"])

@@ -42,9 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def outcome(
-    program: Path, folder: Path, name: str, generation: str = ""
-) -> subprocess.CompletedProcess[str]:
+def outcome(program: Path, folder: Path, name: str, generation: str = "") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **({"FAKE_GENERATION": generation} if generation else {})}
     line = [str(program), name]
     return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)

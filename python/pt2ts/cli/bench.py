@@ -28,7 +28,11 @@ def bench(
         Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Draw the times into this file (needs matplotlib).")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Measure calls on cuda, hip, xpu or mps, arrays of the host in and out; exit 4 where there is none.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Measure calls on cuda, hip, xpu or mps, arrays of the host in and out; exit 4 where there is none.",
+        ),
     ] = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -65,7 +69,9 @@ def _print(found: Bench) -> None:
     from ..timing.bench import COLUMNS
 
     device = [] if found.device == "cpu" else [("device", found.device)]
-    console.facts([("model", found.name), *device, ("threads", f"{found.threads[0]} (library), {found.threads[1]} (eager PyTorch)")])
+    console.facts(
+        [("model", found.name), *device, ("threads", f"{found.threads[0]} (library), {found.threads[1]} (eager PyTorch)")]
+    )
     print()
     console.table(COLUMNS, [row.cells() for row in found.rows])
 

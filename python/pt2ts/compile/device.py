@@ -26,9 +26,7 @@ from .aoti import compile_program, opened
 from .variants import Built
 
 
-def build_for_device(
-    forms: Forms, module: torch.nn.Module, device: torch.device, isa: Isa, precision: str | None = None
-) -> Built:
+def build_for_device(forms: Forms, module: torch.nn.Module, device: torch.device, isa: Isa, precision: str | None = None) -> Built:
     """Compile the variant, run it on the device, and compare it with the module on the CPU.
 
     Parameters

@@ -174,9 +174,13 @@ def _refuse(path: Path, targets: Sequence[Target], normalization: str, dtype: st
         raise DeclarationError(f"normalization is '{normalization}'", "either 'inside' or 'host'")
     require_precision(dtype)
     if precision not in (None, "tf32"):
-        raise DeclarationError(f"precision is '{precision}'", "'tf32', or leave it out; dtype says what else a network can compute in")
+        raise DeclarationError(
+            f"precision is '{precision}'", "'tf32', or leave it out; dtype says what else a network can compute in"
+        )
     if precision is not None and dtype in ("bfloat16", "float64"):
-        raise DeclarationError(f"precision is '{precision}', and dtype '{dtype}'", "TensorFloat-32 is for float32 networks: give one")
+        raise DeclarationError(
+            f"precision is '{precision}', and dtype '{dtype}'", "TensorFloat-32 is for float32 networks: give one"
+        )
     if path.is_dir():
         raise ExportError(f"cannot write {path}: it is a folder", "give the name of a file, such as model.pt")
     if not path.parent.is_dir():

@@ -32,9 +32,9 @@ def with_factors(change: Callable[[torch.Tensor], torch.Tensor]) -> AbstractCont
 
 
 @contextmanager
-def allowed_in_tf32(wanted: bool) -> Iterator[None]:  # noqa: FBT001 - the one thing that is set
+def allowed_in_tf32(wanted: bool) -> Iterator[None]:
     """Let devices multiply in TensorFloat-32 or not, as long as the ``with`` block lasts; compiled code keeps what it finds."""
-    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    switches: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [switch.allow_tf32 for switch in switches]
     try:
         for switch in switches:

@@ -346,14 +346,15 @@ class _Job:
             compiled = finish()
             _require_shared(name, compiled.weights)
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}
-        for function_name, function in functions.items() if self.place is not None else ():
-            program = self._record(function_name, function, values, self._general(function_name), Pieces(products=False))
-            constants |= _constants(program, values)
-            name = f"{function_name}_{self.place.type}"
-            built = compile_for_device(name, program, self.place, self.isa, {}, tf32=False)
-            _require_shared(name, built.variant.weights)
-            members |= built.members
-            variants.append(built.variant)
+        if self.place is not None:
+            for function_name, function in functions.items():
+                program = self._record(function_name, function, values, self._general(function_name), Pieces(products=False))
+                constants |= _constants(program, values)
+                name = f"{function_name}_{self.place.type}"
+                built = compile_for_device(name, program, self.place, self.isa, {}, tf32=False)
+                _require_shared(name, built.variant.weights)
+                members |= built.members
+                variants.append(built.variant)
         everything = [*state, *constants.values()]
         blob, places = pack_weights([(item.name, item.value) for item in everything], frozenset(step.parameters))
         members[WEIGHTS] = blob

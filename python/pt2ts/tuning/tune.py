@@ -257,9 +257,7 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
     return found
 
 
-def _tune_size(
-    opened: _Opened, size: int | None, entrants: Sequence[Candidate], place: str
-) -> tuple[list[Row], Built | None]:
+def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate], place: str) -> tuple[list[Row], Built | None]:
     """Measure the candidates of one size; return the rows, and the winner unless that is the variant for any size."""
     forms = opened.forms
     fixed: Sizes = {} if size is None else {str(forms.batch): size}
@@ -284,7 +282,11 @@ def _tune_size(
 def _alone(opened: _Opened, item: Built, path: Path) -> Path:
     """Write a file in which nothing else can be chosen."""
     with path.open("wb") as content:
-        save(content, {WEIGHTS: opened.members[WEIGHTS], **item.members}, replace(opened.spec, variants=(item.variant,), golden=False))
+        save(
+            content,
+            {WEIGHTS: opened.members[WEIGHTS], **item.members},
+            replace(opened.spec, variants=(item.variant,), golden=False),
+        )
     return path
 
 
@@ -335,7 +337,9 @@ def _rewritten(
     """Return the members and the contract of the tuned file."""
     symbol = str(opened.forms.batch)
     measured = [(size, size) for size in sizes]
-    taken = {item.variant.name for item in winners} | ({TUNED if place == "cpu" else f"{TUNED}_{place}"} if None in sizes else set())
+    taken = {item.variant.name for item in winners} | (
+        {TUNED if place == "cpu" else f"{TUNED}_{place}"} if None in sizes else set()
+    )
     kept = [
         item
         for item in opened.spec.variants

@@ -52,8 +52,9 @@ int32_t ctorch_trainer_load_open(int32_t descriptor, const char *name, int64_t n
  */
 int32_t ctorch_trainer_load_on(const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
                                const char *sha256, int64_t sha256_length, ctorch_trainer *trainer);
-int32_t ctorch_trainer_load_bytes_on(const void *bytes, int64_t size, const char *name, int64_t name_length, int32_t device_type,
-                                     int32_t device_index, const char *sha256, int64_t sha256_length, ctorch_trainer *trainer);
+int32_t ctorch_trainer_load_bytes_on(const void *bytes, int64_t size, const char *name, int64_t name_length,
+                                     int32_t device_type, int32_t device_index, const char *sha256, int64_t sha256_length,
+                                     ctorch_trainer *trainer);
 int32_t ctorch_trainer_load_open_on(int32_t descriptor, const char *name, int64_t name_length, int32_t device_type,
                                     int32_t device_index, const char *sha256, int64_t sha256_length, ctorch_trainer *trainer);
 
@@ -64,9 +65,9 @@ int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *targe
 int32_t ctorch_trainer_delete(ctorch_trainer *trainer);
 
 /**
- * Takes a step or the first half of one, or evaluates: function is one of CTORCH_RUN_*. loss_or_null is the one before the step;
- * with null nobody waits for a device. With convert, dtypes are converted. Everything is checked before anything runs. The first
- * half changes only what it passes on, and replaces what an earlier one has passed on.
+ * Takes a step or the first half of one, or evaluates: function is one of CTORCH_RUN_*. loss_or_null is the one before the
+ * step; with null nobody waits for a device. With convert, dtypes are converted. Everything is checked before anything runs.
+ * The first half changes only what it passes on, and replaces what an earlier one has passed on.
  */
 int32_t ctorch_trainer_run(const ctorch_trainer *trainer, int32_t function, const ctorch_tensor inputs[], int32_t n_inputs,
                            const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double *loss_or_null);

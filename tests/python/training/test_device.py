@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
-from pt2ts.compile.device import moved
+from pt2ts.compile.device import compile_for_device, moved
 from pt2ts.container.package import read_training_spec
 from pt2ts.contract.training import is_form_of
 from pt2ts.training import export as training
+from pt2ts.training.comparison import check_training
 
 from ...fortran.package_files import read, write
 from ..compile.test_device import ABSENT
@@ -50,7 +51,7 @@ def test_a_device_that_is_not_there(tmp_path: Path, kind: str) -> None:
 def test_code_for_a_device_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU, which is a device like any other for it."""
     programs, checked = [], []
-    compile_there, check = training.compile_for_device, training.check_training
+    compile_there, check = compile_for_device, check_training
 
     def note_program(name: str, program: torch.export.ExportedProgram, *given: object, **named: object) -> object:
         programs.append(program)

@@ -69,8 +69,8 @@ void Variants::nothing_runs_here() const {
   if (device_.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' cannot run on this processor, ", cpu_words(), ": ", left_out_,
          "; export it for an older processor (pt2ts export --isa) or with a variant for all of them (--with-fallback)");
-  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(),
-       ", which argument 'device_type' asks for: ", left_out_.empty() ? "it has code for " + devices_of(info_->variants) : left_out_,
+  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(), ", which argument 'device_type' asks for: ",
+       left_out_.empty() ? "it has code for " + devices_of(info_->variants) : left_out_,
        "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
 }
 

@@ -39,8 +39,8 @@ int32_t load(Source&& source, int32_t device_type, int32_t device_index, const c
              ctorch_trainer* trainer) {
   return compute([&] {
     require(trainer, "trainer");
-    store(trainer, std::make_shared<Trainer>(source(), device(device_type, device_index),
-                                             read_text(sha256, sha256_length, "sha256")));
+    store(trainer,
+          std::make_shared<Trainer>(source(), device(device_type, device_index), read_text(sha256, sha256_length, "sha256")));
   });
 }
 
@@ -69,8 +69,9 @@ int32_t ctorch_trainer_load_on(const char* path, int64_t path_length, int32_t de
               trainer);
 }
 
-int32_t ctorch_trainer_load_bytes_on(const void* bytes, int64_t size, const char* name, int64_t name_length, int32_t device_type,
-                                     int32_t device_index, const char* sha256, int64_t sha256_length, ctorch_trainer* trainer) {
+int32_t ctorch_trainer_load_bytes_on(const void* bytes, int64_t size, const char* name, int64_t name_length,
+                                     int32_t device_type, int32_t device_index, const char* sha256, int64_t sha256_length,
+                                     ctorch_trainer* trainer) {
   return load([&] { return bytes_in_memory(bytes, size, name, name_length); }, device_type, device_index, sha256, sha256_length,
               trainer);
 }

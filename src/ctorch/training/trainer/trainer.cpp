@@ -93,7 +93,8 @@ void Trainer::require_code(const PackageInfo& info) const {
 Trainer::Forms Trainer::load(const Package& package, const char* function, size_t tensors) const {
   Forms forms{function, {}};
   for (const Variant& variant : package.info().variants)
-    if (is_for(variant, device_) && is_form_of(variant, function)) forms.list.push_back({variant, load(package, variant, tensors)});
+    if (is_for(variant, device_) && is_form_of(variant, function))
+      forms.list.push_back({variant, load(package, variant, tensors)});
   if (forms.list.empty())
     fail(CTORCH_ERROR_FILE, "'", package.info().path, "' has no compiled '", function, "'; export it again");
   return forms;
