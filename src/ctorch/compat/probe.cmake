@@ -71,6 +71,9 @@ ftorch_probe_torch(serialization.h torch/csrc/jit/serialization/pickler.h Pickle
 ftorch_probe_torch(tensor_impl.h ATen/EmptyTensor.h computeStorageNbytes)
 ftorch_probe_torch(tensor_impl.h ATen/MemoryOverlap.h has_internal_overlap)
 ftorch_probe_torch(tensor_impl.h c10/core/TensorImpl.h bump_version set_sizes_and_strides version_counter)
+ftorch_probe_torch(tf32.h ATen/Context.h
+  Float32MatmulPrecision Float32Op allowTF32CuDNN allowTF32OneDNN float32MatmulPrecision float32Precision setAllowTF32CuBLAS
+  setAllowTF32CuDNN setAllowTF32OneDNN setFloat32MatmulPrecision setFloat32Precision)
 ftorch_probe_torch(version.cpp ATen/Version.h show_config)
 ftorch_probe_torch(version.cpp c10/util/Logging.h caffe2_log_level)
 ftorch_probe_torch(warnings.cpp c10/util/Exception.h get_warning_handler set_warning_handler)

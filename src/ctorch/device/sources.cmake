@@ -1,1 +1,1 @@
-ctorch_sources(architecture.cpp device.cpp entries.cpp staging.cpp)
+ctorch_sources(architecture.cpp device.cpp entries.cpp products.cpp staging.cpp)

@@ -1,6 +1,5 @@
 // Entries that run models: on tensors (forward) and on arrays (infer).
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -100,21 +99,6 @@ std::string word_for(const char* argument, size_t i, size_t count) {
   return count == 1 ? argument : argument + ("(" + std::to_string(i + 1) + ")");
 }
 
-// An array may lie in the memory of the model's device: between host_data or use_device_addr and their end its address is one
-// of the device.
-bool lies_on_device(const ctorch_array& array, c10::Device where, const std::string& word) {
-  if (where.is_cpu()) return false;
-  const auto found = device_of_memory(array.data, where.type());
-  if (found && *found != where)
-    fail(CTORCH_ERROR_DEVICE, "argument '", word, "' lies on ", found->str(), ", the model is on ", where.str());
-  return found.has_value();
-}
-
-at::Tensor device_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype, c10::Device where) {
-  const auto options = at::TensorOptions(scalar_type(dtype)).device(where);
-  return at::for_blob(array.data, view.shape).strides(view.strides).options(options).target_device(where).make_tensor();
-}
-
 // The long way between arrays, with all checks.
 void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, std::pair<const char*, const char*> names) {
   const HostEnvironment host;
@@ -127,7 +111,7 @@ void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, st
       const std::string word = word_for(name, i, arrays.size());
       types.push_back(array_dtype(arrays[i], CTORCH_DTYPE_DEFAULT, word.c_str()));
       views.push_back(array_view(arrays[i], word.c_str()));
-      on_device.push_back(lies_on_device(arrays[i], where, word));
+      on_device.push_back(lies_on_device(arrays[i], where, word, "model"));
     }
   const auto& spec = network.spec();
   bool one_sample = spec && spec->inputs.size() == inputs.size() && spec->outputs.size() == outputs.size();
@@ -140,7 +124,7 @@ void infer(const Model& network, Arrays inputs, Arrays outputs, bool convert, st
 
   GradientMode mode(false, false);
   const auto tensor_of = [&](const ctorch_array& array, size_t i) {
-    return on_device[i] ? device_tensor(array, views[i], types[i], where) : array_tensor(array, views[i], types[i]);
+    return array_tensor(array, views[i], types[i], on_device[i] ? where : c10::Device(c10::kCPU));
   };
   c10::SmallVector<at::Tensor, 4> sources;  // kept: a result that is an input itself is recognized by them
   for (size_t i = 0; i < inputs.size(); ++i) sources.push_back(tensor_of(inputs[i], i));

@@ -138,6 +138,7 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
   const FloatCall arithmetic(flush());
+  const Products as_in_contract = products();
   if (extras_.spec) [[likely]] {
     backend_->run(inputs, results);
     return count_call(arithmetic.met_subnormals());
@@ -263,6 +264,7 @@ std::string Model::new_sample() const try {
     Results results;
     std::vector<at::Tensor> given = golden_sample().first;
     for (const at::Tensor& tensor : given) inputs.push_back(plain_copy(tensor));
+    const Products as_in_contract = products();
     twin->run(given, results);
     for (const at::Tensor& tensor : results.values) outputs.push_back(plain_copy(tensor));
   }
@@ -300,6 +302,7 @@ Results Model::warm_up() const {
       inputs.push_back(in_callers_order(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)), input));
     }
   }
+  const Products as_in_contract = products();
   return backend_->warm_up(inputs);
 }
 
@@ -330,6 +333,7 @@ double Model::self_test() const {
   Results results;
   const auto twin = backend_->clone();
   twin->set_training(false);
+  const Products as_in_contract = products();
   twin->run(inputs, results);
   check_output_count(results.values.size(), expected.size());
   double largest = 0;

@@ -6,6 +6,7 @@
 
 #include "contract/backend.h"
 #include "contract/spec.h"
+#include "device/products.h"
 #include "device/staging.h"
 #include "host/environment.h"
 #include "io/archive.h"
@@ -89,6 +90,8 @@ class Model {
     return outcome == Direct::done;
   }
   const TensorSpec* output_spec(size_t index) const;
+  // While it lives, a device multiplies as the contract says; without one, in full float32.
+  Products products() const { return Products(device_, extras_.spec && extras_.spec->tf32); }
   Flush flush() const { return extras_.spec ? extras_.spec->flush : Flush::as_host; }
   void count_call(bool met_subnormals) const {
     calls_.add();

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "copies.h"
+#include "products.h"
 #include "streams.h"
 
 namespace {
@@ -45,6 +46,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
  protected:
   std::vector<at::Tensor> run_impl(std::vector<AtenTensorHandle>& inputs, void* stream) override {
     ++runs;
+    fake::note_products();
     fake::current_queue(device_.index()).finish();  // the code comes after what was queued before it
     std::vector<at::Tensor> held;                   // a view does not hold the memory
     for (const AtenTensorHandle handle : inputs) {
@@ -53,7 +55,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
       held.push_back(std::exchange(tensor, seen_by_cpu(tensor)));
     }
     std::vector<at::Tensor> outputs = AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
-    for (at::Tensor& output : outputs) output = output.to(device_);
+    for (at::Tensor& output : outputs) output = fake::made_there(output, device_);
     return outputs;
   }
 
