@@ -1,7 +1,7 @@
 program packages
   !! Compiled packages on a device: `packages SCENARIO FILE`. The network is that of placement.f90: exact, so both ways agree.
   use, intrinsic :: iso_c_binding, only: c_int64_t
-  use, intrinsic :: iso_fortran_env, only: real32
+  use, intrinsic :: iso_fortran_env, only: int64, real32
   use :: ftorch
   implicit none (type, external)
   integer, parameter :: dev = torch_kPrivateUse1
@@ -15,6 +15,7 @@ program packages
   type(torch_model) :: model, host
   type(torch_tensor) :: inputs(1), outputs(1), weight, other
   real(real32), target :: x(5, 2), y(3, 2), expected(3, 2)
+  integer(int64) :: captures, replays
   integer :: stat, i
   call get_command_argument(1, scenario)
   call get_command_argument(2, file)
@@ -45,6 +46,16 @@ program packages
     call runs('saved')
     call torch_model_to(model, torch_kCPU, stat=stat, errmsg=errmsg)
     if (stat /= torch_error_model .or. index(errmsg, 'was loaded for ') == 0) error stop trim(errmsg)
+  case ('graphs')
+    call torch_model_load(model, trim(file), dev, device_index=1)
+    call model%use_graphs(.true.)
+    do i = 1, 6
+      x = i
+      call host%infer(x, expected, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      call runs('as a graph')
+    end do
+    call model%stats(graph_captures=captures, graph_replays=replays)
+    if (captures /= 1 .or. replays /= 3) error stop 'other graphs'
   case ('script')
     call torch_model_load(model, trim(file), dev)
     call runs('TorchScript')
