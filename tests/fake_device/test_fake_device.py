@@ -66,7 +66,7 @@ class Steps(Linear):
     """The same by three operations."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return -(-super().forward(x))
+        return torch.neg(torch.neg(super().forward(x)))
 
 
 class Pair(torch.nn.Module):
@@ -111,7 +111,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pt2ts.export(Steps(), torch.arange(10.0).reshape(2, 5), made / "steps.pt")
     pt2ts.export(Pair(), (torch.ones(2, 3), torch.ones(2, 3)), made / "pair.pt")
     for module in (Choosing(), Counting(), Drawing()):
-        torch.jit.script(module).save(str(made / f"{type(module).__name__.lower()}.pt"))
+        torch.jit.save(torch.jit.script(module), made / f"{type(module).__name__.lower()}.pt")
     torch.manual_seed(0)
     pt2ts.export(torch.nn.Linear(200, 200), torch.ones(1, 200), made / "wide.pt")
     return made

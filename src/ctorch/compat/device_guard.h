@@ -38,7 +38,8 @@ inline c10::Event record_event(c10::Device device) {
 class OtherStream {
  public:
   explicit OtherStream(c10::Device device)
-      : guard_(device.type()), before_(guard_.exchangeStream(guard_.getStreamFromGlobalPool(device, /*isHighPriority=*/false))) {}
+      : guard_(device.type()),
+        before_(guard_.exchangeStream(guard_.getStreamFromGlobalPool(device, /*isHighPriority=*/false))) {}
   ~OtherStream() { guard_.exchangeStream(before_); }
   OtherStream(const OtherStream&) = delete;
   OtherStream& operator=(const OtherStream&) = delete;

@@ -13,7 +13,7 @@ class Event {
 
   c10::Device device() const { return device_; }
   bool done() const { return !event_ || event_->query(); }
-  void wait() const;                          // this thread
+  void wait() const;                           // this thread
   void hold_stream(c10::Device device) const;  // this thread's stream there; a device of the same kind
 
  private:

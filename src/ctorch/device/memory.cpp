@@ -10,8 +10,7 @@ namespace ctorch {
 DeviceMemory memory_of(c10::Device device) {
   if (device.is_cpu()) return {};
   auto* allocator = compat::keeping_allocator(device.type());
-  if (!allocator)
-    fail(CTORCH_ERROR_DEVICE, "argument 'device_type': this PyTorch does not count the memory of ", device.str());
+  if (!allocator) fail(CTORCH_ERROR_DEVICE, "argument 'device_type': this PyTorch does not count the memory of ", device.str());
   const auto kept = compat::kept_memory(*allocator, device.index());
   const auto whole = compat::whole_memory(*allocator, device.index());
   return {kept.allocated, kept.peak, kept.reserved, whole.free, whole.total};

@@ -33,9 +33,9 @@ class ArrayCall {
   bool fits_as_it_lies(const ArrayView& view, int32_t type) const;  // the only result
 
   Results results_;
-  c10::SmallVector<at::Tensor, 4> sources_;  // kept: a result that is an input itself is recognized by them
-  c10::SmallVector<at::Tensor, 4> targets_;  // undefined where the result has been written
-  void* place_ = nullptr;                    // of the only output, where its result lies as the array does
+  c10::SmallVector<at::Tensor, 4> sources_;    // kept: a result that is an input itself is recognized by them
+  c10::SmallVector<at::Tensor, 4> targets_;    // undefined where the result has been written
+  void* place_ = nullptr;                      // of the only output, where its result lies as the array does
   std::optional<StagingPool::Lease> staging_;  // not where all arrays are on the device: then nobody waits
 };
 

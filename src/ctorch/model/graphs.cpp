@@ -121,8 +121,7 @@ Graphs::Calls& Graphs::calls_of(uint32_t thread) {
   return *threads_.back();
 }
 
-void Graphs::run(c10::Device device, uint64_t version, std::span<at::Tensor> inputs, Results& results,
-                 const Compute& compute) {
+void Graphs::run(c10::Device device, uint64_t version, std::span<at::Tensor> inputs, Results& results, const Compute& compute) {
   const uint32_t thread = this_caller->number;
   if (thread == UINT32_MAX) return compute(inputs, results);  // one of more than can be told apart
   std::vector<int64_t> shapes = shapes_of(version, inputs, results);

@@ -75,7 +75,8 @@ void Model::use_graphs(bool on) {
     if (const std::string drawn = backend_->random_operator(); !drawn.empty())
       fail(CTORCH_ERROR_MODEL, "'", name_, "' draws random numbers (", drawn, "), so that its calls cannot be recorded");
     if (backend_->changes_host_state())
-      fail(CTORCH_ERROR_MODEL, "'", name_, "' does more with its attributes than read them, which a recorded call would not do");
+      fail(CTORCH_ERROR_MODEL, "'", name_,
+           "' does more with its attributes than read them, which a recorded call would not do");
   }
   graphs_.switch_to(on);
 }

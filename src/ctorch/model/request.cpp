@@ -1,11 +1,10 @@
 // Entries of requests: calls of models that are started, and waited for later.
-#include "ctorch_request.h"
-
 #include <c10/core/InferenceMode.h>
 
 #include <atomic>
 #include <memory>
 
+#include "ctorch_request.h"
 #include "device/event.h"
 #include "model/call.h"
 #include "model/handle.h"
@@ -91,8 +90,9 @@ int32_t ctorch_request_start(ctorch_request* request, const ctorch_model* model,
     require(inputs, "inputs");
     require(outputs, "outputs");
     if (const auto* before = table_of<ctorch_request>().find(request->id); before && before->object->under_way())
-      fail(CTORCH_ERROR_ARGUMENT, "the call that this request has started is still under way; wait for it first, or start with "
-                                  "another request");
+      fail(CTORCH_ERROR_ARGUMENT,
+           "the call that this request has started is still under way; wait for it first, or start with "
+           "another request");
     const Arrays in(inputs, static_cast<size_t>(n_inputs)), out(outputs, static_cast<size_t>(n_outputs));
     store(request, std::make_shared<Request>(shared_of(model).object, in, out, convert != 0));
   });

@@ -1,5 +1,5 @@
-// Recorded work: between the two ends of a capture nothing is done, and replays do it again with the memory of then. Memory that
-// was there before belongs to others; what was made meanwhile is kept with the graph.
+// Recorded work: between the two ends of a capture nothing is done, and replays do it again with the memory of then. Memory
+// that was there before belongs to others; what was made meanwhile is kept with the graph.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -22,7 +22,7 @@ struct Memory {
   std::map<const char*, Block> blocks;  // by their first byte
   std::array<Counts, n_devices> devices;
   Counts pinned, all;
-  std::array<Counts, n_devices> tensors;                                  // of PyTorch, among them
+  std::array<Counts, n_devices> tensors;                                   // of PyTorch, among them
   std::map<std::pair<c10::DeviceIndex, size_t>, std::vector<char*>> kept;  // what PyTorch has no tensor in, for the next ones
   std::array<int64_t, n_devices> kept_bytes{};
   int64_t limit = -1, serial = 0;

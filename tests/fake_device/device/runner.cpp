@@ -49,7 +49,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
     if (again_) return AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
     ++runs;
     if (!fake::recording()) fake::current_queue(device_.index()).finish();  // the code comes after what was queued before it
-    std::vector<at::Tensor> held;                   // a view does not hold the memory
+    std::vector<at::Tensor> held;                                           // a view does not hold the memory
     for (const AtenTensorHandle handle : inputs) {
       auto& tensor = *reinterpret_cast<at::Tensor*>(handle);
       if (tensor.device() != device_) throw std::runtime_error("an input of compiled code is not on its device");

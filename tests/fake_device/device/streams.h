@@ -32,7 +32,7 @@ Queue& queue_of(const c10::Stream& stream);
 Queue& current_queue(c10::DeviceIndex device);  // of the calling thread
 c10::Stream current_stream(c10::Device device);
 c10::Stream exchange_stream(c10::Stream stream);
-Queue* make_queue(c10::DeviceIndex device);  // lives as long as the process
+Queue* make_queue(c10::DeviceIndex device);    // lives as long as the process
 Queue* pooled_queue(c10::DeviceIndex device);  // PyTorch's own beside the default one
 void finish_device(c10::DeviceIndex device);
 

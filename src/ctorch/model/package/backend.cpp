@@ -140,9 +140,8 @@ class PackageBackend final : public Backend {
   uint64_t weights_version() const override { return weights_->version(); }
   bool changes_host_state() const override {
     const auto& all = variants_->all();
-    return std::any_of(all.begin(), all.end(), [](const auto& loaded) {
-      return loaded->script() && loaded->script()->changes_host_state();
-    });
+    return std::any_of(all.begin(), all.end(),
+                       [](const auto& loaded) { return loaded->script() && loaded->script()->changes_host_state(); });
   }
 
   bool is_training() const override { return false; }
