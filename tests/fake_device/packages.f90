@@ -9,13 +9,16 @@ program packages
     integer(c_int64_t) function fake_runs() bind(C)
       import :: c_int64_t
     end function fake_runs
+    integer(c_int64_t) function fake_waits() bind(C)
+      import :: c_int64_t
+    end function fake_waits
   end interface
   character(len=32) :: scenario
   character(len=400) :: file, errmsg
   type(torch_model) :: model, host
   type(torch_tensor) :: inputs(1), outputs(1), weight, other
   real(real32), target :: x(5, 2), y(3, 2), expected(3, 2)
-  integer(int64) :: captures, replays
+  integer(int64) :: captures, replays, waits
   integer :: stat, i
   call get_command_argument(1, scenario)
   call get_command_argument(2, file)
@@ -48,6 +51,12 @@ program packages
     if (stat /= torch_error_model .or. index(errmsg, 'was loaded for ') == 0) error stop trim(errmsg)
   case ('graphs')
     call torch_model_load(model, trim(file), dev, device_index=1)
+    call torch_tensor_from_array(inputs(1), x, device_type=dev, device_index=1, permute_dims=[2, 1])
+    waits = fake_waits()
+    do i = 1, 3
+      call torch_model_forward(model, inputs, outputs)
+    end do
+    if (fake_waits() /= waits) error stop 'calls wait for each other'
     call model%use_graphs(.true.)
     do i = 1, 6
       x = i

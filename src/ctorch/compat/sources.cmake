@@ -10,7 +10,7 @@ if(EXISTS "${FTORCH_TORCH_LIBRARY_DIR}/libtorch_cuda.so")
     message(STATUS "CUDA graphs and memory limits: with the headers in ${FTORCH_CUDA_INCLUDE_DIR}")
     ctorch_sources(cuda.cpp)
     set_source_files_properties("${CMAKE_CURRENT_LIST_DIR}/cuda.cpp" PROPERTIES
-      SKIP_UNITY_BUILD_INCLUSION ON COMPILE_OPTIONS "SHELL:-isystem ${FTORCH_CUDA_INCLUDE_DIR}")
+      SKIP_UNITY_BUILD_INCLUSION ON COMPILE_OPTIONS "-isystem;${FTORCH_CUDA_INCLUDE_DIR}")
   else()
     message(STATUS "CUDA graphs and memory limits: left out, there is no crt/host_config.h of a CUDA toolkit; install one "
       "(in pip: nvidia-cuda-crt), or give -DFTORCH_CUDA_INCLUDE_DIR")

@@ -40,13 +40,17 @@ AOTIRuntimeError take_constants(AOTInductorModelContainerHandle container, AOTIn
 class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
  public:
   FakeRunner(const std::string& library, size_t models, std::string device, bool single_threaded)
-      : AOTIModelContainerRunnerCpu(library, models, single_threaded), device_(device) {
+      : AOTIModelContainerRunnerCpu(library, models, single_threaded), device_(device), locks_(!single_threaded) {
     of_the_cpu = std::exchange(update_user_managed_constant_buffer_func_, &take_constants);
   }
 
  protected:
   std::vector<at::Tensor> run_impl(std::vector<AtenTensorHandle>& inputs, void* stream) override {
     if (again_) return AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
+    if (locks_) {  // as on CUDA
+      fake::refuse_while_recording("asking whether the call before is done");
+      fake::count_wait();
+    }
     ++runs;
     if (!fake::recording()) fake::current_queue(device_.index()).finish();  // the code comes after what was queued before it
     std::vector<at::Tensor> held;                                           // a view does not hold the memory
@@ -78,7 +82,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
   }
 
   c10::Device device_;
-  bool again_ = false;
+  bool locks_, again_ = false;
 };
 
 std::unique_ptr<torch::inductor::AOTIModelContainerRunner> make(const std::string& library, size_t models,
