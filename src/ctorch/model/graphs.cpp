@@ -68,7 +68,8 @@ std::vector<int64_t> shapes_of(uint64_t version, std::span<const at::Tensor> inp
   std::vector<int64_t> key{static_cast<int64_t>(version), results.want_names};
   for (const at::Tensor& input : inputs) {
     key.push_back(static_cast<int64_t>(input.scalar_type()));
-    key.push_back(4 * input.dim() + 2 * input.is_conj() + input.is_neg());
+    key.push_back(input.dim());
+    key.push_back(2 * input.is_conj() + input.is_neg());
     key.insert(key.end(), input.sizes().begin(), input.sizes().end());
     key.insert(key.end(), input.strides().begin(), input.strides().end());
   }
