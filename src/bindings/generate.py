@@ -49,6 +49,10 @@ FORTRAN = {
     "ctorch_optim *": "type(c_ptr), intent(inout)",
     "const ctorch_trainer *": "type(c_ptr), intent(in)",
     "ctorch_trainer *": "type(c_ptr), intent(inout)",
+    "const ctorch_event *": "type(c_ptr), intent(in)",
+    "ctorch_event *": "type(c_ptr), intent(inout)",
+    "const ctorch_request *": "type(c_ptr), intent(in)",
+    "ctorch_request *": "type(c_ptr), intent(inout)",
     "ctorch_closure": "type(c_funptr), value",
     "ctorch_gradient_watcher": "type(c_funptr), value",
 }

@@ -38,9 +38,14 @@ ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_contain
   boxed_run extract_constants_map get_call_spec getAOTIModelRunnerRegistry getConstantNamesToOriginalFQNs update_constant_buffer)
 ftorch_probe_torch(cpu_allocator.h c10/core/CPUAllocator.h SetCPUAllocator GetDefaultCPUAllocator)
 ftorch_probe_torch(cpu_allocator.h c10/core/impl/alloc_cpu.h alloc_cpu free_cpu)
+ftorch_probe_torch(cuda.cpp ATen/cuda/CUDAGraph.h CUDAGraph capture_begin capture_end replay)
+ftorch_probe_torch(cuda.cpp c10/cuda/CUDACachingAllocator.h setMemoryFraction)
+ftorch_probe_torch(device_cache.h c10/core/CachingDeviceAllocator.h
+  DeviceAllocator allocated_bytes emptyCache getDeviceStats getMemoryInfo reserved_bytes)
+ftorch_probe_torch(device_guard.h c10/core/Event.h Event block query record synchronize)
 ftorch_probe_torch(device_guard.h c10/core/Stream.h StreamId UNSAFE)
 ftorch_probe_torch(device_guard.h c10/core/impl/VirtualGuardImpl.h
-  VirtualGuardImpl deviceCount exchangeStream getDevice getStream synchronizeDevice synchronizeStream)
+  VirtualGuardImpl deviceCount exchangeStream getDevice getStream getStreamFromGlobalPool synchronizeDevice synchronizeStream)
 ftorch_probe_torch(device_guard.h c10/core/impl/DeviceGuardImplInterface.h hasDeviceGuardImpl)
 ftorch_probe_torch(device_memory.h ATen/Context.h getDeviceFromPtr getPinnedMemoryAllocator isPinnedPtr lazyInitDevice)
 ftorch_probe_torch(device_memory.h ATen/DeviceAccelerator.h getAccelerator)

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "graphs.h"
 #include "memory.h"
 #include "streams.h"
 
@@ -46,6 +47,10 @@ at::Tensor made_there(const at::Tensor& values, c10::Device device) {
 
 void cross(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   if (from.is_cpu() && to.is_cpu()) return copy_now(from, to);
+  if (recording()) {
+    TORCH_CHECK(!from.is_cpu() && !to.is_cpu(), "operation not permitted when stream is capturing: a copy from or to the host");
+    return record([from = as_recorded(from), to = as_recorded(to)] { copy_now(from, to); });
+  }
   Queue& queue = current_queue(from.is_cpu() ? to.device().index() : from.device().index());
   if (!from.is_cpu() && !to.is_cpu()) {
     Queue& other = current_queue(to.device().index());
