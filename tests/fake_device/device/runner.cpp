@@ -61,7 +61,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
     }
     std::vector<at::Tensor> outputs = AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
     if (fake::recording()) return recorded(held, outputs);
-    for (at::Tensor& output : outputs) output = output.to(device_);
+    for (at::Tensor& output : outputs) output = output.to(device_, output.scalar_type(), /*non_blocking=*/true);
     return outputs;
   }
 
