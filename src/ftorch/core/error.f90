@@ -7,7 +7,7 @@ module ftorch_error
   private
 
   public :: torch_error_handler, torch_set_error_handler, call_error_handler, check_status, refuse, text_of, lines_of, int_or
-  public :: flag
+  public :: flag, flag_or_saved
 
   abstract interface
     subroutine torch_error_handler(message, status)
@@ -141,5 +141,12 @@ contains
     if (present(default)) flag = merge(1_c_int32_t, 0_c_int32_t, default)
     if (present(value)) flag = merge(1_c_int32_t, 0_c_int32_t, value)
   end function flag
+
+  pure integer(c_int32_t) function flag_or_saved(value)
+    !! An optional logical argument about something that a file says too; absent, the file decides.
+    logical, optional, intent(in) :: value
+    flag_or_saved = -1
+    if (present(value)) flag_or_saved = flag(value)
+  end function flag_or_saved
 
 end module ftorch_error
