@@ -18,9 +18,13 @@ macro(ftorch_probe_fortran)
 endmacro()
 
 function(ftorch_refuse reason)
+  set(known "")
+  if(CMAKE_Fortran_COMPILER_ID STREQUAL "GNU" AND CMAKE_Fortran_COMPILER_VERSION VERSION_LESS 12)
+    set(known "\nThe array descriptors of gfortran before version 12 are known to be wrong; 12 is the first that was tested.")
+  endif()
   message(FATAL_ERROR
     "The Fortran compiler ${CMAKE_Fortran_COMPILER_ID} ${CMAKE_Fortran_COMPILER_VERSION} (${CMAKE_Fortran_COMPILER}) cannot be "
-    "used: ${reason}")
+    "used: ${reason}${known}")
 endfunction()
 
 # The header differs between compilers (type codes, descriptor layout), and a C compiler finds only its own. The compiler's is
@@ -84,7 +88,13 @@ function(ftorch_run_probe output name)
     RUN_OUTPUT_VARIABLE printed
     NO_CACHE)
   if(NOT compiled)
-    ftorch_refuse("it does not compile the probe '${name}':\n${log}")
+    set(file "${CMAKE_BINARY_DIR}/ftorch_probe_${name}.log")
+    file(WRITE "${file}" "${log}")
+    string(REPLACE ";" "," log "${log}")
+    string(REGEX MATCHALL "[^\n]*[Ee]rror[^\n]*" lines "${log}")
+    list(SUBLIST lines 0 4 lines)
+    list(JOIN lines "\n" lines)
+    ftorch_refuse("it does not compile the probe '${name}':\n${lines}\nAll that was said is in ${file}.")
   elseif(NOT status EQUAL 0)
     ftorch_refuse("the probe '${name}' stopped with ${status}: ${printed}")
   endif()
