@@ -10,12 +10,23 @@ set(FTORCH_PROBES "${CMAKE_CURRENT_LIST_DIR}/probes")
 #   FTORCH_ISO_BINDING_DIR     a folder that holds this compiler's own ISO_Fortran_binding.h, and nothing else
 # and stops with the reason if the compiler cannot be used.
 macro(ftorch_probe_fortran)
-  set(FTORCH_COMPILER_TAG "${CMAKE_Fortran_COMPILER_ID}-${CMAKE_Fortran_COMPILER_VERSION}")
+  ftorch_compiler_tag(FTORCH_COMPILER_TAG)
   ftorch_provide_iso_binding()
   ftorch_probe_descriptors()
   ftorch_probe_finalization()
   set(FTORCH_SOURCE_VARIANT "results-${FTORCH_FUNCTION_RESULTS}")
 endmacro()
+
+# Options that make default integers and logicals 8 bytes wide: programs compiled so need module files compiled so.
+set(FTORCH_WIDE_INTEGERS "(^| )(-fdefault-integer-8|-i8|-s integer64)( |$)")
+
+function(ftorch_compiler_tag tag)
+  set(name "${CMAKE_Fortran_COMPILER_ID}-${CMAKE_Fortran_COMPILER_VERSION}")
+  if(CMAKE_Fortran_FLAGS MATCHES "${FTORCH_WIDE_INTEGERS}")
+    string(APPEND name "-i8")
+  endif()
+  set(${tag} "${name}" PARENT_SCOPE)
+endfunction()
 
 function(ftorch_refuse reason)
   set(known "")
@@ -81,6 +92,7 @@ endfunction()
 
 function(ftorch_run_probe output name)
   list(TRANSFORM ARGN PREPEND "${FTORCH_PROBES}/" OUTPUT_VARIABLE sources)
+  string(REGEX REPLACE "${FTORCH_WIDE_INTEGERS}" " " CMAKE_Fortran_FLAGS "${CMAKE_Fortran_FLAGS}")
   try_run(status compiled
     SOURCES ${sources}
     CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${FTORCH_ISO_BINDING_DIR}"
@@ -92,6 +104,7 @@ function(ftorch_run_probe output name)
     file(WRITE "${file}" "${log}")
     string(REPLACE ";" "," log "${log}")
     string(REGEX MATCHALL "[^\n]*[Ee]rror[^\n]*" lines "${log}")
+    list(REMOVE_DUPLICATES lines)
     list(SUBLIST lines 0 4 lines)
     list(JOIN lines "\n" lines)
     ftorch_refuse("it does not compile the probe '${name}':\n${lines}\nAll that was said is in ${file}.")

@@ -24,6 +24,8 @@ _FAMILIES = {
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 # Others that may lie on the PATH.
 _OTHERS = ("ifx", "ifort", "nvfortran", "nagfor", "crayftn", "lfortran", "armflang", "amdflang")
+# Options that make default integers and logicals 8 bytes wide: programs compiled so need module files compiled so.
+_WIDE_INTEGERS = re.compile(r"(^| )(-fdefault-integer-8|-i8|-s integer64)( |$)")
 _QUESTION = """cmake_minimum_required(VERSION 3.25)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 project(question LANGUAGES Fortran)
@@ -62,7 +64,7 @@ class Compiler:
     @property
     def tag(self) -> str:
         """Name of the folders that hold what this compiler has made, for example ``GNU-12.2.0``."""
-        return f"{self.family}-{self.version}"
+        return f"{self.family}-{self.version}" + "-i8" * bool(_WIDE_INTEGERS.search(" ".join(self.flags)))
 
 
 def find_compiler(command: str | None = None) -> Compiler:

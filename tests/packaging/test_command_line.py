@@ -110,6 +110,10 @@ def test_flags_of_the_compiler(capsys: Output, monkeypatch: pytest.MonkeyPatch) 
     assert main(["--fflags"]) == 0
     assert str(PLACE.module_dir(ftorch.find_compiler("gfortran").tag)) in capsys.readouterr().out
     assert ftorch.find_compiler().flags == ("-m64",)
+    assert main(["--fflags", "--compiler", "gfortran -fdefault-integer-8"]) == 1
+    said = capsys.readouterr().err
+    assert f"no Fortran interface for {ftorch.find_compiler('gfortran').tag}-i8" in said
+    assert "-fdefault-integer-8'" in said.partition("--add-compiler ")[2]
 
 
 def test_cmake_is_asked_which_compiler_it_is(tmp_path: Path, capsys: Output) -> None:
