@@ -53,6 +53,18 @@ int32_t ctorch_model_stats(const ctorch_model *model, int64_t *calls, int64_t *i
  */
 int32_t ctorch_model_subnormal_calls(const ctorch_model *model, int64_t *calls);
 
+/**
+ * Whether calls of a model on a device are recorded as graphs and done again as a whole, where nothing but numbers changes
+ * from call to call. The first two calls of each shape run as ever, the third is recorded; other shapes or addresses are
+ * recorded by themselves. What cannot be recorded runs as ever, and is counted. Nothing happens on the CPU; a device that
+ * this PyTorch has no graphs for, and a network that draws random numbers, are errors.
+ */
+int32_t ctorch_model_use_graphs(const ctorch_model *model, int32_t on);
+
+/** Calls that were recorded, calls that a graph has done, shapes that could not be recorded, and why the last of them. */
+int32_t ctorch_model_graph_stats(const ctorch_model *model, int64_t *captures, int64_t *replays, int64_t *refusals,
+                                 const char **reason, int64_t *length);
+
 /** Another handle on the same model; the last one that is deleted frees it. */
 int32_t ctorch_model_share(const ctorch_model *source, ctorch_model *target);
 

@@ -134,6 +134,24 @@ int32_t ctorch_model_stats(const ctorch_model* model, int64_t* calls, int64_t* i
   });
 }
 
+int32_t ctorch_model_use_graphs(const ctorch_model* model, int32_t on) {
+  return guard([&] { object_of(model).use_graphs(on != 0); });
+}
+
+int32_t ctorch_model_graph_stats(const ctorch_model* model, int64_t* captures, int64_t* replays, int64_t* refusals,
+                                 const char** reason, int64_t* length) {
+  return guard([&] {
+    require(captures, "captures");
+    require(replays, "replays");
+    require(refusals, "refusals");
+    const Graphs::Counts counts = object_of(model).graph_counts();
+    *captures = counts.captures;
+    *replays = counts.replays;
+    *refusals = counts.refusals;
+    return_text(counts.reason, reason, length);
+  });
+}
+
 int32_t ctorch_model_subnormal_calls(const ctorch_model* model, int64_t* calls) {
   return answer_with(calls, "calls", [&] { return object_of(model).subnormal_calls(); });
 }

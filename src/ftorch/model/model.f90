@@ -2,11 +2,10 @@ module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
   use, intrinsic :: iso_c_binding, only: c_associated, c_double, c_int32_t, c_int64_t, c_loc, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int64, int8, output_unit, real64
-  use :: ftorch_capi, only: ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, ctorch_model_load, &
-    ctorch_model_load_bytes, &
-    ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, ctorch_model_set_training, &
-    ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_take_weights, ctorch_model_to_string, &
-    ctorch_model_zero_grad
+  use :: ftorch_capi, only: ctorch_model_count_parameters, ctorch_model_delete, ctorch_model_forward, ctorch_model_graph_stats, &
+    ctorch_model_is_training, ctorch_model_load, ctorch_model_load_bytes, ctorch_model_parameters, ctorch_model_save, &
+    ctorch_model_self_test, ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, &
+    ctorch_model_take_weights, ctorch_model_to_string, ctorch_model_use_graphs, ctorch_model_zero_grad
   use :: ftorch_devices, only: torch_kCPU, torch_kCUDA, torch_kHIP, torch_kMPS, torch_kXPU
   use :: ftorch_error, only: flag, flag_or_saved, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none
@@ -21,7 +20,7 @@ module ftorch_model
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
   public :: torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
-  public :: torch_model_stats
+  public :: torch_model_stats, torch_model_use_graphs
   ! What comes along with FTorch's module of this name.
   public :: c_null_ptr, c_ptr, ftorch_int, torch_kCPU, torch_kCUDA, torch_kHIP, torch_kMPS, torch_kXPU, torch_tensor
 
@@ -35,6 +34,7 @@ module ftorch_model
     procedure :: jacobian => torch_model_jacobian
     procedure :: hessian => torch_model_hessian
     procedure :: stats => torch_model_stats
+    procedure :: use_graphs => torch_model_use_graphs
     procedure :: save => torch_model_save
     procedure :: print_parameters => torch_model_print_parameters
     procedure :: is_training => torch_model_is_training
@@ -265,7 +265,8 @@ contains
       'torch_model_hessian', stat, errmsg)
   end subroutine torch_model_hessian
 
-  subroutine torch_model_stats(model, calls, input_copies, variant, subnormal_calls, stat, errmsg)
+  subroutine torch_model_stats(model, calls, input_copies, variant, subnormal_calls, graph_captures, graph_replays, &
+    graph_refusals, graph_reason, stat, errmsg)
     !! What happened so far.
     class(torch_model), intent(in) :: model
     integer(int64), optional, intent(out) :: calls
@@ -276,24 +277,47 @@ contains
       !! Which of the file's variants the last call took; empty before the first
     integer(int64), optional, intent(out) :: subnormal_calls
       !! Calls that met numbers too small for the full precision, which makes them slow; see torch_set_flush_denormals
+    integer(int64), optional, intent(out) :: graph_captures, graph_replays
+      !! Calls that were recorded, and calls that a graph has done; see torch_model_use_graphs
+    integer(int64), optional, intent(out) :: graph_refusals
+      !! Shapes of inputs whose calls could not be recorded, and run as ever
+    character(len=:), optional, allocatable, intent(out) :: graph_reason
+      !! Why the last of them could not
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(c_ptr) :: text
-    integer(c_int64_t) :: length, n_calls, n_copies, n_subnormal
+    integer(c_int64_t) :: length, n_calls, n_copies, n_subnormal, graphs(3)
     integer(c_int32_t) :: status
     text = c_null_ptr
     length = 0
     n_calls = 0
     n_copies = 0
     n_subnormal = 0
+    graphs = 0
     status = ctorch_model_stats(model%p, n_calls, n_copies, text, length)
     if (present(calls)) calls = n_calls
     if (present(input_copies)) input_copies = n_copies
     if (present(variant)) variant = text_of(text, length)
     if (status == 0 .and. present(subnormal_calls)) status = ctorch_model_subnormal_calls(model%p, n_subnormal)
     if (present(subnormal_calls)) subnormal_calls = n_subnormal
+    if (status == 0) status = ctorch_model_graph_stats(model%p, graphs(1), graphs(2), graphs(3), text, length)
+    if (present(graph_captures)) graph_captures = graphs(1)
+    if (present(graph_replays)) graph_replays = graphs(2)
+    if (present(graph_refusals)) graph_refusals = graphs(3)
+    if (present(graph_reason)) graph_reason = text_of(text, length)
     call check_status(status, 'torch_model_stats', stat, errmsg)
   end subroutine torch_model_stats
+
+  subroutine torch_model_use_graphs(model, on, stat, errmsg)
+    !! Lets a device do calls again as a whole instead of one operation after another: CUDA graphs. The first two calls of each
+    !! shape run as ever, the third is recorded; other shapes and addresses are recorded by themselves. What cannot be recorded
+    !! runs as ever: `stats` tells. On the CPU nothing happens.
+    class(torch_model), intent(in) :: model
+    logical, intent(in) :: on
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call check_status(ctorch_model_use_graphs(model%p, flag(on)), 'torch_model_use_graphs', stat, errmsg)
+  end subroutine torch_model_use_graphs
 
   subroutine torch_model_save(model, filename, stat, errmsg)
     !! Saves the model with its contract; the file appears under its name only when it is complete.

@@ -129,6 +129,8 @@ class TorchScript final : public TorchScriptBackend {
     return results;
   }
 
+  bool changes_host_state() const override { return !self_.isNone(); }
+
   std::unique_ptr<Backend> clone() const override {
     at::NoGradGuard values_only;
     std::lock_guard alone(mode_);
