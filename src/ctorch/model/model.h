@@ -18,7 +18,7 @@ namespace ctorch {
 
 struct LoadOptions {
   c10::Device device{c10::kCPU};
-  bool requires_grad = false;
+  std::optional<bool> requires_grad;  // of the weights; nothing: as in the file
   bool is_training = false;
   bool trust = false;         // admits compiled code without our contract
   bool allow_random = false;  // admits a network that draws random numbers in evaluation mode
