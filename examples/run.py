@@ -126,7 +126,9 @@ EXAMPLES = (
         "11_rain",
         (
             Check("cloud base of the host (m)", r"cloud base of the host: (\S+) m", r"from Bolton's \(1980\) formula (\S+) m"),
-            Check("pieces of air with negative rain", r"ok +built: pieces of air with negative rain: (\d+)", r"from ^kessler +(\d+)"),
+            Check(
+                "pieces of air with negative rain", r"ok +built: pieces of air with negative rain: (\d+)", r"from ^kessler +(\d+)"
+            ),
             Check("water out of nothing", r"ok +built: water out of nothing: (\S+)", r"from ^kessler +\d+ +\d+ +(\S+)"),
             Check("heat out of nothing", r"ok +built: heat out of nothing: (\S+)", r"from ^kessler +\d+ +\d+ +\S+ +(\S+)"),
             Check("rain on the ground (mm)", r"^built +.* (\S+)$", r"from ^kessler +.* (\S+)$"),

@@ -1,4 +1,4 @@
-"""Put the emulators into the host and judge them by its climate: ``check.py HOST --models build``. Exits with 1 when a check fails."""
+"""Put the emulators into the host and judge them by its climate: ``check.py HOST --models build``. Exits with 1 on failure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from hosts.runs import Fields, Host, Setting, Verdicts, table
 from numpy.typing import NDArray
 from plot import draw
+
+from hosts.runs import Fields, Host, Setting, Verdicts, table
 
 Numbers = NDArray[np.float64]
 
@@ -97,7 +98,9 @@ def judge_host(found: dict[str, Fields], verdicts: Verdicts) -> None:
             ["30 % more waves and diffusion: period x", f"{plumb.period / steady.period:.3f}", "0.769: 1/1.3 (Plumb 1977)"],
         ],
     )
-    verdicts.check(abs(steady.period / 28 - 1) < 0.1, f"period of the host: {steady.period:.1f} months (observed: 28, allowed 10 %)")
+    verdicts.check(
+        abs(steady.period / 28 - 1) < 0.1, f"period of the host: {steady.period:.1f} months (observed: 28, allowed 10 %)"
+    )
     scaling = plumb.period / steady.period * 1.3
     verdicts.check(abs(scaling - 1) < 0.01, f"it scales as Plumb's equations do: {scaling:.3f} (needed 1 to 1 %)")
     speed = climate(found["weak"]).amplitude
@@ -121,7 +124,8 @@ def judge_networks(found: dict[str, Fields], verdicts: Verdicts) -> list[list[st
             verdicts.check(abs(off) <= CLOSE, f"{name}: {what} online {off:+.1%} (allowed {CLOSE:.0%})")
             response = (mine_strong - mine) / (host_strong - host)
             verdicts.check(
-                abs(response - 1) <= RESPONSE, f"{name}: response of the {what} {response:.2f} of the host's (allowed 1 +- {RESPONSE})"
+                abs(response - 1) <= RESPONSE,
+                f"{name}: response of the {what} {response:.2f} of the host's (allowed 1 +- {RESPONSE})",
             )
     return rows
 

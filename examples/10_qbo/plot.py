@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from hosts.look import BAD, GOOD, HOST, plt, tidy
 from hosts.runs import Fields
 
@@ -27,7 +28,9 @@ def draw(usual: dict[str, Fields], stronger: dict[str, Fields], path: Path) -> N
         for name, colour, line in (("waves", HOST, "-"), ("layered_usual", GOOD, "--"), ("plain_usual", BAD, ":")):
             fields = runs[name]
             level = np.argmin(np.abs(fields["height"] - 25_000))
-            tidy(panel).plot(fields["time"] / 365, fields["u"][:, level], color=colour, linestyle=line, label=name.replace("_", ", "))
+            tidy(panel).plot(
+                fields["time"] / 365, fields["u"][:, level], color=colour, linestyle=line, label=name.replace("_", ", ")
+            )
         panel.set(xlim=SHOWN, ylabel="m/s", title=title)
     axes[-2].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     axes[-1].set_xlabel("years")

@@ -10,12 +10,12 @@ import argparse
 from pathlib import Path
 
 import torch
-from course.learning import Recipe, fit, repeatable
 from emulators import LEVELS, Layered, Plain, contract
-from hosts.runs import Fields, Host
 from torch import Tensor, nn
 
 import pt2ts
+from course.learning import Recipe, fit, repeatable
+from hosts.runs import Fields, Host
 
 #: Runs of the host that are learned from; `source` is the strength of the waves.
 CLIMATES = {"usual": 1.0, "stronger": 1.3}

@@ -13,7 +13,7 @@ module waves
 
    real(real64), parameter :: day = 86400
    real(real64), parameter :: phase_speed(2) = [25.0_real64, -25.0_real64]          !< m s-1, to the east
-   real(real64), parameter :: wavenumber = 2 * 2 * acos(-1.0_real64) / 4.0e7_real64 !< m-1: two waves around the equator
+   real(real64), parameter :: wavenumber = 2 * 2 * acos(-1.0_real64) / 4.0e7_real64  !< m-1: two waves around the equator
    real(real64), parameter :: buoyancy_frequency = 2.16e-2_real64                   !< s-1
    real(real64), parameter :: still = 1.0e-6_real64                                 !< m2 s-2: no division by zero
    !> Damping, s-1: once in 21 days at 17 km to once in 7 days at 30 km and above.

@@ -1,4 +1,4 @@
-"""Put the three networks into the host and look into its books: ``check.py HOST --models build``. Exits with 1 when a check fails."""
+"""Put the three networks into the host and look into its books: ``check.py HOST --models build``. Exits with 1 on failure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from hosts.runs import Fields, Host, Setting, Verdicts, table
 from numpy.typing import NDArray
 from plot import draw
+
+from hosts.runs import Fields, Host, Setting, Verdicts, table
 
 Numbers = NDArray[np.float64]
 
@@ -53,7 +54,7 @@ def closed(fields: Fields) -> dict[str, tuple[bool, str]]:
 
 
 def cloud_bases(fields: Fields) -> tuple[Numbers, Numbers]:
-    """Return where the cloud begins in each column (m), and where Bolton's (1980) formula has it from clear air below, two layers down."""
+    """Return where the cloud begins in each column (m), and where Bolton's (1980) formula has it from clear air two layers below."""
     z, pressure, cloud = fields["z"], fields["pressure"], fields["cloud"][-1]
     column = np.arange(cloud.shape[1])
     first = (cloud > 1e-5).argmax(axis=0)
@@ -70,7 +71,9 @@ def judge(host: Host, found: dict[str, Fields], models: Path, verdicts: Verdicts
     base, formula = cloud_bases(found["kessler"])
     layer = found["kessler"]["z"][1] - found["kessler"]["z"][0]
     off, means = float(np.abs(base - formula).mean()), f"{base.mean():.0f} m, by Bolton's (1980) formula {formula.mean():.0f} m"
-    verdicts.check(off <= layer, f"cloud base of the host: {means}; a column is off by {off:.0f} m (allowed: a layer, {layer:.0f} m)")
+    verdicts.check(
+        off <= layer, f"cloud base of the host: {means}; a column is off by {off:.0f} m (allowed: a layer, {layer:.0f} m)"
+    )
 
     scores = json.loads((models / "scores.json").read_text())
     rows = []
@@ -85,7 +88,9 @@ def judge(host: Host, found: dict[str, Fields], models: Path, verdicts: Verdicts
     for good, sentence in closed(found["built"]).values():
         verdicts.check(good, f"built: {sentence}")
     own, ours = found["kessler"]["rained"][-1], found["built"]["rained"][-1]
-    verdicts.check(abs(ours / own - 1) <= RAIN, f"built: rain on the ground {ours / own - 1:+.1%} of the scheme's (allowed {RAIN:.0%})")
+    verdicts.check(
+        abs(ours / own - 1) <= RAIN, f"built: rain on the ground {ours / own - 1:+.1%} of the scheme's (allowed {RAIN:.0%})"
+    )
     for name in ("free", "penalty"):
         seen = [what for what, (good, _) in closed(found[name]).items() if not good]
         verdicts.check({"negative rain", "water", "heat"} <= set(seen), f"the same checks fail for '{name}': {', '.join(seen)}")

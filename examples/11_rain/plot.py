@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from hosts.look import BAD, GOOD, GREY, HOST, plt, tidy
 from hosts.runs import Fields
 

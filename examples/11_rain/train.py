@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from course.learning import Recipe, fit, repeatable
 from emulators import HEAT, INPUTS, LATENT, OUTPUTS, Built, Free
-from hosts.runs import Fields, Host
 from torch import Tensor, nn
 
 import pt2ts
+from course.learning import Recipe, fit, repeatable
+from hosts.runs import Fields, Host
 
 #: Eddies that are learned from: updraft (m/s) and moisture (kg/kg). The one of the experiment is none of them.
 EDDIES = {"weak": (0.5, 9.2e-3), "dry": (0.9, 8.2e-3), "wet": (0.6, 9.8e-3), "strong": (0.9, 9.2e-3)}
@@ -93,8 +93,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
-    eddies = {name: {"updraft": updraft, "moisture": moisture} for name, (updraft, moisture) in {**EDDIES, "unseen": UNSEEN}.items()}
-    made = host.run_all({name: {"samples": True, "steps": 1500, "steps_between_records": 47, **eddy} for name, eddy in eddies.items()})
+    eddies = {
+        name: {"updraft": updraft, "moisture": moisture} for name, (updraft, moisture) in {**EDDIES, "unseen": UNSEEN}.items()
+    }
+    made = host.run_all(
+        {name: {"samples": True, "steps": 1500, "steps_between_records": 47, **eddy} for name, eddy in eddies.items()}
+    )
     state, change = (torch.cat(parts) for parts in zip(*(samples(made[name]) for name in EDDIES), strict=True))
     unseen = samples(made["unseen"])
     scale = change.abs().mean(0)

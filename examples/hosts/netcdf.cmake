@@ -1,4 +1,4 @@
-# netcdf-fortran for the examples: `include(../hosts/netcdf.cmake)` gives `require_netcdf_fortran()` and `use_netcdf_fortran(program)`.
+# netcdf-fortran for the examples: `require_netcdf_fortran()`, and then `use_netcdf_fortran(program)`.
 #
 # Module files are bound to the compiler that made them, so this compiler is asked whether it can read them. Debian has them in
 # /usr/include, which pkg-config and CMake take for granted and gfortran does not search: hence the plain -I.

@@ -53,7 +53,13 @@ class Host:
         # One thread: networks this small have no work for two, and runs go side by side.
         alone = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [self.program, namelist], cwd=self.folder, env=alone, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            [self.program, namelist],
+            cwd=self.folder,
+            env=alone,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         (self.folder / f"{name}.log").write_text(done.stdout)
         if done.returncode:
@@ -98,5 +104,7 @@ def table(heads: list[str], rows: list[list[Any]]) -> None:
     cells = [heads, *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
-        first, *others = [cell.ljust(width) if n == 0 else cell.rjust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        first, *others = [
+            cell.ljust(width) if n == 0 else cell.rjust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         print("  ".join([first, *others]))

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+
 from hosts.runs import Fields, Host, Verdicts, read
 
 from ..support import run
@@ -82,13 +83,13 @@ def test_what_is_wrong_is_said(plain: tuple[str, Host], namelist: str | None, me
 
 def oscillation(months: float, amplitude: float) -> Fields:
     """Return 30 years of a wind that turns as it should, at all heights."""
-    time = np.arange(0, 30 * 365, 5.0)
+    time = 5 * np.arange(30 * 73, dtype=np.float64)
     height = 17_125 + 250.0 * np.arange(72)
     wind = amplitude * np.sin(2 * np.pi * time / (months * 365 / 12))
     return {"time": time, "height": height, "u": np.repeat(wind[:, None], 72, axis=1)}
 
 
-#: Period and amplitude of a network, and with stronger waves; what the judgement finds wrong beside the scheme's (28, 25), (24, 28).
+#: Period and amplitude of a network, and with stronger waves; what is wrong with them beside the scheme's (28, 25), (24, 28).
 WINDS = {
     "right": ((28.5, 25.5), (24.3, 28.4), ""),
     "slow": ((29.6, 25.0), (25.6, 28.0), "period online"),
@@ -156,4 +157,3 @@ def test_a_planted_fault_is_seen(example: str, configure: CMake, tmp_path: Path)
         assert done.returncode != 0
         failed = [line for line in done.stdout.splitlines() if line.startswith("  FAIL")]
         assert any(verdict in line for line in failed), done.stdout
-
