@@ -136,6 +136,17 @@ EXAMPLES = (
         pictures=("rain.png",),
         has_long=True,
     ),
+    Example(
+        "15_forecast",
+        (
+            Check("error 6 months ahead (K)", r"^network(?: +\d\.\d+){5} +(\S+)", r"from ^persistence(?: +\d\.\d+){5} +(\S+)"),
+            Check("as a share of persistence's, limits", r"network, 6 months: \S+ of persistence, limits (\S+ to \S+)", "below 1"),
+            Check("linear inverse model, share", r"linear inverse model, 6 months: (\S+) of", "below 1 (Penland 1995)"),
+            Check("resumed: forecasts with the same bits", r"state of the network: the same bits in (\d+)"),
+        ),
+        pictures=("forecast.png",),
+        has_long=True,
+    ),
 )
 
 

@@ -156,8 +156,8 @@ def main() -> int:
     judge_host(found, verdicts)
     judge_networks(found, verdicts)
     judge_program(host, found, options.models, verdicts)
-    draw({name: found[f"{name}_1.0"] for name in ("waves", *NETWORKS)}, {name: found[f"{name}_1.3"] for name in ("waves", *NETWORKS)},
-         options.models / "qbo.png")  # fmt: skip
+    usual, stronger = ({name: found[f"{name}_{source}"] for name in ("waves", *NETWORKS)} for source in SOURCES)
+    draw(usual, stronger, options.models / "qbo.png")
     return verdicts.finish()
 
 

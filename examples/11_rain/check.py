@@ -54,7 +54,7 @@ def closed(fields: Fields) -> dict[str, tuple[bool, str]]:
 
 
 def cloud_bases(fields: Fields) -> tuple[Numbers, Numbers]:
-    """Return where the cloud begins in each column (m), and where Bolton's (1980) formula has it from clear air two layers below."""
+    """Return where cloud begins in each column (m), and where Bolton's (1980) formula has it for clear air two layers below."""
     z, pressure, cloud = fields["z"], fields["pressure"], fields["cloud"][-1]
     column = np.arange(cloud.shape[1])
     first = (cloud > 1e-5).argmax(axis=0)

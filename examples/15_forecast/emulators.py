@@ -11,7 +11,7 @@ from pt2ts.nn import CyclicTime
 
 INDICES, WIDTH = 5, 8
 #: Share of the state that a member of the ensemble does without; as in main.f90.
-DROPPED = 0.2
+DROPPED = 0.5
 
 
 class Forecaster(nn.Module):

@@ -12,7 +12,7 @@ program forecast
    implicit none (type, external)
 
    integer, parameter :: leads = 6, width = 8, most_members = 50
-   real(real64), parameter :: dropped = 0.2_real64   !< share of the state that a member does without; as in train.py
+   real(real64), parameter :: dropped = 0.5_real64   !< share of the state that a member does without; as in train.py
 
    ! What the namelist can say.
    character(len=256) :: observations = 'ostia_monthly.nc', network = '', start = '', output = 'history.nc', restart = ''

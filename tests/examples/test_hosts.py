@@ -16,11 +16,17 @@ import pytest
 from hosts.runs import Fields, Host, Verdicts, read
 
 from ..support import run
-from .conftest import EXAMPLES, CMake, command
+from .conftest import EXAMPLES, SST, CMake, command
 
-HOSTS = {"10_qbo": "qbo", "11_rain": "rain"}
+HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "15_forecast": "forecast"}
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
-PARTS = {"10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}), "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17})}
+PARTS = {
+    "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
+    "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
+    "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
+}
+#: What a host reads.
+FILES: dict[str, dict[str, Path]] = {"15_forecast": {"observations": SST / "data" / "ostia_monthly.nc"}}
 
 
 @contextmanager
@@ -50,7 +56,7 @@ def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_a_run_in_parts_has_the_bits_of_a_whole_one(plain: tuple[str, Host]) -> None:
     example, host = plain
-    whole, first, second = PARTS[example]
+    whole, first, second = ({**part, **FILES.get(example, {})} for part in PARTS[example])
     host.run("whole", **whole, restart="whole_end.nc")
     host.run("first", **first, restart="half.nc")
     host.run("second", **second, start="half.nc", restart="parts_end.nc")
@@ -59,26 +65,34 @@ def test_a_run_in_parts_has_the_bits_of_a_whole_one(plain: tuple[str, Host]) -> 
     assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
-@pytest.mark.parametrize(
-    ("namelist", "message"),
-    [
-        ("&run scheme = 'magic' /", "scheme is none of"),
-        ("&run speed = 3 /", "speed"),
-        ("&run scheme = 'network', network = 'some.pt' /", "built without a network and cannot use some.pt"),
-        ("&run start = 'nothing.nc' /", "nothing.nc"),
-        (None, "missing.nml"),
-    ],
+#: Wrong namelists, and what is said of them.
+WRONG = (
+    ("speed = 3", "speed"),
+    ("start = 'nothing.nc'", "nothing.nc"),
+    ("network = 'some.pt'", "without a network"),
+    ("output = 'no/such/folder.nc'", "no/such/folder.nc"),
 )
-def test_what_is_wrong_is_said(plain: tuple[str, Host], namelist: str | None, message: str) -> None:
-    _, host = plain
+WRONG_IN = {
+    "10_qbo": ("scheme = 'magic'", "scheme is none of"),
+    "11_rain": ("scheme = 'magic'", "scheme is none of"),
+    "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
+}
+
+
+def test_what_is_wrong_is_said(plain: tuple[str, Host]) -> None:
+    example, host = plain
     host.folder.mkdir(exist_ok=True)
-    path = host.folder / ("wrong.nml" if namelist else "missing.nml")
-    if namelist:
-        path.write_text(namelist + "\n")
-    done = command(host.program, path.name, cwd=host.folder)
-    assert done.returncode == 1, done.stdout
-    assert message in done.stderr
-    assert "Backtrace" not in done.stderr
+    files = "".join(f", {key} = '{path}'" for key, path in FILES.get(example, {}).items())
+    for words, message in (*WRONG, WRONG_IN[example]):
+        scheme = ", scheme = 'network'" if "some.pt" in words and example != "15_forecast" else ""
+        (host.folder / "wrong.nml").write_text(f"&run {words}{scheme}{files} /\n")
+        done = command(host.program, "wrong.nml", cwd=host.folder)
+        assert done.returncode == 1, words + done.stdout
+        assert message in done.stderr, done.stderr
+        assert "Backtrace" not in done.stderr
+    done = command(host.program, "missing.nml", cwd=host.folder)
+    assert done.returncode == 1
+    assert "missing.nml" in done.stderr
 
 
 def oscillation(months: float, amplitude: float) -> Fields:
@@ -130,6 +144,10 @@ FAULTS = {
         ("vapour = reshape(after(:, 2), [nx, nz])", "vapour = reshape(after(:, 2), [nx, nz]) * (1 + 1e-12_real64)", "built: water"),
         ("accounts%negative_rain = kept(6)", "accounts%negative_rain = 1", "stopped in step 210"),
     ),
+    "15_forecast": (
+        (" + 104729 * member,", ",", "the mean of the ensemble"),
+        ("call read_last(trim(start), 'state', state(:, 1))", "state = 0", "stopped after month 31"),
+    ),
 }
 
 
@@ -140,7 +158,7 @@ def test_a_planted_fault_is_seen(example: str, configure: CMake, tmp_path: Path)
     done = configure(example, trained, "gfortran")
     assert done.returncode == 0, done.stdout + done.stderr
     run("cmake", "--build", trained, "--target", "demo")
-    for folder in ("hosts", "course"):
+    for folder in ("hosts", "course", SST.name):
         shutil.copytree(EXAMPLES / folder, tmp_path / "examples" / folder)
     for number, (right, wrong, verdict) in enumerate(FAULTS[example]):
         source, build = tmp_path / "examples" / example, tmp_path / f"build_{number}"
