@@ -98,13 +98,16 @@ def judge_skill(errors: dict[str, Numbers], verdicts: Verdicts) -> None:
     gain = means["linear"][5] / means["persistence"][5]
     sentence = f"linear inverse model, 6 months: {gain:.2f} of persistence (Penland and Sardeshmukh 1995: it is better; needed < 1)"
     verdicts.check(gain < 1, sentence)
-    ratio, (low, high) = means["network"] / means["persistence"], bounds["persistence"]
-    sentence = f"network, 6 months: {ratio[5]:.2f} of persistence, limits {low[5]:.2f} to {high[5]:.2f} (needed: both below 1)"
-    verdicts.check(high[5] < 1, sentence)
+    low, high = bounds["climatology"]
     verdicts.check(
-        ratio[2] < 1, f"network, 3 months: {ratio[2]:.2f} of persistence, limits {low[2]:.2f} to {high[2]:.2f} (needed: below 1)"
+        (high[:3] < 1).all(), f"certainly better than climatology, 1 to 3 months: at most {high[:3].max():.2f} (needed: below 1)"
     )
-    verdicts.check((low <= 1).all(), f"at no lead certainly worse than persistence: lower limits up to {low.max():.2f} (allowed 1)")
+    ratio, (low, high) = means["network"] / means["persistence"], bounds["persistence"]
+    for lead in (3, 6):
+        sentence = f"{ratio[lead - 1]:.2f} of persistence (needed: below 1), limits {low[lead - 1]:.2f} to {high[lead - 1]:.2f}"
+        verdicts.check(ratio[lead - 1] < 1, f"network, {lead} months: {sentence}")
+    worst = max(float(limit.max()) for limit, _ in bounds.values())
+    verdicts.check(worst <= 1, f"certainly worse than none of the four at any lead: lower limits up to {worst:.2f} (allowed 1)")
     share = means["network"] / means["linear"]
     for lead, (low, high) in zip((3, 6), bounds["linear"].T[[2, 5]], strict=True):
         told = "better" if high < 1 else "worse" if low > 1 else "54 months cannot tell which is better"

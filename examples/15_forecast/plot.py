@@ -24,8 +24,8 @@ STARTS = (10, 22, 34, 46)
 
 def draw(errors: dict[str, Numbers], bounds: Numbers, fields: Fields, path: Path) -> None:
     """Draw everything; ``fields`` is one run, whose first index is Niño 3."""
-    figure = plt.figure(figsize=(9.5, 7.5), layout="constrained")
-    left, right = figure.add_subplot(2, 2, 1), figure.add_subplot(2, 2, 2)
+    figure, panels = plt.subplot_mosaic([["left", "right"], ["below", "below"]], figsize=(9.5, 8), layout="constrained")
+    left, right, below = (panels[place] for place in ("left", "right", "below"))
     leads = np.arange(1, bounds.shape[1] + 1)
     for name, values in errors.items():
         tidy(left).plot(leads, values, label=name, **LINES[name])
@@ -36,10 +36,9 @@ def draw(errors: dict[str, Numbers], bounds: Numbers, fields: Fields, path: Path
     right.axhline(1, color=BAD, linestyle="--")
     right.set(title="the network's error as a share of persistence's", xlabel="months ahead", ylim=(0, None))
     right.legend(loc="lower left")
-    below = tidy(figure.add_subplot(2, 1, 2))
     observed = fields["anomaly"][:, 0]
     members = fields["ensemble"].reshape(len(observed), -1, len(leads), fields["anomaly"].shape[1])[..., 0]
-    below.plot(np.arange(1, len(observed) + 1), observed, color=HOST, linewidth=2, label="observed")
+    tidy(below).plot(np.arange(1, len(observed) + 1), observed, color=HOST, linewidth=2, label="observed")
     for start in STARTS:
         ahead = np.arange(start, start + len(leads) + 1)
         for member in members[start - 1]:
