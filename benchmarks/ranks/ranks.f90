@@ -11,9 +11,11 @@ program ranks
   character(len=16) :: kind, names(2)
   integer :: n_in, n_out, batch, rank, n, ierror, order(2), k, ios, repeats(2)
   real(real64) :: block_us, nanoseconds(2)
+  real(real32) :: loss
   type(torch_model) :: model
   type(torch_column_pool) :: pool
   type(torch_optim) :: optim
+  type(torch_trainer) :: trainer
   type(torch_gradient_average) :: early
   real(real32), allocatable, target :: x(:, :), y(:, :), all_x(:, :), all_y(:, :)
   real(real32), allocatable :: gradients(:)
@@ -45,7 +47,11 @@ program ranks
     call MPI_Finalize(ierror)
     stop
   end if
-  call torch_model_load(model, model_file, requires_grad=kind /= 'pool', is_training=kind /= 'pool')
+  if (kind == 'compiled') then
+    call torch_mpi_trainer_load(trainer, model_file, MPI_COMM_WORLD)
+  else
+    call torch_model_load(model, model_file, requires_grad=kind /= 'pool', is_training=kind /= 'pool')
+  end if
   select case (kind)
   case ('pool')
     names = [character(len=16) :: 'pool', 'bare']
@@ -56,6 +62,9 @@ program ranks
     call differentiate()
     allocate (gradients(torch_model_flat_size(model)))
     gradients = 0
+  case ('compiled')
+    names = [character(len=16) :: 'halves', 'whole']
+    call random_number(y)
   case default
     names = [character(len=16) :: merge('early', 'ranks', kind == 'early'), merge('ranks', 'one  ', kind == 'early')]
     call torch_optim_adam(optim, model, learning_rate=1e-4_real64)
@@ -110,11 +119,15 @@ contains
         call step_early()
       case ('ranks')
         call step(together=.true.)
+      case ('halves')
+        call torch_mpi_trainer_step(trainer, x, y, MPI_COMM_WORLD, batch, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
+      case ('whole')
+        if (rank == 0) call trainer%step(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
       case default
         if (rank == 0) call step(together=.false.)
       end select
     end do
-    if (names(contestant) == 'one') call wait_asleep()
+    if (names(contestant) == 'one' .or. names(contestant) == 'whole') call wait_asleep()
     timed = (MPI_Wtime() - start) * 1e9_real64 / repeats(contestant)
   end function timed
 

@@ -39,6 +39,7 @@ LOADING_RANKS, STARTS = 4, 5
 LABELS = {
     "pool": "pool%infer", "bare": "Gatherv, infer, Scatterv", "average": "torch_mpi_average_gradients", "allreduce": "Allreduce",
     "ranks": "step on two ranks", "one": "step on one", "early": "step, averaged while backward computes",
+    "halves": "torch_mpi_trainer_step on two ranks", "whole": "trainer%step on one",
 }  # fmt: skip
 
 
@@ -64,9 +65,10 @@ CASES = [
     ("step", MIDDLE, 1024),
     ("step", LARGE, 1024),
     ("early", LARGE, 1024),
+    ("compiled", LARGE, 1024),
 ]
 BARS = {"pool": ("pool", "bare", POOL), "average": ("average", "allreduce", AVERAGE), "step": ("ranks", "one", STEP),
-        "early": ("early", "ranks", EARLY)}  # fmt: skip
+        "early": ("early", "ranks", EARLY), "compiled": ("halves", "whole", STEP)}  # fmt: skip
 
 
 def flags(option: str) -> list[str]:
@@ -86,10 +88,13 @@ def build(folder: Path) -> Path:
 def write_case(folder: Path, kind: str, widths: Sequence[int], batch: int, block_us: float) -> Path:
     """Write the network and what the program has to know; return the namelist's file."""
     torch.manual_seed(1)
-    suffix = ".pt2" if kind == "pool" else ".pt"
-    model = folder / f"ranks-{'-'.join(map(str, widths))}{suffix}"
-    if not model.exists():
-        pt2ts.export(perceptron(list(widths), nn.Tanh), torch.randn(8, widths[0]), model, inputs=[f"x[batch,{widths[0]}]"])
+    ending = {"pool": ".pt2", "compiled": "-train.pt2"}.get(kind, ".pt")
+    model = folder / f"ranks-{'-'.join(map(str, widths))}{ending}"
+    network, x = perceptron(list(widths), nn.Tanh), torch.randn(8, widths[0])
+    if not model.exists() and kind == "compiled":
+        pt2ts.export_training(network, "mse", "adam", x, torch.randn(8, widths[-1]), model, halves=True)
+    elif not model.exists():
+        pt2ts.export(network, x, model, inputs=[f"x[batch,{widths[0]}]"])
     path = folder / f"{kind}-{widths[0]}-{batch}.nml"
     path.write_text(
         f"&case\n  kind = '{kind}', model_file = '{model.name}', n_in = {widths[0]}, n_out = {widths[-1]}, batch = {batch},\n"

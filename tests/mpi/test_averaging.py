@@ -10,6 +10,7 @@ from torch import nn
 
 import pt2ts
 
+from ..fake_device.library import flags_for_fake_device
 from ..support import shared_folder, sources_of_pt2ts
 from .conftest import Build
 from .jobs import RANKS, launch
@@ -86,5 +87,14 @@ def test_averages(kind: str, program: Path, files: list[str], scenario: str, n: 
 @pytest.mark.parametrize("scenario", ["same", "meanwhile", "refused"])
 def test_averages_while_backward_computes(kind: str, early: Path, files: list[str], scenario: str, n: int) -> None:
     job = launch(kind, n, early, scenario, files[3], files[0])
+    assert job.code == 0, job.out + job.err
+    assert job.ranks() == [(rank, 0, "right") for rank in range(n)], job.out + job.err
+
+
+@pytest.mark.parametrize("n", RANKS)
+@pytest.mark.parametrize("scenario", ["ways", "messages", "refused"])
+def test_averages_on_devices(kind: str, build: Build, files: list[str], scenario: str, n: int) -> None:
+    program = build("../fake_device/fake_runtime.f90", "job.f90", "devices.f90", flags=flags_for_fake_device())
+    job = launch(kind, n, program, scenario, files[2])
     assert job.code == 0, job.out + job.err
     assert job.ranks() == [(rank, 0, "right") for rank in range(n)], job.out + job.err

@@ -126,6 +126,23 @@ int32_t ctorch_tensor_to_string(const ctorch_tensor *tensor, const char **text, 
 /** Sets all elements to zero. */
 int32_t ctorch_tensor_zero(const ctorch_tensor *tensor);
 
+/* ---------------------------------------------------------------- many at once ------------------------------------ */
+
+/** One flat tensor, on their device, of the numbers of all of them in their order, as float32 or float64. */
+int32_t ctorch_tensor_join(const ctorch_tensor tensors[], int32_t n_tensors, int32_t dtype, ctorch_tensor *flat);
+
+/** The reverse: copies the numbers of a flat tensor into tensors that have as many, whatever their dtype. */
+int32_t ctorch_tensor_part(const ctorch_tensor *flat, const ctorch_tensor tensors[], int32_t n_tensors);
+
+/**
+ * Multiplies a tensor by a number, in place, and waits for it. unusual is the index of the first element that was infinite or
+ * not a number, -1 if none was. With weight 0 all become zero, whatever they were, and none is unusual.
+ */
+int32_t ctorch_tensor_weigh(const ctorch_tensor *tensor, double weight, int64_t *unusual);
+
+/** Copy on the host, in pinned memory where the tensor's device reads such; it has arrived. */
+int32_t ctorch_tensor_fetch(const ctorch_tensor *source, ctorch_tensor *target);
+
 /* ---------------------------------------------------------------- back to host arrays ----------------------------- */
 
 /** Copies a tensor into an existing host array of exactly its shape. With convert the dtype may differ. */

@@ -10,6 +10,7 @@
 #include <map>
 #include <tuple>
 
+#include "compat/device_graph.h"
 #include "compat/serialization.h"
 #include "compat/tensor_impl.h"
 #include "model/file.h"
@@ -37,7 +38,7 @@ Model::Model(const FileSource& source, const LoadOptions& options)
       backend_ = load_torchscript(archive.adapter(), name_, device_, options.requires_grad, options.is_training, extras_);
       break;
     case ModelFormat::package:
-      backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);
+      backend_ = load_package(std::move(archive), device_, options.requires_grad.value_or(false), options.is_training, options.trust, extras_);
       break;
   }
   if (!options.is_training) refuse_random();
@@ -62,7 +63,22 @@ void Model::refuse_random() const {
 
 void Model::set_training(bool on) {
   if (!on) refuse_random();
+  graphs_.forget();
   backend_->set_training(on);
+}
+
+void Model::use_graphs(bool on) {
+  if (on && !device_.is_cpu()) {
+    if (!compat::has_graphs(device_.type()))
+      fail(CTORCH_ERROR_DEVICE, "this library and PyTorch record no graphs on ", device_.str(),
+           "; they do on cuda where the library was built with CUDA's headers, and from PyTorch 2.12 on for xpu");
+    if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+      fail(CTORCH_ERROR_MODEL, "'", name_, "' draws random numbers (", drawn, "), so that its calls cannot be recorded");
+    if (backend_->changes_host_state())
+      fail(CTORCH_ERROR_MODEL, "'", name_,
+           "' does more with its attributes than read them, which a recorded call would not do");
+  }
+  graphs_.switch_to(on);
 }
 
 Model::Model(const Model& other)
@@ -89,6 +105,7 @@ void Model::find_float_type() {
 void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
   if (dtype && !at::isFloatingType(*dtype))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': weights can be float16, bfloat16, float32 or float64, got ", label(*dtype));
+  graphs_.forget();
   backend_->to(device, dtype);
   device_ = device;
   if (dtype && extras_.spec) {
@@ -145,7 +162,7 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
   const std::string cause = last_error();
   std::string given;
   for (const auto& [index, tensor] : whole_numbers) {
-    if (tensor.numel() == 0) continue;
+    if (tensor.numel() == 0 || !tensor.is_cpu()) continue;
     const auto [least, most] = at::aminmax(tensor);
     given += (given.empty() ? "" : ", ") + port_words("input", index, &extras_.spec->inputs[index]) + " goes from " +
              std::to_string(least.item<int64_t>()) + " to " + std::to_string(most.item<int64_t>());
@@ -154,15 +171,24 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
        given.empty() ? "" : "; numbers out of range are refused in time where the model's declaration has a range");
 }
 
+void Model::compute(c10::SmallVectorImpl<at::Tensor>& inputs, Results& results) const {
+  const bool records = at::GradMode::is_enabled() && !c10::InferenceMode::is_enabled();
+  if (!graphs_.on() || device_.is_cpu() || records || backend_->is_training()) [[likely]]
+    return backend_->run(inputs, results);
+  graphs_.run(device_, backend_->weights_version(), inputs, results,
+              [this](std::span<at::Tensor> given, Results& into) { backend_->run(given, into); });
+}
+
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
   const FloatCall arithmetic(flush());
+  const Products as_in_contract = products();
   if (extras_.spec) [[likely]] {
     c10::SmallVector<std::pair<size_t, at::Tensor>, 2> whole_numbers;
     for (size_t i = 0; i < inputs.size(); ++i)
       if (c10::isIntegralType(inputs[i].scalar_type(), /*includeBool=*/false)) whole_numbers.emplace_back(i, inputs[i]);
     try {
-      backend_->run(inputs, results);
+      compute(inputs, results);
     } catch (const Error&) {
       throw;
     } catch (const c10::OutOfMemoryError&) {
@@ -175,7 +201,7 @@ void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results&
   // Without a contract it is the network itself that finds a mistake: say what it was given.
   const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
   try {
-    backend_->run(inputs, results);
+    compute(inputs, results);
     count_call(arithmetic.met_subnormals());
   } catch (const c10::OutOfMemoryError&) {
     throw;
@@ -293,6 +319,7 @@ std::string Model::new_sample() const try {
     Results results;
     std::vector<at::Tensor> given = golden_sample().first;
     for (const at::Tensor& tensor : given) inputs.push_back(plain_copy(tensor));
+    const Products as_in_contract = products();
     twin->run(given, results);
     for (const at::Tensor& tensor : results.values) outputs.push_back(plain_copy(tensor));
   }
@@ -331,6 +358,7 @@ std::optional<Results> Model::warm_up() const {
     for (size_t i = 0; i < spec.inputs.size(); ++i)
       inputs.push_back(in_callers_order(spec.make_input(i, sizes, device_), spec.inputs[i]));
   }
+  const Products as_in_contract = products();
   try {
     return backend_->warm_up(inputs);
   } catch (const std::exception&) {
@@ -365,6 +393,7 @@ double Model::self_test() const {
   Results results;
   const auto twin = backend_->clone();
   twin->set_training(false);
+  const Products as_in_contract = products();
   twin->run(inputs, results);
   check_output_count(results.values.size(), expected.size());
   double largest = 0;

@@ -22,6 +22,8 @@ struct Said {
   int64_t failed = 0;  // the lowest rank that has failed
   int64_t least_digest = 0, most_digest = 0;
   int64_t samples = 0;
+  int64_t some_on_a_device = 0;  // on any rank
+  int64_t mpi_takes_all = 0;     // on all
 };
 
 void combine(void* in, void* inout, int* length, MPI_Datatype*) {
@@ -32,6 +34,8 @@ void combine(void* in, void* inout, int* length, MPI_Datatype*) {
     ours[i].least_digest = std::min(ours[i].least_digest, theirs[i].least_digest);
     ours[i].most_digest = std::max(ours[i].most_digest, theirs[i].most_digest);
     ours[i].samples += theirs[i].samples;
+    ours[i].some_on_a_device = std::max(ours[i].some_on_a_device, theirs[i].some_on_a_device);
+    ours[i].mpi_takes_all = std::min(ours[i].mpi_takes_all, theirs[i].mpi_takes_all);
   }
 }
 
@@ -62,7 +66,7 @@ void take_those_of_all(const Group& all, Gradients& gradients) {
   std::vector<int64_t> has = gradients.has();
   check(MPI_Allreduce(MPI_IN_PLACE, has.data(), static_cast<int>(has.size()), MPI_INT64_T, MPI_MAX, all.comm()),
         "MPI_Allreduce");
-  all.together([&] { gradients.take(has); });
+  all.together([&] { gradients.take_those_of_all(has); });
 }
 
 template <class Part>
@@ -76,8 +80,8 @@ Outcome outcome_of(Part&& part) {
 }
 
 // What each rank has found before anything is added up, and what all have; throws where one has failed.
-Said agree(const Group& all, int64_t samples, int64_t digest, const Outcome& outcome) {
-  const Said said = of_all(all, {all.first_failed(outcome), digest, digest, samples});
+Said agree(const Group& all, const Said& mine, const Outcome& outcome) {
+  const Said said = of_all(all, mine);
   all.throw_if_failed(static_cast<int>(said.failed), outcome);
   if (said.samples == 0)
     throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'samples' is 0 on all ranks: there is nothing to average");
@@ -93,18 +97,27 @@ void average(const Group& all, const ctorch_model* model, int64_t samples, bool 
   Outcome outcome = outcome_of([&] {
     need_samples(samples);
     gradients.emplace(model);
+    gradients->take_own();
   });
   if (early) {  // the others wait for this, whatever has failed here
     const Outcome too = early->finish(gradients ? gradients->handles() : std::vector<ctorch_tensor>());
     if (outcome.status == CTORCH_SUCCESS) outcome = too;
   }
-  const Said said = agree(all, samples, gradients ? gradients->digest() : 0, outcome);
+  Said mine{.failed = all.first_failed(outcome), .samples = samples};
+  if (gradients) {
+    mine.least_digest = mine.most_digest = gradients->digest();
+    mine.some_on_a_device = gradients->some_are_on_a_device();
+    mine.mpi_takes_all = gradients->mpi_takes_all();
+  }
+  const Said said = agree(all, mine, outcome);
   if (said.least_digest != said.most_digest) take_those_of_all(all, *gradients);
   if (gradients->empty())
     throw AgreedError(0, CTORCH_ERROR_ARGUMENT,
                       "argument 'model': no parameter has a gradient on any rank; load it with requires_grad=.true. and call "
                       "torch_tensor_backward before");
-  const auto sum = gradients->add_up(all, static_cast<double>(samples) / static_cast<double>(said.samples), early);
+  const double weight = static_cast<double>(samples) / static_cast<double>(said.samples);
+  if (said.some_on_a_device && !said.mpi_takes_all) all.together([&] { gradients->fetch(); });
+  const auto sum = said.mpi_takes_all ? gradients->add_up_on_devices(all, weight) : gradients->add_up(all, weight, early);
   if (!sum.somebody_speaks) return;
   all.together([&] {
     gradients->give_back();
@@ -143,7 +156,8 @@ int32_t ctorch_mpi_average_start(int32_t comm, const ctorch_model* model, int64_
       need_samples(samples);
       early->choose(model);
     });
-    const Said said = agree(all, samples, early->digest(), outcome);
+    const int64_t digest = early->digest();
+    const Said said = agree(all, {all.first_failed(outcome), digest, digest, samples}, outcome);
     if (said.least_digest != said.most_digest)
       throw AgreedError(0, CTORCH_ERROR_ARGUMENT, "argument 'model': its parameters are not the same on all ranks");
     all.together([&] { early->watch(static_cast<double>(samples) / static_cast<double>(said.samples)); });

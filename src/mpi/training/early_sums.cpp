@@ -8,30 +8,12 @@
 
 #include "core/communicator.h"
 #include "core/waiting.h"
+#include "training/handles.h"
 #include "training/weigh.h"
 #include "training/weighted_sum.h"
 
 namespace ftorch {
 namespace {
-
-constexpr int64_t most_in_a_message = 1 << 30;
-
-// Handles that are deleted in the end, whatever happens.
-class Handles {
- public:
-  explicit Handles(const ctorch_model* model) {
-    int32_t count = 0;
-    need(ctorch_model_count_parameters(model, &count));
-    all.resize(static_cast<size_t>(count));
-    need(ctorch_model_parameters(model, all.data(), count));
-  }
-  Handles(const Handles&) = delete;
-  Handles& operator=(const Handles&) = delete;
-  ~Handles() {
-    for (ctorch_tensor& handle : all) ctorch_tensor_delete(&handle);
-  }
-  std::vector<ctorch_tensor> all;
-};
 
 // Whether the gradient is still the one that was sent.
 Outcome still_there(const EarlySums::Sum& sum, const ctorch_tensor& now) {
@@ -45,7 +27,8 @@ Outcome still_there(const EarlySums::Sum& sum, const ctorch_tensor& now) {
 }  // namespace
 
 void EarlySums::choose(const ctorch_model* model) {
-  const Handles parameters(model);
+  Handles parameters(model);
+  parameters.take_parameters();
   model_ = *model;
   place_.assign(parameters.all.size(), -1);
   for (size_t i = parameters.all.size(); i-- > 0;) {

@@ -1,1 +1,2 @@
-ftorch_sources(average.cpp average.fypp early_sums.cpp gradient_average.fypp broadcast.cpp gradients.cpp weighted_sum.cpp trainer_average.cpp trainer_average.fypp)
+ftorch_sources(average.cpp average.fypp broadcast.cpp device_gradients.cpp early_sums.cpp gradient_average.fypp gradients.cpp
+  trainer_average.cpp trainer_average.fypp weighted_sum.cpp)

@@ -16,6 +16,9 @@ constexpr int64_t chunk = 1 << 17;
 // What they flow through. It stays: memory that is new has to be cleared by the system, in each step.
 std::vector<double>& chunk_memory();
 
+// MPI counts with an int.
+constexpr int64_t most_in_a_message = 1 << 30;
+
 // An array of so many numbers is worth a message of its own, and is not copied.
 constexpr int64_t enough_alone = 1 << 16;
 
