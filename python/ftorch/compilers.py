@@ -105,7 +105,9 @@ def _asked_of_cmake(path: str, flags: tuple[str, ...]) -> tuple[str, str] | None
     """Return name and version of a compiler as CMake finds them."""
     cmake = shutil.which("cmake")
     if cmake is None:
-        raise CompilerError(f"which compiler '{path}' is can only be found out with cmake, and there is none; {how_to_get('cmake')}")
+        raise CompilerError(
+            f"which compiler '{path}' is can only be found out with cmake, and there is none; {how_to_get('cmake')}"
+        )
     with tempfile.TemporaryDirectory(prefix="ftorch-") as folder:
         (Path(folder) / "CMakeLists.txt").write_text(_QUESTION)
         options = [f"-DCMAKE_Fortran_COMPILER={path}", f"-DCMAKE_Fortran_FLAGS={shlex.join(flags)}"]

@@ -21,6 +21,7 @@ from ..capture.trials import Trial, trial_at
 from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from ..contract import golden as golden_sample
 from ..contract.batch import batch_sizes
+from ..contract.dtypes import DTYPES, WHOLE
 from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec
 from ..contract.variants import Variant, choose
@@ -46,8 +47,6 @@ _AROUND_BLOCKS = (3, 16, 21, 37)
 
 #: What compiled code says where it compares an index before it uses it.
 _CHECKED_INDEX = b"index out of bounds"
-
-_WHOLE = ("uint8", "int8", "int16", "int32", "int64")
 
 #: A variant for one size stays in the file when its time is at most this part of the general one's.
 _WORTH = 0.97
@@ -156,7 +155,7 @@ def _open_indices(spec: Spec, members: Mapping[str, Content]) -> Iterator[str]:
     """Yield what to say of whole numbers without a range, where compiled code looks something up by an index."""
     if any(isinstance(content, bytes) and _CHECKED_INDEX in content for content in members.values()):
         for item in spec.inputs:
-            if item.range is None and item.dtype in _WHOLE:
+            if item.range is None and DTYPES[item.dtype] in WHOLE:
                 yield (
                     f"input '{item.name}' is {item.dtype} without a range, and compiled code looks something up by an index: "
                     "one out of range can end the program; "
