@@ -38,7 +38,8 @@ def _outside(spec: TensorSpec, example: torch.Tensor) -> str:
         return ""
     if example.dtype in WHOLE:
         raise DeclarationError(
-            f"input '{spec.name}' goes from {low:g} to {high:g} in the example, and {spec.range[0]:g}..{spec.range[1]:g} is declared",
+            f"input '{spec.name}' goes from {low:g} to {high:g} in the example, "
+            f"and {spec.range[0]:g}..{spec.range[1]:g} is declared",
             "calls with whole numbers outside of their range are refused: declare what comes, or give another example",
         )
     declared = f"{spec.range[0]:g}..{spec.range[1]:g}" + (f" {spec.units}" if spec.units else "")

@@ -325,7 +325,7 @@ def test_numbers_that_look_wrong(path: Path, declared: str, values: list[float],
 
 def test_whole_numbers_outside_their_range_are_refused(path: Path) -> None:
     """As each call of the file would be."""
-    with pytest.raises(pt2ts.DeclarationError, match="input 'x' goes from 0 to 12 in the example, and 1..12 is declared"):
+    with pytest.raises(pt2ts.DeclarationError, match=r"input 'x' goes from 0 to 12 in the example, and 1\.\.12 is declared"):
         pt2ts.export(modules.Alias(), torch.tensor([[0, 12]], dtype=torch.int32), path, inputs=["x int32 1..12"])
 
 
