@@ -81,7 +81,7 @@ def find_compiler(command: str | None = None) -> Compiler:
         If it is not there, or not a compiler that CMake knows.
     """
     name = command or os.environ.get("FC") or "gfortran"
-    path, flags = shutil.which(name), ()
+    path, flags = shutil.which(name), tuple[str, ...]()
     if path is None and (words := shlex.split(name)):
         path, flags = shutil.which(words[0]), tuple(words[1:])
     if path is None:
@@ -105,7 +105,9 @@ def _asked_of_cmake(path: str, flags: tuple[str, ...]) -> tuple[str, str] | None
     """Return name and version of a compiler as CMake finds them."""
     cmake = shutil.which("cmake")
     if cmake is None:
-        raise CompilerError(f"which compiler '{path}' is can only be found out with cmake, and there is none; {how_to_get('cmake')}")
+        raise CompilerError(
+            f"which compiler '{path}' is can only be found out with cmake, and there is none; {how_to_get('cmake')}"
+        )
     with tempfile.TemporaryDirectory(prefix="ftorch-") as folder:
         (Path(folder) / "CMakeLists.txt").write_text(_QUESTION)
         options = [f"-DCMAKE_Fortran_COMPILER={path}", f"-DCMAKE_Fortran_FLAGS={shlex.join(flags)}"]

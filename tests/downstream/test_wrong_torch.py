@@ -31,7 +31,9 @@ def moved(tmp_path: Path) -> Path:
 
 def compile_c(source: str, library: Path, *flags: str | Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-x", "none", "-o", library, *flags], input=source, text=True, check=True)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-x", "none", "-o", library, *flags], input=source, text=True, check=True
+    )
 
 
 def stand_in(version: str, folder: Path) -> None:

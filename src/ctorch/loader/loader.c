@@ -107,7 +107,8 @@ static void find_remedy(const char *reason, const char *loaded_torch, char *reme
              loaded_torch);
   else
     snprintf(remedy, size,
-             "install torch==" CTORCH_TORCH_VERSION " in the environment this library was installed into, or build the library "
+             "install torch==" CTORCH_TORCH_VERSION
+             " in the environment this library was installed into, or build the library "
              "again for the PyTorch that is there");
 }
 

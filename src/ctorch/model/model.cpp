@@ -38,7 +38,8 @@ Model::Model(const FileSource& source, const LoadOptions& options)
       backend_ = load_torchscript(archive.adapter(), name_, device_, options.requires_grad, options.is_training, extras_);
       break;
     case ModelFormat::package:
-      backend_ = load_package(std::move(archive), device_, options.requires_grad.value_or(false), options.is_training, options.trust, extras_);
+      backend_ = load_package(std::move(archive), device_, options.requires_grad.value_or(false), options.is_training,
+                              options.trust, extras_);
       break;
   }
   if (!options.is_training) refuse_random();
