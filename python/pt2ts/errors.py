@@ -63,6 +63,10 @@ class DeclarationError(Pt2tsError):
     """An input or output declaration cannot be read, or contradicts the example inputs."""
 
 
+class NoDeviceError(DeclarationError):
+    """There is no such device on this machine, or PyTorch was built without support for it."""
+
+
 class ExportError(Pt2tsError):
     """The module could not be exported, or the written file does not do what the module does."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..contract.words import Format, Layout, Method, Normalization, Precision
+from ..contract.words import Format, Layout, Method, Normalization, Precision, Products
 from ..errors import DeclarationError
 from . import console
 from .inspect import tables
@@ -58,6 +58,9 @@ def export(
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
     dtype: Annotated[Precision | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
+    precision: Annotated[
+        Products | None, typer.Option(help="Devices multiply float32 matrices in TF32; with all digits otherwise.")
+    ] = None,
     batch: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
@@ -112,6 +115,7 @@ def export(
             flush_denormals=True if flush_denormals else None,
             format=format_of(files),
             dtype=dtype,
+            precision=precision,
             tolerance=tolerance,
         )
     written = [file.path for file in files]

@@ -88,11 +88,11 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
     names, yardstick = [name for name, _ in draft.found[0].outputs], Yardstick(draft.module)
-    loss = {}
+    loss = draft.spec.loss
     if precision:
         with torch.no_grad():
             narrow = flat(*(tensor.clone() for tensor in draft.found[0].inputs))
-        loss = lost_digits(draft.found[0].outputs, list(narrow))
+        loss = lost_digits(draft.first_outputs(), list(narrow))
 
     def at(size: int) -> Trial:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
@@ -134,7 +134,7 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     if options.device is not None:
         device = find_device(options.device)
         there = flat_module(twin_of(draft.module).to(device), precision)
-        built = build_for_device(forms, there, device, kernels.isa)
+        built = build_for_device(forms, there, device, kernels.isa, precision or draft.spec.products)
         members |= built.members
         variants.append(built.variant)
     script = options.script()

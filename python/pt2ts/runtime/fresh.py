@@ -25,6 +25,7 @@ import torch
 from ..container.filetype import StrPath
 from ..contract.dtypes import DTYPES, name_of
 from ..errors import CheckError, VerifyError
+from ..toolchain.devices import CODES
 from .fresh_worker import read, write
 
 _NAMES = list(DTYPES)  # in the order of the library's codes 0, 1, 2...
@@ -200,6 +201,13 @@ class _Session:
 class FreshModel(_Session):
     """A model file in a fresh process.
 
+    Parameters
+    ----------
+    path
+        The file.
+    device
+        PyTorch's name of the kind of device that it is loaded for.
+
     Attributes
     ----------
     variant
@@ -211,11 +219,11 @@ class FreshModel(_Session):
         With the library's own message, here and from every method.
     """
 
-    def __init__(self, path: StrPath) -> None:
+    def __init__(self, path: StrPath, device: str = "cpu") -> None:
         super().__init__()
         self.variant = ""
         try:
-            facts, _ = self.ask("load", path=str(Path(path).absolute()))
+            facts, _ = self.ask("load", path=str(Path(path).absolute()), device=CODES[device])
         except VerifyError:
             self.close()
             raise
@@ -246,7 +254,7 @@ class FreshModel(_Session):
 
 
 class FreshTrainer(_Session):
-    """A training package in a fresh process.
+    """A training package in a fresh process; its parameters are those of `FreshModel`.
 
     Attributes
     ----------
@@ -254,10 +262,10 @@ class FreshTrainer(_Session):
         Of the tensors of its state.
     """
 
-    def __init__(self, path: StrPath) -> None:
+    def __init__(self, path: StrPath, device: str = "cpu") -> None:
         super().__init__()
         try:
-            facts, _ = self.ask("load_trainer", path=str(Path(path).absolute()))
+            facts, _ = self.ask("load_trainer", path=str(Path(path).absolute()), device=CODES[device])
         except VerifyError:
             self.close()
             raise
@@ -295,25 +303,25 @@ _Kind = TypeVar("_Kind", FreshModel, FreshTrainer)
 
 
 @contextmanager
-def loaded(path: StrPath) -> Iterator[FreshModel]:
+def loaded(path: StrPath, device: str = "cpu") -> Iterator[FreshModel]:
     """Load a file that was just written; that a fresh process cannot is a fault of the file, raised as `CheckError`."""
-    with _made(FreshModel, path) as model:
+    with _made(FreshModel, path, device) as model:
         yield model
 
 
 @contextmanager
-def loaded_trainer(path: StrPath) -> Iterator[FreshTrainer]:
+def loaded_trainer(path: StrPath, device: str = "cpu") -> Iterator[FreshTrainer]:
     """Load a training package that was just written, as `loaded` does a model."""
-    with _made(FreshTrainer, path) as trainer:
+    with _made(FreshTrainer, path, device) as trainer:
         try:
             yield trainer
         except VerifyError as error:
             raise CheckError(f"the exported steps fail in a program without Python: {error.message}", error.hint) from error
 
 
-def _made(kind: type[_Kind], path: StrPath) -> _Kind:
+def _made(kind: type[_Kind], path: StrPath, device: str) -> _Kind:
     try:
-        return kind(path)
+        return kind(path, device)
     except VerifyError as error:
         why = " ".join(error.message.split())
         raise CheckError(f"a program without Python cannot load the exported file: {why}", _hint(error)) from error

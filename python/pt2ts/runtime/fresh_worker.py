@@ -42,13 +42,14 @@ class Session:
     def __init__(self, path: str) -> None:
         self.library = ctypes.CDLL(path)
         self.model, self.trainer = Handle(), Handle()
+        self.device = _CPU  # where what is loaded lives, and what it is given
 
     # ------------------------------------------------------------------------------------------------------ requests
 
-    def load(self, path: str) -> dict[str, Any]:
+    def load(self, path: str, device: int) -> dict[str, Any]:
         """Load a model; return the names of outputs, parameters and buffers."""
-        text = path.encode()
-        self.call("model_load", text, _long(len(text)), _CPU, -1, 0, 0, 0, None, _long(0), 1, ctypes.byref(self.model))
+        text, self.device = path.encode(), device
+        self.call("model_load", text, _long(len(text)), device, -1, 0, 0, 0, None, _long(0), 1, ctypes.byref(self.model))
         names = [self.text("model_names", ctypes.byref(self.model), kind) for kind in (0, 1)]
         outputs = self.text("model_output_names", ctypes.byref(self.model))
         return {"outputs": _lines(outputs), "parameters": _lines(names[0]), "buffers": _lines(names[1])}
@@ -83,10 +84,10 @@ class Session:
         self.call("model_self_test", ctypes.byref(self.model), ctypes.byref(difference))
         return {"difference": difference.value}
 
-    def load_trainer(self, path: str) -> dict[str, Any]:
+    def load_trainer(self, path: str, device: int) -> dict[str, Any]:
         """Load a training package; return the names of its state."""
-        text = path.encode()
-        self.call("trainer_load", text, _long(len(text)), None, _long(0), ctypes.byref(self.trainer))
+        text, self.device = path.encode(), device
+        self.call("trainer_load_on", text, _long(len(text)), device, -1, None, _long(0), ctypes.byref(self.trainer))
         return {"names": _lines(self.text("trainer_names", ctypes.byref(self.trainer)))}
 
     def set_state(self, names: Sequence[str], tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]) -> None:
@@ -140,15 +141,14 @@ class Session:
         return ctypes.string_at(text, length.value).decode(errors="replace") if length.value else ""
 
     def handles(self, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]) -> Any:
-        """Return tensors over the bytes that came with a request."""
+        """Return tensors over the bytes that came with a request, or copies of them on a device."""
         made = (Handle * max(1, len(tensors)))()
         for handle, facts, blob in zip(made, tensors, blobs, strict=False):
             rank = len(facts["shape"])
             data = (ctypes.c_char * max(1, len(blob))).from_buffer(blob) if blob else (ctypes.c_char * 1)()
             shape, strides = ((ctypes.c_int64 * max(1, rank))(*facts[key]) for key in ("shape", "strides"))
-            self.call(
-                "tensor_from_blob", ctypes.byref(data), rank, shape, strides, facts["dtype"], _CPU, -1, 0, 0, ctypes.byref(handle)
-            )  # fmt: skip
+            where = (facts["dtype"], self.device, -1, 0, 0)
+            self.call("tensor_from_blob", ctypes.byref(data), rank, shape, strides, *where, ctypes.byref(handle))
         return made
 
     def fetch(self, handle: Handle) -> tuple[dict[str, Any], bytes]:

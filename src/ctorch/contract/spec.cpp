@@ -97,6 +97,13 @@ Spec Spec::read(const nlohmann::json& json, std::string text) {
     }
     if (auto flush = json.find("flush_denormals"); flush != json.end() && !flush->is_null())
       spec.flush = flush->get<bool>() ? Flush::on : Flush::off;
+    if (auto products = json.find("products"); products != json.end() && !products->is_null()) {
+      const auto word = products->get<std::string>();
+      if (word != "tf32")
+        fail(CTORCH_ERROR_FILE, "the model's contract has products in '", word,
+             "', this library knows 'tf32'; install a newer version of it");
+      spec.tf32 = true;
+    }
     for (const auto& entry : json.at("inputs")) spec.inputs.push_back(parse_tensor(spec, entry));
     for (const auto& entry : json.at("outputs")) spec.outputs.push_back(parse_tensor(spec, entry));
     return spec;

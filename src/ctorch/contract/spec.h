@@ -43,6 +43,7 @@ struct Spec {
   std::vector<TensorSpec> outputs;
   std::vector<Symbol> symbols;
   Flush flush = Flush::as_host;
+  bool tf32 = false;  // devices may multiply float32 matrices in TensorFloat-32
   std::string json;
 
   // Reads the JSON text; throws with the reason for text that is no contract of a known format.

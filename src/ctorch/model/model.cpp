@@ -10,6 +10,7 @@
 #include <map>
 #include <tuple>
 
+#include "compat/device_graph.h"
 #include "compat/serialization.h"
 #include "compat/tensor_impl.h"
 #include "model/file.h"
@@ -37,7 +38,7 @@ Model::Model(const FileSource& source, const LoadOptions& options)
       backend_ = load_torchscript(archive.adapter(), name_, device_, options.requires_grad, options.is_training, extras_);
       break;
     case ModelFormat::package:
-      backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);
+      backend_ = load_package(std::move(archive), device_, options.requires_grad.value_or(false), options.is_training, options.trust, extras_);
       break;
   }
   if (!options.is_training) refuse_random();
@@ -62,7 +63,22 @@ void Model::refuse_random() const {
 
 void Model::set_training(bool on) {
   if (!on) refuse_random();
+  graphs_.forget();
   backend_->set_training(on);
+}
+
+void Model::use_graphs(bool on) {
+  if (on && !device_.is_cpu()) {
+    if (!compat::has_graphs(device_.type()))
+      fail(CTORCH_ERROR_DEVICE, "this library and PyTorch record no graphs on ", device_.str(),
+           "; they do on cuda where the library was built with CUDA's headers, and from PyTorch 2.12 on for xpu");
+    if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+      fail(CTORCH_ERROR_MODEL, "'", name_, "' draws random numbers (", drawn, "), so that its calls cannot be recorded");
+    if (backend_->changes_host_state())
+      fail(CTORCH_ERROR_MODEL, "'", name_,
+           "' does more with its attributes than read them, which a recorded call would not do");
+  }
+  graphs_.switch_to(on);
 }
 
 Model::Model(const Model& other)
@@ -89,6 +105,7 @@ void Model::find_float_type() {
 void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
   if (dtype && !at::isFloatingType(*dtype))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': weights can be float16, bfloat16, float32 or float64, got ", label(*dtype));
+  graphs_.forget();
   backend_->to(device, dtype);
   device_ = device;
   if (dtype && extras_.spec) {
@@ -135,17 +152,26 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
   }
 }
 
+void Model::compute(c10::SmallVectorImpl<at::Tensor>& inputs, Results& results) const {
+  const bool records = at::GradMode::is_enabled() && !c10::InferenceMode::is_enabled();
+  if (!graphs_.on() || device_.is_cpu() || records || backend_->is_training()) [[likely]]
+    return backend_->run(inputs, results);
+  graphs_.run(device_, backend_->weights_version(), inputs, results,
+              [this](std::span<at::Tensor> given, Results& into) { backend_->run(given, into); });
+}
+
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
   const FloatCall arithmetic(flush());
+  const Products as_in_contract = products();
   if (extras_.spec) [[likely]] {
-    backend_->run(inputs, results);
+    compute(inputs, results);
     return count_call(arithmetic.met_subnormals());
   }
   // Without a contract it is the network itself that finds a mistake: say what it was given.
   const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
   try {
-    backend_->run(inputs, results);
+    compute(inputs, results);
     count_call(arithmetic.met_subnormals());
   } catch (const c10::OutOfMemoryError&) {
     throw;
@@ -263,6 +289,7 @@ std::string Model::new_sample() const try {
     Results results;
     std::vector<at::Tensor> given = golden_sample().first;
     for (const at::Tensor& tensor : given) inputs.push_back(plain_copy(tensor));
+    const Products as_in_contract = products();
     twin->run(given, results);
     for (const at::Tensor& tensor : results.values) outputs.push_back(plain_copy(tensor));
   }
@@ -300,6 +327,7 @@ Results Model::warm_up() const {
       inputs.push_back(in_callers_order(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)), input));
     }
   }
+  const Products as_in_contract = products();
   return backend_->warm_up(inputs);
 }
 
@@ -330,6 +358,7 @@ double Model::self_test() const {
   Results results;
   const auto twin = backend_->clone();
   twin->set_training(false);
+  const Products as_in_contract = products();
   twin->run(inputs, results);
   check_output_count(results.values.size(), expected.size());
   double largest = 0;

@@ -137,6 +137,13 @@ class PackageBackend final : public Backend {
     return {};
   }
 
+  uint64_t weights_version() const override { return weights_->version(); }
+  bool changes_host_state() const override {
+    const auto& all = variants_->all();
+    return std::any_of(all.begin(), all.end(),
+                       [](const auto& loaded) { return loaded->script() && loaded->script()->changes_host_state(); });
+  }
+
   bool is_training() const override { return false; }
   void set_training(bool on) override {
     if (on) only_inference(info_->path);
