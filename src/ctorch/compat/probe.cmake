@@ -36,6 +36,9 @@ ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_contain
   AOTIModelContainerRunnerCpu run_single_threaded)
 ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_container_runner.h
   boxed_run extract_constants_map get_call_spec getAOTIModelRunnerRegistry getConstantNamesToOriginalFQNs update_constant_buffer)
+if(NOT FTORCH_TORCH_VERSION VERSION_LESS 2.13)
+  ftorch_probe_torch(code_errors.cpp torch/csrc/stable/c/shim.h torch_exception_get_what_without_backtrace)
+endif()
 ftorch_probe_torch(cpu_allocator.h c10/core/CPUAllocator.h SetCPUAllocator GetDefaultCPUAllocator)
 ftorch_probe_torch(cpu_allocator.h c10/core/impl/alloc_cpu.h alloc_cpu free_cpu)
 if(EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/ATen/cuda/CUDAGraph.h") # not in builds for other devices
