@@ -32,7 +32,7 @@ PRODUCT := CMakeLists.txt pyproject.toml README.md LICENSE $(shell find cmake sr
 
 help:
 	echo "make demo       train a network on sea surface temperatures, run it in a Fortran program, draw and check the forecast"
-	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some)"
+	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some, LONG=1 the full experiments)"
 	echo "make test       build everything, run all tests with gfortran and flang      (TESTS='tests/python -k export' runs some)"
 	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours, a browser"
 	echo "make test-gpu   what a GPU has to show: checks, times and a report     (without one it says what it would do, and exits with 3)"
@@ -76,7 +76,7 @@ demo: install
 examples: install
 	scripts/setup demo
 	$(python) examples/run.py --cmake=-DCMAKE_Fortran_COMPILER=$(firstword $(FC)) \
-	  --cmake='-DCMAKE_Fortran_FLAGS=$(wordlist 2,99,$(FC))' $(EXAMPLES)
+	  --cmake='-DCMAKE_Fortran_FLAGS=$(wordlist 2,99,$(FC))' $(if $(LONG),--long) $(EXAMPLES)
 
 # ftorch_mpi for the MPI of a stem such as openmpi, with both compilers.
 .venv/.installed-mpi-%: .venv/.installed .venv/.installed-$(FLANG)

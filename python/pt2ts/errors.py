@@ -118,3 +118,7 @@ class UnsupportedTorchError(Pt2tsError):
 
 class VerifyError(Pt2tsError):
     """The library refused a call, or a sample could not be replayed by it."""
+
+
+class CrashError(VerifyError):
+    """The process that used a file was ended by it."""

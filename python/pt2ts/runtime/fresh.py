@@ -24,9 +24,19 @@ import torch
 
 from ..container.filetype import StrPath
 from ..contract.dtypes import DTYPES, name_of
-from ..errors import CheckError, VerifyError
+from ..errors import CheckError, CrashError, VerifyError, option
 from ..toolchain.devices import CODES
 from .fresh_worker import read, write
+
+#: What a file that goes beyond its memory is mostly made by, and what helps.
+_WAY_OUT = (
+    f"an index out of range does that (declare its range: {option('inputs', ['category[batch] int32 1..24'])}); otherwise it is a "
+    f"fault of PyTorch's compiler: take arrays of the other order ({option('layout')}), or write a TorchScript file "
+    f"({option('format', 'torchscript')})"
+)
+
+#: What goes beyond its memory is stopped there, and what depends on memory that nobody wrote comes out as NaN.
+_GUARDED = {"FTORCH_GUARD_MEMORY": "1", "MALLOC_PERTURB_": "165"}
 
 _NAMES = list(DTYPES)  # in the order of the library's codes 0, 1, 2...
 _PARAMETER, _BUFFER = 0, 1
@@ -44,8 +54,9 @@ class _Nursery:
         line = [sys.executable, "-I", "-S", worker, self.surroundings[0], "--control", str(theirs.fileno())]
         with theirs:
             self._process = subprocess.Popen(
-                line, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+                line, pass_fds=[theirs.fileno()], env={**os.environ, **_GUARDED},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
         self._control = ours
 
     def start(self, connection: socket.socket, errors: int) -> int:
@@ -153,7 +164,7 @@ class _Session:
         except OSError:
             answer = None
         if answer is None:
-            raise VerifyError(self._end())
+            raise self._end()
         facts, data = answer
         if "error" in facts:
             raise VerifyError(facts["error"])
@@ -185,17 +196,18 @@ class _Session:
         """End the process, also after an error."""
         self.close()
 
-    def _end(self) -> str:
+    def _end(self) -> CrashError:
         """Return how the process ended that should have answered."""
         if self.ended:
-            return "the fresh process that used the file has ended"
+            return CrashError("the fresh process that used the file has ended")
         status = os.waitstatus_to_exitcode(self._nursery.wait(self._pid))
         self._pid = 0
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
         self._errors.close()
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return f"a fresh process that uses the file {how}" + (f": {lines[-1]}" if lines else "")
+        hint = _WAY_OUT if -status in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT) else ""
+        return CrashError(f"a fresh process that uses the file {how}" + (f": {lines[-1]}" if lines else ""), hint)
 
 
 class FreshModel(_Session):
@@ -333,7 +345,7 @@ def _hint(error: VerifyError) -> str:
             "the network calls an operator that only this Python process has: write forward with PyTorch's own functions, or have "
             "the program load the library of the operator"
         )
-    return error.hint
+    return error.marked
 
 
 def _memory(tensor: torch.Tensor) -> bytes:

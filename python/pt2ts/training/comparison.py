@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..contract.tolerance import worst
+from ..contract.tolerance import Noise, worst
 from ..contract.training import MODEL
 from ..errors import CheckError
 from ..report import Check, passed
@@ -247,7 +247,7 @@ class StepCheck:
         gap, allowed = worst(
             want.reshape(1),
             torch.tensor([have], dtype=torch.float64).to(want.dtype),
-            rounding=None if apart is None else apart.reshape(1),
+            rounding=None if apart is None else Noise(apart.reshape(1), by_place=False),
         )
         if gap > allowed:
             raise CheckError(

@@ -17,7 +17,7 @@ from ..container.reading import load_script, read_golden, read_spec
 from ..contract.dtypes import name_of
 from ..contract.layout import with_layout
 from ..contract.spec import Spec, TensorSpec
-from ..contract.tolerance import difference, slack, worst
+from ..contract.tolerance import Noise, difference, slack, worst
 from ..contract.words import CHECKS
 from ..errors import VerifyError
 from ..runtime.fresh import FreshModel
@@ -134,7 +134,7 @@ class _Examination:
             rows.append((item.name, *self._furthest(a, b, rounding[number] if rounding else None)))
         return max(rows, key=lambda row: (row[1] > row[2], row[1] / row[2] if row[2] else row[1]))
 
-    def _furthest(self, want: torch.Tensor, have: torch.Tensor, rounding: torch.Tensor | None = None) -> tuple[float, float]:
+    def _furthest(self, want: torch.Tensor, have: torch.Tensor, rounding: Noise | None = None) -> tuple[float, float]:
         """Return the difference that is furthest outside what is allowed there, and that."""
         if self.tolerance is not None:
             return difference(want, have), self.tolerance

@@ -50,7 +50,7 @@ Model::Model(const FileSource& source, const LoadOptions& options)
   find_float_type();
   if (!extras_.golden.empty()) sampled_ = fingerprint();
   if (!extras_.spec || options.is_training || !backend_->random_operator().empty()) return;
-  extras_.spec->check_outputs(warm_up().values);
+  if (const auto results = warm_up()) extras_.spec->check_outputs(results->values);
 }
 
 // In evaluation mode a network gives one answer, unless the program has said that it expects others.
@@ -114,10 +114,10 @@ void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
   }
   find_float_type();
   if (!extras_.spec || backend_->is_training() || !backend_->random_operator().empty()) return;
-  const Results results = warm_up();
-  if (!dtype || results.values.size() != extras_.spec->outputs.size()) return;
+  const auto results = warm_up();
+  if (!dtype || !results || results->values.size() != extras_.spec->outputs.size()) return;
   extras_.spec =
-      extras_.spec->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
+      extras_.spec->with_output_dtypes(results->values);  // some networks return what they do whatever their weights are
 }
 
 const TensorSpec* Model::output_spec(size_t index) const {
@@ -139,6 +139,10 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
            input.device().str(), ", the model is on ", device_.str(),
            "; make the tensor with the model's device_type and device_index");
     if (extras_.spec) extras_.spec->check_input(i, input, convert, bindings);
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    at::Tensor& input = inputs[i];
+    if (extras_.spec) extras_.spec->check_values(i, input);  // as they came: a conversion could bring them into range
     if (convert) {
       const auto wanted = extras_.spec                ? extras_.spec->inputs[i].dtype
                           : input.is_floating_point() ? float_type_
@@ -151,6 +155,21 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
       }
     }
   }
+}
+
+// What the contract admits and the network does not is mostly an index: say what the whole numbers were.
+[[gnu::cold, gnu::noinline]] void Model::fail_on(c10::ArrayRef<std::pair<size_t, at::Tensor>> whole_numbers) const {
+  const int32_t status = record_exception();
+  const std::string cause = last_error();
+  std::string given;
+  for (const auto& [index, tensor] : whole_numbers) {
+    if (tensor.numel() == 0 || !tensor.is_cpu()) continue;
+    const auto [least, most] = at::aminmax(tensor);
+    given += (given.empty() ? "" : ", ") + port_words("input", index, &extras_.spec->inputs[index]) + " goes from " +
+             std::to_string(least.item<int64_t>()) + " to " + std::to_string(most.item<int64_t>());
+  }
+  fail(status, given, given.empty() ? "the network fails on its inputs: " : ", and the network fails on it: ", cause,
+       given.empty() ? "" : "; numbers out of range are refused in time where the model's declaration has a range");
 }
 
 void Model::compute(c10::SmallVectorImpl<at::Tensor>& inputs, Results& results) const {
@@ -166,7 +185,18 @@ void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results&
   const FloatCall arithmetic(flush());
   const Products as_in_contract = products();
   if (extras_.spec) [[likely]] {
-    compute(inputs, results);
+    c10::SmallVector<std::pair<size_t, at::Tensor>, 2> whole_numbers;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (c10::isIntegralType(inputs[i].scalar_type(), /*includeBool=*/false)) whole_numbers.emplace_back(i, inputs[i]);
+    try {
+      compute(inputs, results);
+    } catch (const Error&) {
+      throw;
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
+    } catch (const std::exception&) {
+      fail_on(whole_numbers);
+    }
     return count_call(arithmetic.met_subnormals());
   }
   // Without a contract it is the network itself that finds a mistake: say what it was given.
@@ -311,25 +341,30 @@ std::string Model::new_sample() const try {
   return {};
 }
 
-// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's.
-Results Model::warm_up() const {
+// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's. A
+// network may take none of the inputs that are made up for it, which says nothing about those of the program.
+std::optional<Results> Model::warm_up() const {
   HostEnvironment host;
   c10::InferenceMode mode;
   std::vector<at::Tensor> inputs;
   if (!extras_.golden.empty()) {
     inputs = golden_sample().first;
+  } else if (!extras_.spec->can_make_inputs()) {
+    return std::nullopt;
   } else {
-    for (const auto& input : extras_.spec->inputs) {
-      c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
-      for (const auto& dim : input.dims) {
-        const Symbol* symbol = dim.symbol < 0 ? nullptr : &extras_.spec->symbols[static_cast<size_t>(dim.symbol)];
-        shape.push_back(symbol ? std::clamp<int64_t>(1, symbol->min, symbol->max) : dim.size);
-      }
-      inputs.push_back(in_callers_order(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)), input));
-    }
+    const Spec& spec = *extras_.spec;
+    Bindings sizes;
+    for (size_t i = 0; i < spec.symbols.size(); ++i)
+      sizes[i] = std::clamp<int64_t>(1, spec.symbols[i].min, spec.symbols[i].max);
+    for (size_t i = 0; i < spec.inputs.size(); ++i)
+      inputs.push_back(in_callers_order(spec.make_input(i, sizes, device_), spec.inputs[i]));
   }
   const Products as_in_contract = products();
-  return backend_->warm_up(inputs);
+  try {
+    return backend_->warm_up(inputs);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 // On a copy, for networks that change themselves.

@@ -106,10 +106,11 @@ class Model {
   Model(const Model& other);
   void find_float_type();
   void refuse_random() const;
+  [[noreturn]] void fail_on(c10::ArrayRef<std::pair<size_t, at::Tensor>> whole_numbers) const;
   uint64_t fingerprint() const;
   void compute(c10::SmallVectorImpl<at::Tensor>& inputs, Results& results) const;
   void check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const;
-  Results warm_up() const;                                                     // what the last run returned
+  std::optional<Results> warm_up() const;  // what the last run returned; none if the network fails on what it was given
   using Sample = std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>>;  // inputs and outputs
   Sample golden_sample() const;
   std::string new_sample() const;

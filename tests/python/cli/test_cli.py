@@ -197,7 +197,7 @@ def test_weights_of_another_shape(tmp_path: Path) -> None:
     )
     assert done.code == 1
     assert "do not fit the module" in done.err
-    assert "size mismatch for net.0.weight" in done.err
+    assert "net.0.weight is [8, 5], in the file [4, 5]" in done.err
 
 
 def test_inputs_must_be_told(tmp_path: Path) -> None:

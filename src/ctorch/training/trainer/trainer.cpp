@@ -40,6 +40,7 @@ constexpr const char* input_noun = "input";
 void check_shape(const Spec& spec, const char* noun, size_t index, const at::Tensor& tensor, bool convert, Bindings& bindings) {
   try {
     spec.check_input(index, tensor, convert, bindings);
+    spec.check_values(index, tensor);
   } catch (const Error& error) {
     const std::string message = error.what();
     fail(error.status(), message.starts_with(input_noun) ? noun + message.substr(std::strlen(input_noun)) : message);
