@@ -82,7 +82,7 @@ static void find_loaded_torch(char *path, size_t size) {
   path[0] = 0;
   void *torch = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
   struct link_map *map = NULL;
-  if (torch && dlinfo(torch, RTLD_DI_LINKMAP, &map) == 0) snprintf(path, size, "%s", map->l_name);
+  if (torch && dlinfo(torch, RTLD_DI_LINKMAP, (void *)&map) == 0) snprintf(path, size, "%s", map->l_name);
   if (torch) dlclose(torch);
 }
 
