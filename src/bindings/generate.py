@@ -5,7 +5,8 @@ The header is the one source of the C interface. This script reads its prototype
 * the bodies of the entries that `loader.c` exports (each forwards to the implementation it has loaded), and
 * the Fortran module `ftorch_capi` with one `bind(C)` interface per entry.
 
-Entries that take a `ctorch_array` are called from `descriptor.c` only and get no Fortran interface.
+Entries that take a `ctorch_array` are called from `descriptor.c` only and get no Fortran interface. An argument whose name ends in
+`_or_null` is optional in Fortran.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Argument:
     def fortran(self) -> str:
         """Declaration as a Fortran dummy argument."""
         declaration = FORTRAN[self.ctype]
+        if self.name.endswith("_or_null"):
+            declaration = declaration.replace(", ", ", optional, ", 1)
         return declaration.format(self.name) if "::" in declaration else f"{declaration} :: {self.name}"
 
 

@@ -38,9 +38,10 @@ module ftorch
   use :: ftorch_request
   use :: ftorch_runtime
   use :: ftorch_schedule
-  use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob
+  use :: ftorch_tensors, torch_tensor_from_pointer => torch_tensor_from_blob
   use :: ftorch_trainer
   use :: ftorch_types
   implicit none (type, external)
   public
+  private :: c_associated, c_null_ptr, c_ptr, int32  ! a program may have its own
 end module ftorch

@@ -221,7 +221,6 @@ static void wrong_codes(const ctorch_tensor *t, const ctorch_model *m) {
   FAILS(ctorch_tensor_empty(-1, shape, 6, 0, -1, 0, &none), ARGUMENT, "expected 0 to 15, got -1");
   FAILS(ctorch_tensor_empty(16, shape, 6, 0, -1, 0, &none), ARGUMENT, "expected 0 to 15, got 16");
   FAILS(ctorch_tensor_empty(2, shape, 6, 5, -1, 0, &none), DEVICE, "5 is no torch_k* device constant");
-  FAILS(ctorch_tensor_empty(2, shape, 6, 0, 4, 0, &none), DEVICE, "the cpu has no index");
   FAILS(ctorch_tensor_empty(2, shape, 4, 0, -1, 1, &none), ARGUMENT, "only real and complex tensors have gradients");
   FAILS(ctorch_tensor_from_blob(data, 2, shape, negative, 6, 0, -1, 0, 0, &none), ARGUMENT, "no negative strides");
   FAILS(ctorch_tensor_to(t, 99, -1, -1, 0, &none), ARGUMENT, "99 is no torch_k* dtype constant");

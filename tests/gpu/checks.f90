@@ -39,6 +39,8 @@ program checks
     call resident()
   case ('training')
     call training()
+  case ('trainer')
+    call trainer()
   case ('checkpoint')
     call checkpoint()
   case ('devices')
@@ -148,6 +150,30 @@ contains
     print '(a, es8.1)', 'weights after 20 steps differ from the host''s by', maxval(abs(there - here))
     if (maxval(abs(there - here)) > 0.02_real32) error stop 'the device learns something else'
   end subroutine training
+
+  subroutine trainer()
+    !! The same steps in both places; the file has code for devices that PyTorch compiles for.
+    type(torch_trainer) :: here, there
+    real(real32) :: loss, wanted, largest
+    logical :: exists
+    integer :: i
+    inquire (file='train.pt2', exist=exists)
+    if (.not. exists) then
+      print '(a)', 'not run: PyTorch does not compile for devices of this kind'
+      return
+    end if
+    expected = sin(x(:n_out, :))
+    call torch_trainer_load(here, 'train.pt2')
+    call torch_trainer_load(there, 'train.pt2', device)
+    largest = 0
+    do i = 1, 20
+      call here%step(x, expected, wanted, [2, 1], [2, 1])
+      call there%step(x, expected, loss, [2, 1], [2, 1])
+      largest = max(largest, abs(loss - wanted))
+    end do
+    if (.not. largest <= rounding) error stop 'losses differ by more than rounding explains'
+    print '(a, es9.2)', 'largest difference of the loss: ', largest
+  end subroutine trainer
 
   subroutine checkpoint()
     !! A run that was saved on the device goes on there and on the host.

@@ -38,6 +38,7 @@ CHECKS = {
     "image": "convolutions and batch normalization, arrays of four dimensions",
     "resident": "tensors that stay on the device, in and out",
     "training": "twenty steps of Adam",
+    "trainer": "twenty compiled steps of Adam, against those of the host",
     "checkpoint": "a run that was saved on the device goes on there and on the host",
     "devices": "each device of the kind",
     "memory": "memory of the device: counted, given back, limited",
@@ -78,8 +79,14 @@ def write_models(folder: Path, kind: str) -> None:
     pt2ts.export(image, torch.rand(2, 3, 16, 16), folder / "image.pt", inputs=["x[batch,3,16,16]"])
     columns = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 3))
     pt2ts.export(columns, torch.randn(2, 5), folder / "columns.pt", inputs=["x[batch,5]"])
-    package = pt2ts.Package(fallback=True, device=kind if kind in ("cuda", "xpu", "mps") else None)
+    compiled_for = kind if kind in ("cuda", "xpu", "mps") else None
+    package = pt2ts.Package(fallback=True, device=compiled_for)
     pt2ts.export(network(), example, folder / "model.pt2", inputs=declared, format=package)
+    if compiled_for is not None:
+        targets = ["y[batch,8]"]
+        pt2ts.export_training(
+            network(), "mse", "adam", None, None, folder / "train.pt2", inputs=declared, targets=targets, device=compiled_for
+        )
 
 
 def directive_flags(compiler: str) -> dict[str, tuple[str, ...]]:

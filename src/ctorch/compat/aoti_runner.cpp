@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "compat/code_errors.h"
+
 namespace ctorch::compat {
 namespace {
 
@@ -56,7 +58,13 @@ void AotiRunner::use_constants(std::unordered_map<std::string, at::Tensor>& cons
 std::vector<at::Tensor> AotiRunner::run(std::vector<at::Tensor>&& inputs) {
   std::unique_lock lock(launching_, std::defer_lock);
   if (on_device_) lock.lock();
-  return runner_->boxed_run(std::move(inputs));
+  try {
+    return runner_->boxed_run(std::move(inputs));
+  } catch (const std::exception&) {
+    const std::string cause = take_error_of_code();
+    if (cause.empty()) throw;
+    throw std::runtime_error(cause);
+  }
 }
 
 std::string random_operator_of_library(const std::string& file) {

@@ -1,5 +1,5 @@
 include("${CMAKE_CURRENT_LIST_DIR}/probe.cmake")
-ctorch_sources(aoti_runner.cpp device_graph.cpp graph.cpp version.cpp warnings.cpp)
+ctorch_sources(aoti_runner.cpp code_errors.cpp device_graph.cpp graph.cpp version.cpp warnings.cpp)
 
 # What is for CUDA alone needs CUDA's headers, some of which do not come with a PyTorch from pip.
 if(EXISTS "${FTORCH_TORCH_LIBRARY_DIR}/libtorch_cuda.so")

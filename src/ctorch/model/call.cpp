@@ -1,7 +1,5 @@
 #include "model/call.h"
 
-#include <ATen/ops/from_blob.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -20,21 +18,6 @@ void as_batch_of_one(ArrayView& view) {
 // What an argument is called in messages: of several arrays, with its number.
 std::string word_for(const char* argument, size_t i, size_t count) {
   return count == 1 ? argument : argument + ("(" + std::to_string(i + 1) + ")");
-}
-
-// An array may lie in the memory of the model's device: between host_data or use_device_addr and their end its address is one
-// of the device.
-bool lies_on_device(const ctorch_array& array, c10::Device where, const std::string& word) {
-  if (where.is_cpu()) return false;
-  const auto found = device_of_memory(array.data, where.type());
-  if (found && *found != where)
-    fail(CTORCH_ERROR_DEVICE, "argument '", word, "' lies on ", found->str(), ", the model is on ", where.str());
-  return found.has_value();
-}
-
-at::Tensor device_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype, c10::Device where) {
-  const auto options = at::TensorOptions(scalar_type(dtype)).device(where);
-  return at::for_blob(array.data, view.shape).strides(view.strides).options(options).target_device(where).make_tensor();
 }
 
 }  // namespace
@@ -69,7 +52,7 @@ ArrayCall::ArrayCall(const Model& network, Arrays inputs, Arrays outputs, bool c
       const std::string word = word_for(name, i, arrays.size());
       types.push_back(array_dtype(arrays[i], CTORCH_DTYPE_DEFAULT, word.c_str()));
       views.push_back(array_view(arrays[i], word.c_str()));
-      on_device.push_back(lies_on_device(arrays[i], where, word));
+      on_device.push_back(lies_on_device(arrays[i], where, word, "model"));
     }
   const auto& spec = network.spec();
   bool one_sample = spec && spec->inputs.size() == inputs.size() && spec->outputs.size() == outputs.size();
@@ -81,7 +64,7 @@ ArrayCall::ArrayCall(const Model& network, Arrays inputs, Arrays outputs, bool c
     for (ArrayView& view : views) as_batch_of_one(view);
 
   const auto tensor_of = [&](const ctorch_array& array, size_t i) {
-    return on_device[i] ? device_tensor(array, views[i], types[i], where) : array_tensor(array, views[i], types[i]);
+    return array_tensor(array, views[i], types[i], on_device[i] ? where : c10::Device(c10::kCPU));
   };
   for (size_t i = 0; i < inputs.size(); ++i) sources_.push_back(tensor_of(inputs[i], i));
   c10::SmallVector<at::Tensor, 4> in(sources_);

@@ -21,7 +21,7 @@ int32_t load(Source&& source, int32_t device_type, int32_t device_index, int32_t
     require(model, "model");
     LoadOptions options;
     options.device = device(device_type, device_index);
-    options.requires_grad = requires_grad != 0;
+    if (requires_grad >= 0) options.requires_grad = requires_grad != 0;
     options.is_training = is_training != 0;
     options.trust = trust != 0;
     options.allow_random = allow_random != 0;

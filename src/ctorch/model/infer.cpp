@@ -97,7 +97,9 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
     c10::SmallVector<const at::Tensor*, 4> targets;
     bool hands_over = false;
     for (int32_t i = 0; i < n_outputs; ++i) {
-      const bool given = outputs[i].id != 0 && !requires_grad;
+      // A result with a history takes the place of what was given; if that showed memory of the host, it gets the values too.
+      const TensorObject* held = requires_grad ? tensors().find(outputs[i].id) : nullptr;
+      const bool given = requires_grad ? held && held->wraps : outputs[i].id != 0;
       targets.push_back(given ? &tensors().get(outputs[i].id, "output", i + 1).value : nullptr);
       for (int32_t j = 0; given && j < i; ++j)
         if (targets[static_cast<size_t>(j)] && same_place(*targets.back(), *targets[static_cast<size_t>(j)]))
@@ -124,10 +126,14 @@ int32_t ctorch_model_forward(const ctorch_model* model, const ctorch_tensor inpu
     detach_aliases(results, targets);
     for (size_t i = 0; i < count; ++i) {
       at::Tensor& result = results.values[i];
-      if (targets[i])
-        write_output(result, *targets[i]);
-      else
-        store(&outputs[i], !requires_grad && shared(result) ? result.clone() : std::move(result));
+      if (targets[i]) {
+        at::NoGradGuard values_only;
+        write_output(requires_grad ? result.detach() : result, *targets[i]);
+      }
+      if (requires_grad)
+        rebind(&outputs[i], std::move(result));
+      else if (!targets[i])
+        store(&outputs[i], shared(result) ? result.clone() : std::move(result));
     }
   });
 }

@@ -14,6 +14,7 @@
 
 #include "copies.h"
 #include "graphs.h"
+#include "products.h"
 #include "streams.h"
 
 namespace {
@@ -52,6 +53,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
       fake::count_wait();
     }
     ++runs;
+    fake::note_products();
     if (!fake::recording()) fake::current_queue(device_.index()).finish();  // the code comes after what was queued before it
     std::vector<at::Tensor> held;                                           // a view does not hold the memory
     for (const AtenTensorHandle handle : inputs) {
@@ -61,7 +63,7 @@ class FakeRunner final : public torch::inductor::AOTIModelContainerRunnerCpu {
     }
     std::vector<at::Tensor> outputs = AOTIModelContainerRunnerCpu::run_impl(inputs, stream);
     if (fake::recording()) return recorded(held, outputs);
-    for (at::Tensor& output : outputs) output = output.to(device_, output.scalar_type(), /*non_blocking=*/true);
+    for (at::Tensor& output : outputs) output = fake::made_there(output, device_);
     return outputs;
   }
 
