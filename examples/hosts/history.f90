@@ -61,7 +61,7 @@ contains
       call check(nf90_put_var(self%file, id, values), name)   ! a NetCDF-4 file may be written before it is fully defined
    end subroutine axis
 
-   !> A variable over the axes named, slowest first to last as `ncdump` shows them reversed, and over time.
+   !> A variable over the axes named, in the order of the array's indices (`ncdump` shows them reversed), and over time.
    subroutine variable(self, name, units, long_name, axes)
       class(history_file), intent(inout) :: self
       character(len=*), intent(in) :: name, units, long_name

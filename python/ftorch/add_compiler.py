@@ -42,8 +42,8 @@ def add_compiler(compiler: Compiler, installation: Installation | None = None, p
     if compiler.flags:
         options.append(f"-DCMAKE_Fortran_FLAGS={shlex.join(compiler.flags)}")
     if prefix is None:
-        way_out = f"python -m ftorch --add-compiler {shlex.quote(str(compiler))} --prefix ~/ftorch, and the same with --fflags and --ldflags"
-        _require_writable(place, f"; a folder of your own will do: {way_out}")
+        way_out = f"python -m ftorch --add-compiler {shlex.quote(str(compiler))} --prefix ~/ftorch"
+        _require_writable(place, f"; a folder of your own will do: {way_out}, and the same with --fflags and --ldflags")
     else:
         options.append(f"-DCMAKE_INSTALL_PREFIX={prefix.expanduser().absolute()}")
     _install(_cmake(), place.source_dir, options)

@@ -81,7 +81,7 @@ def find_compiler(command: str | None = None) -> Compiler:
         If it is not there, or not a compiler that CMake knows.
     """
     name = command or os.environ.get("FC") or "gfortran"
-    path, flags = shutil.which(name), ()
+    path, flags = shutil.which(name), tuple[str, ...]()
     if path is None and (words := shlex.split(name)):
         path, flags = shutil.which(words[0]), tuple(words[1:])
     if path is None:

@@ -176,8 +176,8 @@ KINDS["all"] = ("bool", *KINDS["integer"], *KINDS["float"], *KINDS["complex"])
 
 #: Fortran functions that turn dummy arguments into what C takes.
 HELPERS = (
-    "handle_or_null", "handles", "operand_of", "number_of", "integer_or", "short_or", "long_or", "list_of", "count_of", "text_or_blank",
-    "text_length",
+    "handle_or_null", "handles", "operand_of", "number_of", "integer_or", "short_or", "long_or", "list_of", "count_of",
+    "text_or_blank", "text_length",
 )  # fmt: skip
 
 

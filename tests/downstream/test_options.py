@@ -11,7 +11,7 @@ import torch
 from ftorch import find_compiler
 
 from ..fortran.model_files import Linear
-from ..support import printed_flags, run
+from ..support import printed_flags, run, write_script
 
 SOURCE = Path(__file__).resolve().parent / "options.f90"
 WIDE = "-fdefault-integer-8"
@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """File of a network, and what the program prints."""
     network = Linear().eval()
     path = tmp_path_factory.mktemp("model") / "linear.pt"
-    torch.jit.script(network).save(str(path))
+    write_script(torch.jit.script(network), path)
     return path, [f"{network(torch.ones(2, 5)).sum().item():.4f}", "2", "3.0"]
 
 

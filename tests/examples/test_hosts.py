@@ -13,20 +13,20 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from hosts.runs import Fields, Host, Verdicts, read
+from hosts.runs import Fields, Host, Setting, Verdicts, read
 
 from ..support import run
 from .conftest import EXAMPLES, SST, CMake, command
 
 HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "15_forecast": "forecast"}
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
-PARTS = {
+PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
 }
 #: What a host reads.
-FILES: dict[str, dict[str, Path]] = {"15_forecast": {"observations": SST / "data" / "ostia_monthly.nc"}}
+FILES: dict[str, dict[str, Setting]] = {"15_forecast": {"observations": SST / "data" / "ostia_monthly.nc"}}
 
 
 @contextmanager
@@ -98,9 +98,9 @@ def test_what_is_wrong_is_said(plain: tuple[str, Host]) -> None:
 def oscillation(months: float, amplitude: float) -> Fields:
     """Return 30 years of a wind that turns as it should, at all heights."""
     time = 5 * np.arange(30 * 73, dtype=np.float64)
-    height = 17_125 + 250.0 * np.arange(72)
-    wind = amplitude * np.sin(2 * np.pi * time / (months * 365 / 12))
-    return {"time": time, "height": height, "u": np.repeat(wind[:, None], 72, axis=1)}
+    height = 17_125 + 250 * np.arange(72, dtype=np.float64)
+    wind = np.asarray(amplitude * np.sin(2 * np.pi * time / (months * 365 / 12)), np.float64)
+    return {"time": time, "height": height, "u": np.tile(wind[:, None], (1, 72))}
 
 
 #: Period and amplitude of a network, and with stronger waves; what is wrong with them beside the scheme's (28, 25), (24, 28).

@@ -1,7 +1,7 @@
 module ftorch1_habits_scenarios
   !! What codes for FTorch 1.1 and its newer versions rely on beyond names and numbers. Only FTorch's modules and names.
   use, intrinsic :: iso_c_binding, only: c_loc
-  use, intrinsic :: iso_fortran_env, only: int64, real32, real64
+  use, intrinsic :: iso_fortran_env, only: int64, int8, real32, real64
   use :: ftorch_devices, only: some_kind => int32
   use :: ftorch_loss, only: loss_null => c_null_ptr, loss_pointer => c_ptr, loss_tensor => torch_tensor, torch_kMean, torch_kNone, &
     torch_kSum
@@ -84,7 +84,7 @@ contains
     call check(same(z, x / y), 'torch_tensor_divide')
     c = torch_tensor_negative(a)
     call check(same(z, -x), 'torch_tensor_negative')
-    c = torch_tensor_power_int8(a, 2_1)
+    c = torch_tensor_power_int8(a, 2_int8)
     call check(same(z, x**2), 'torch_tensor_power_int8')
     c = torch_tensor_power_real64(a, 0.5_real64)
     call check(same(z, sqrt(x)), 'torch_tensor_power_real64')
@@ -102,10 +102,10 @@ contains
     ! layout keeps the shape and reads the memory in the other order
     call torch_tensor_from_array_legacy(a, x, [2, 1], torch_kCPU)
     c = a
-    call check(same(z, reshape([1., 4., 2., 5., 3., 6.], [2, 3])), 'torch_tensor_from_array_legacy')
+    call check(same(z, reshape([1.0, 4.0, 2.0, 5.0, 3.0, 6.0], [2, 3])), 'torch_tensor_from_array_legacy')
     call torch_tensor_from_array_real32_2d_legacy(a, x, [2, 1], torch_kCPU)
     c = a
-    call check(same(z, reshape([1., 4., 2., 5., 3., 6.], [2, 3])), 'the specific of it')
+    call check(same(z, reshape([1.0, 4.0, 2.0, 5.0, 3.0, 6.0], [2, 3])), 'the specific of it')
   end subroutine specifics
 
   subroutine newer_arguments()

@@ -193,7 +193,7 @@ def test_habits_of_its_codes(build: Build, run: Run, models: Path, api: str) -> 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "as there\n"
     for name, trainable in {"trainable": True, "frozen": False}.items():
-        saved = torch.jit.load(models / f"ftorch1_{name}.pt")
+        saved = torch.jit.load(models / f"ftorch1_{name}.pt")  # type: ignore[no-untyped-call]
         assert {weight.requires_grad for weight in saved.parameters()} == {trainable}, name
 
 

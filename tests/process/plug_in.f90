@@ -1,3 +1,4 @@
+! allow(C092)
 subroutine answer(filename, total)
   !! Runs a network of five inputs and three outputs; the sum of its outputs, or the negative status.
   use :: ftorch, only: torch_model, torch_model_infer, torch_model_load
@@ -16,6 +17,7 @@ subroutine answer(filename, total)
   if (stat /= 0) print '(a)', trim(errmsg)
 end subroutine answer
 
+! allow(C092)
 subroutine answer_for_c(filename, length, total) bind(C)
   !! The same for callers in C.
   use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int

@@ -13,7 +13,7 @@ import torch
 from ftorch import Installation
 
 from ..fortran.model_files import Linear
-from ..support import known_compiler, printed_flags, run
+from ..support import known_compiler, printed_flags, run, write_script
 
 HERE = Path(__file__).resolve().parent
 
@@ -23,7 +23,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """File of a network, and what the plug-in must answer."""
     network = Linear().eval()
     path = tmp_path_factory.mktemp("model") / "linear.pt"
-    torch.jit.script(network).save(str(path))
+    write_script(torch.jit.script(network), path)
     return path, f"{network(torch.ones(2, 5)).sum().item():.6f}"
 
 

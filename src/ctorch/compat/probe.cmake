@@ -41,10 +41,16 @@ if(NOT FTORCH_TORCH_VERSION VERSION_LESS 2.13)
 endif()
 ftorch_probe_torch(cpu_allocator.h c10/core/CPUAllocator.h SetCPUAllocator GetDefaultCPUAllocator)
 ftorch_probe_torch(cpu_allocator.h c10/core/impl/alloc_cpu.h alloc_cpu free_cpu)
-ftorch_probe_torch(cuda.cpp ATen/cuda/CUDAGraph.h CUDAGraph capture_begin capture_end replay)
-ftorch_probe_torch(cuda.cpp c10/cuda/CUDACachingAllocator.h setMemoryFraction)
+if(EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/ATen/cuda/CUDAGraph.h") # not in builds for other devices
+  ftorch_probe_torch(cuda.cpp ATen/cuda/CUDAGraph.h CUDAGraph capture_begin capture_end replay)
+  ftorch_probe_torch(cuda.cpp c10/cuda/CUDACachingAllocator.h setMemoryFraction)
+endif()
 ftorch_probe_torch(device_cache.h c10/core/CachingDeviceAllocator.h
   DeviceAllocator allocated_bytes emptyCache getDeviceStats getMemoryInfo reserved_bytes)
+if(EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/ATen/core/GraphImplInterface.h") # not in the oldest
+  ftorch_probe_torch(device_graph.cpp ATen/core/GraphImplInterface.h
+    GraphImplInterface capture_begin capture_end create_graph_impl has_graph_impl replay)
+endif()
 ftorch_probe_torch(device_guard.h c10/core/Event.h Event block query record synchronize)
 ftorch_probe_torch(device_guard.h c10/core/Stream.h StreamId UNSAFE)
 ftorch_probe_torch(device_guard.h c10/core/impl/VirtualGuardImpl.h

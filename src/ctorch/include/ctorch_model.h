@@ -20,11 +20,11 @@ typedef struct ctorch_model {
 
 /**
  * Loads a model; the content of the file decides how. requires_grad (1; 0 freezes the weights; -1 leaves them as in the file)
- * and is_training prepare it for training, which compiled packages refuse. A model that carries its contract is warmed up here, so that the first time step costs what the others cost.
- * trust admits a compiled package without a contract. sha256 (64 hexadecimal digits; length 0: any file) refuses every file but
- * the one with this sum before anything in it is looked at. allow_random admits a network that draws random numbers in
- * evaluation mode, as one does that was traced in training mode; such a model is neither warmed up nor tested against its
- * sample.
+ * and is_training prepare it for training, which compiled packages refuse. A model that carries its contract is warmed up here,
+ * so that the first time step costs what the others cost. trust admits a compiled package without a contract. sha256 (64
+ * hexadecimal digits; length 0: any file) refuses every file but the one with this sum before anything in it is looked at.
+ * allow_random admits a network that draws random numbers in evaluation mode, as one does that was traced in training mode;
+ * such a model is neither warmed up nor tested against its sample.
  */
 int32_t ctorch_model_load(const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
                           int32_t requires_grad, int32_t is_training, int32_t trust, const char *sha256, int64_t sha256_length,

@@ -82,7 +82,7 @@ static void find_loaded_torch(char *path, size_t size) {
   path[0] = 0;
   void *torch = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
   struct link_map *map = NULL;
-  if (torch && dlinfo(torch, RTLD_DI_LINKMAP, &map) == 0) snprintf(path, size, "%s", map->l_name);
+  if (torch && dlinfo(torch, RTLD_DI_LINKMAP, (void *)&map) == 0) snprintf(path, size, "%s", map->l_name);
   if (torch) dlclose(torch);
 }
 
@@ -107,7 +107,8 @@ static void find_remedy(const char *reason, const char *loaded_torch, char *reme
              loaded_torch);
   else
     snprintf(remedy, size,
-             "install torch==" CTORCH_TORCH_VERSION " in the environment this library was installed into, or build the library "
+             "install torch==" CTORCH_TORCH_VERSION
+             " in the environment this library was installed into, or build the library "
              "again for the PyTorch that is there");
 }
 

@@ -8,6 +8,7 @@
 
 #include "compat/device_graph.h"
 #include "compat/device_guard.h"
+#include "core/error.h"
 #include "core/reclaim.h"
 
 namespace ctorch {
@@ -36,7 +37,8 @@ struct Graphs::Graph {
   ~Graph() {
     try {
       compat::synchronize(device);
-    } catch (...) {  // the device has failed
+    } catch (...) {  // the device has failed, and tells it elsewhere
+      record_exception();
     }
   }
 };
@@ -133,7 +135,8 @@ void Graphs::run(c10::Device device, uint64_t version, std::span<at::Tensor> inp
   {
     const std::lock_guard lock(mutex_);
     Calls& mine = calls_of(thread);
-    if ((graph = mine.find(call))) {
+    graph = mine.find(call);
+    if (graph) {
       graph->shape->in_vain = 0;
       ++counts_.replays;
     } else {
@@ -156,11 +159,11 @@ void Graphs::run(c10::Device device, uint64_t version, std::span<at::Tensor> inp
 
 std::shared_ptr<Graphs::Graph> Graphs::capture(std::shared_ptr<Graph> graph, std::span<at::Tensor> inputs, bool want_names,
                                                const Compute& compute) {
-  const auto refuse = [&](const std::string& reason) {
+  const auto refuse = [&](std::string reason) {
     const std::lock_guard lock(mutex_);
     graph->shape->refused = true;
     ++counts_.refusals;
-    counts_.reason = reason;
+    counts_.reason = std::move(reason);
     return nullptr;
   };
   if (!graph->work) return refuse("this PyTorch records no graphs on " + graph->device.str());
@@ -182,12 +185,13 @@ std::shared_ptr<Graphs::Graph> Graphs::capture(std::shared_ptr<Graph> graph, std
   } catch (...) {
     record_exception();
   }
-  const std::string reason = last_error();
+  std::string reason = last_error();
   try {
     if (recording) graph->work->end();
   } catch (...) {  // it was broken off
+    record_exception();
   }
-  return refuse(reason);
+  return refuse(std::move(reason));
 }
 
 void Graphs::keep(uint32_t thread, const std::shared_ptr<Graph>& graph) {

@@ -42,7 +42,8 @@ class Request {
     try {
       queued_->wait();
       call_->give_up();
-    } catch (...) {  // the device has failed
+    } catch (...) {  // the device has failed, and tells it elsewhere
+      record_exception();
     }
   }
   Request(const Request&) = delete;

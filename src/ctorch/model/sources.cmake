@@ -1,2 +1,2 @@
 ctorch_sources(call.cpp derivatives.cpp entries.cpp file.cpp graphs.cpp infer.cpp infer_blocks.cpp model.cpp parameters.cpp request.cpp
-  watch_gradients.cpp)
+  sample.cpp watch_gradients.cpp)

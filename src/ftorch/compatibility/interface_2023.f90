@@ -77,7 +77,8 @@ contains
     type(torch_model), intent(in) :: model
     type(torch_tensor), intent(in) :: input_tensors(:)
     integer, intent(in) :: n_inputs
-    type(torch_tensor) :: output_tensor ! allow(C061)
+    ! allow(C061)
+    type(torch_tensor) :: output_tensor
     logical, optional, intent(in) :: requires_grad
     type(torch_tensor) :: outputs(1)
     outputs(1)%p = output_tensor%p

@@ -148,11 +148,13 @@ contains
   end subroutine share
 
   subroutine torch_model_forward(model, input_tensors, output_tensors, requires_grad, convert, output_names, stat, errmsg)
-    !! Runs the model. An output tensor that exists is written into, which needs exactly the right shape and dtype; one that does
-    !! not (a null `p`) receives the result, and must be a variable then. Nested results are flattened, dictionaries in the order of their sorted keys.
+    !! Runs the model. An output tensor that exists is written into, which needs exactly the right shape and dtype; one that
+    !! does not (a null `p`) receives the result, and must be a variable then. Nested results are flattened, dictionaries in the
+    !! order of their sorted keys.
     class(torch_model), intent(in) :: model
     type(torch_tensor), intent(in) :: input_tensors(:)
-    type(torch_tensor) :: output_tensors(:) ! allow(C061)
+    ! allow(C061)
+    type(torch_tensor) :: output_tensors(:)
       ! No intent: codes for FTorch hand over dummy arguments that are intent(in). Their handles stay.
     logical, optional, intent(in) :: requires_grad
       !! Records the autograd graph; then every output tensor is replaced by the result, and an array that it wrapped gets the

@@ -294,8 +294,8 @@ class TorchScript final : public TorchScriptBackend {
 }  // namespace
 
 std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compat::ReadAdapter>& content,
-                                                     const std::string& path, c10::Device device, std::optional<bool> requires_grad,
-                                                     bool is_training, Extras& extras) {
+                                                     const std::string& path, c10::Device device,
+                                                     std::optional<bool> requires_grad, bool is_training, Extras& extras) {
   torch::jit::ExtraFilesMap files{{spec_record, ""}, {golden_record, ""}};
   torch::jit::Module module;
   try {
