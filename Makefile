@@ -1,6 +1,6 @@
 # The commands of this project. `make help` explains them; each sets up what it needs, and nothing twice.
 .DEFAULT_GOAL := help
-.PHONY: help setup install install-all demo examples test test-long test-gpu bench lint docs clean
+.PHONY: help setup install install-all demo examples test test-long test-gpu bench lint docs site clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --silent
 
@@ -41,6 +41,7 @@ help:
 	echo "make install    setup, and install this package into .venv"
 	echo "make lint       all linters and type checkers"
 	echo "make docs       reference of all procedures, as HTML in build/docs"
+	echo "make site       these, all guides, the examples with their figures and a search box, as a folder of pages in build/site/html"
 	echo "make clean      remove what was built (not .venv)"
 	echo
 	echo "TORCH_SPEC='torch==...' chooses another PyTorch, FC another Fortran compiler, PYTHON another Python for .venv."
@@ -121,6 +122,10 @@ docs:
 	scripts/setup dev
 	ford docs/ford.md
 	echo "[docs] Reference written to build/docs/index.html"
+
+site:
+	scripts/setup dev
+	$(python) scripts/build_site.py
 
 clean:
 	rm -rf build

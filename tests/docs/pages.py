@@ -12,7 +12,7 @@ from ..support import shared_folder, sources_of_pt2ts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/site/index.md")),
     *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "ford.md"),
 ]
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from ..browser import chromium, requested
 
 pytestmark = pytest.mark.long
 
@@ -60,26 +60,7 @@ Browser = Callable[[Path], Seen]
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Open files in a headless Chromium. Without one the tests fail: `make test-long` sets it up."""
-    from selenium import webdriver
-
-    found = [place for name in ("chromium", "chromium-browser", "google-chrome") if (place := shutil.which(name))]
-    driver = shutil.which("chromedriver")
-    assert found, "chromium is missing: scripts/setup long"
-    assert driver, "chromedriver is missing: scripts/setup long"
-    options = webdriver.ChromeOptions()
-    options.binary_location = found[0]
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for word in (
-        "headless=new",
-        "no-sandbox",  # Chromium has none in many containers and for root; the pages are ours
-        "disable-dev-shm-usage",
-        "disable-gpu",
-        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(f"--{word}")
-    chrome: Any
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as chrome:
-        chrome.set_page_load_timeout(3600)
+    with chromium(tmp_path_factory.mktemp("browser")) as chrome:
 
         def look(page: Path) -> Seen:
             for log in ("browser", "performance"):
@@ -87,8 +68,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             chrome.get(page.as_uri())
             rows = chrome.execute_script("return [...document.querySelectorAll('tr')].map(r => [...r.cells].map(c => c.innerText))")
             widths = chrome.execute_script("return [...document.images].map(i => [i.alt, i.complete ? i.naturalWidth : 0])")
-            events = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
-            addresses = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+            addresses = requested(chrome)
             assert page.as_uri() in addresses  # events do come
             return Seen(
                 rows[1:],

@@ -135,5 +135,5 @@ def test_unknown_level(machine: Path) -> None:
 
 def test_make_help_names_the_targets() -> None:
     said = subprocess.run(["make", "-C", ROOT, "help"], capture_output=True, text=True, check=True).stdout
-    for target in ("demo", "test", "test-long", "bench", "setup", "lint", "docs", "clean"):
+    for target in ("demo", "test", "test-long", "bench", "setup", "lint", "docs", "site", "clean"):
         assert f"make {target} " in said
