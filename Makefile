@@ -32,7 +32,7 @@ PRODUCT := CMakeLists.txt pyproject.toml README.md LICENSE $(shell find cmake sr
 
 help:
 	echo "make demo       train a network on sea surface temperatures, run it in a Fortran program, draw and check the forecast"
-	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some)"
+	echo "make examples   train, build and run all examples: one table of their checks, one page of their figures     (EXAMPLES='04 06' runs some, LONG=1 the full experiments)"
 	echo "make test       build everything, run all tests with gfortran and flang      (TESTS='tests/python -k export' runs some)"
 	echo "make test-long  the same, and the tests that take long: sanitizers, endurance, misuse for hours, a browser"
 	echo "make test-gpu   what a GPU has to show: checks, times and a report     (without one it says what it would do, and exits with 3)"
@@ -51,7 +51,7 @@ setup:
 
 # What set-up makes is seen only by a make that starts after it.
 install:
-	scripts/setup demo
+	scripts/setup install
 	$(MAKE) .venv/.installed
 
 # Built again when another PyTorch comes.
@@ -68,20 +68,23 @@ install:
 	touch $@
 
 demo: install
+	scripts/setup demo
 	mkdir -p build
 	cmake -S examples/02_sst_emulator -B build/demo -DFTorch_DIR="$$($(python) -m ftorch --cmake-dir)" > build/demo.log 2>&1 \
 	  || { cat build/demo.log; exit 1; }
 	cmake --build build/demo --target demo
 
 examples: install
-	$(python) examples/run.py --cmake=-DCMAKE_Fortran_COMPILER=$(FC) $(EXAMPLES)
+	scripts/setup demo
+	$(python) examples/run.py --cmake=-DCMAKE_Fortran_COMPILER=$(firstword $(FC)) \
+	  --cmake='-DCMAKE_Fortran_FLAGS=$(wordlist 2,99,$(FC))' $(if $(LONG),--long) $(EXAMPLES)
 
 # ftorch_mpi for the MPI of a stem such as openmpi, with both compilers.
 .venv/.installed-mpi-%: .venv/.installed .venv/.installed-$(FLANG)
 	mkdir -p build
-	for fc in $(FC) $(FLANG); do \
+	for fc in '$(FC)' $(FLANG); do \
 	  echo "[install] Compiling ftorch_mpi for $* with $$fc"; \
-	  $(python) -m ftorch --add-mpi mpifort.$* --compiler $$fc > build/add-mpi.log 2>&1 || { cat build/add-mpi.log; exit 1; }; \
+	  $(python) -m ftorch --add-mpi mpifort.$* --compiler "$$fc" > build/add-mpi.log 2>&1 || { cat build/add-mpi.log; exit 1; }; \
 	done
 	touch $@
 
@@ -109,7 +112,7 @@ bench: setup
 # For a machine with a GPU, which may have no network: PyTorch for it and a Fortran compiler are there. Exits with 3 where there is
 # no device.
 test-gpu: install
-	$(python) tests/gpu/run.py --compiler $(FC)
+	$(python) tests/gpu/run.py --compiler '$(FC)'
 
 lint:
 	scripts/setup dev

@@ -16,7 +16,12 @@ if(NOT Torch_DIR)
     PATH_SUFFIXES share/cmake/Torch Torch
     NO_DEFAULT_PATH)
 endif()
-if(NOT Torch_DIR)
+if(NOT Torch_DIR AND SKBUILD)
+  message(FATAL_ERROR
+    "PyTorch was not found: ${Python_EXECUTABLE} has none. Unless it is told otherwise pip builds in an environment of its own, which "
+    "does not have yours. In the environment that has PyTorch, and after `pip install scikit-build-core cmake ninja fypp nlohmann-json "
+    "f90wrap numpy`: pip install --no-build-isolation .")
+elseif(NOT Torch_DIR)
   message(FATAL_ERROR
     "PyTorch was not found. ${Python_EXECUTABLE} has none: activate the environment that has it, install it, or give "
     "-DTorch_DIR=<the folder of TorchConfig.cmake>")

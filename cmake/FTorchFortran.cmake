@@ -10,17 +10,32 @@ set(FTORCH_PROBES "${CMAKE_CURRENT_LIST_DIR}/probes")
 #   FTORCH_ISO_BINDING_DIR     a folder that holds this compiler's own ISO_Fortran_binding.h, and nothing else
 # and stops with the reason if the compiler cannot be used.
 macro(ftorch_probe_fortran)
-  set(FTORCH_COMPILER_TAG "${CMAKE_Fortran_COMPILER_ID}-${CMAKE_Fortran_COMPILER_VERSION}")
+  ftorch_compiler_tag(FTORCH_COMPILER_TAG)
   ftorch_provide_iso_binding()
   ftorch_probe_descriptors()
   ftorch_probe_finalization()
   set(FTORCH_SOURCE_VARIANT "results-${FTORCH_FUNCTION_RESULTS}")
 endmacro()
 
+# Options that make default integers and logicals 8 bytes wide: programs compiled so need module files compiled so.
+set(FTORCH_WIDE_INTEGERS "(^| )(-fdefault-integer-8|-i8|-s integer64)( |$)")
+
+function(ftorch_compiler_tag tag)
+  set(name "${CMAKE_Fortran_COMPILER_ID}-${CMAKE_Fortran_COMPILER_VERSION}")
+  if(CMAKE_Fortran_FLAGS MATCHES "${FTORCH_WIDE_INTEGERS}")
+    string(APPEND name "-i8")
+  endif()
+  set(${tag} "${name}" PARENT_SCOPE)
+endfunction()
+
 function(ftorch_refuse reason)
+  set(known "")
+  if(CMAKE_Fortran_COMPILER_ID STREQUAL "GNU" AND CMAKE_Fortran_COMPILER_VERSION VERSION_LESS 12)
+    set(known "\nThe array descriptors of gfortran before version 12 are known to be wrong; 12 is the first that was tested.")
+  endif()
   message(FATAL_ERROR
     "The Fortran compiler ${CMAKE_Fortran_COMPILER_ID} ${CMAKE_Fortran_COMPILER_VERSION} (${CMAKE_Fortran_COMPILER}) cannot be "
-    "used: ${reason}")
+    "used: ${reason}${known}")
 endfunction()
 
 # The header differs between compilers (type codes, descriptor layout), and a C compiler finds only its own. The compiler's is
@@ -77,6 +92,7 @@ endfunction()
 
 function(ftorch_run_probe output name)
   list(TRANSFORM ARGN PREPEND "${FTORCH_PROBES}/" OUTPUT_VARIABLE sources)
+  string(REGEX REPLACE "${FTORCH_WIDE_INTEGERS}" " " CMAKE_Fortran_FLAGS "${CMAKE_Fortran_FLAGS}")
   try_run(status compiled
     SOURCES ${sources}
     CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${FTORCH_ISO_BINDING_DIR}"
@@ -84,7 +100,14 @@ function(ftorch_run_probe output name)
     RUN_OUTPUT_VARIABLE printed
     NO_CACHE)
   if(NOT compiled)
-    ftorch_refuse("it does not compile the probe '${name}':\n${log}")
+    set(file "${CMAKE_BINARY_DIR}/ftorch_probe_${name}.log")
+    file(WRITE "${file}" "${log}")
+    string(REPLACE ";" "," log "${log}")
+    string(REGEX MATCHALL "[^\n]*[Ee]rror[^\n]*" lines "${log}")
+    list(REMOVE_DUPLICATES lines)
+    list(SUBLIST lines 0 4 lines)
+    list(JOIN lines "\n" lines)
+    ftorch_refuse("it does not compile the probe '${name}':\n${lines}\nAll that was said is in ${file}.")
   elseif(NOT status EQUAL 0)
     ftorch_refuse("the probe '${name}' stopped with ${status}: ${printed}")
   endif()

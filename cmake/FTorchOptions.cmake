@@ -6,7 +6,12 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYP
 endif()
 
 # Applied by ftorch_compile_options; not linked as a target, which would put it among the installed dependencies.
-set(FTORCH_WARNINGS -Wall -Wextra $<$<BOOL:${FTORCH_WERROR}>:-Werror>)
+# Only compilers that are known to understand an option get it.
+set(warnings -Wall -Wextra $<$<BOOL:${FTORCH_WERROR}>:-Werror>)
+set(FTORCH_WARNINGS
+  "$<$<COMPILE_LANG_AND_ID:C,GNU,Clang,AppleClang,IntelLLVM>:${warnings}>"
+  "$<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang,IntelLLVM>:${warnings}>"
+  "$<$<COMPILE_LANG_AND_ID:Fortran,GNU,LLVMFlang>:${warnings}>")
 if(FTORCH_SANITIZE MATCHES "^(address|thread|undefined|,)+$")
   set(FTORCH_SANITIZERS -fsanitize=${FTORCH_SANITIZE} -fno-omit-frame-pointer -g)
 elseif(FTORCH_SANITIZE)
@@ -23,7 +28,7 @@ function(ftorch_compile_options target)
     "$<$<COMPILE_LANG_AND_ID:Fortran,GNU>:-std=f2018>")
   target_link_options(${target} PRIVATE ${FTORCH_SANITIZERS})
   if(NOT FTORCH_SANITIZE)
-    target_link_options(${target} PRIVATE -Wl,-z,defs)
+    target_link_options(${target} PRIVATE LINKER:-z,defs)
   endif()
   set_target_properties(${target} PROPERTIES
     C_STANDARD 11 C_STANDARD_REQUIRED ON

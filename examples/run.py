@@ -1,7 +1,7 @@
 """Build and run the examples, print one table of their checks, and leave their figures in one page.
 
-``python examples/run.py`` runs all of them, ``python examples/run.py 04 06`` some. The page is ``build/examples/index.html`` and
-needs no other file. Exits with 1 when an example fails.
+``python examples/run.py`` runs all of them, ``python examples/run.py 04 06`` some, ``--long`` the full experiments of those that
+have a fast one too. The page is ``build/examples/index.html`` and needs no other file. Exits with 1 when an example fails.
 """
 
 from __future__ import annotations
@@ -33,25 +33,33 @@ class Check:
         What it is.
     pattern
         Finds it in the output.
-    course
-        What the course gets, where it has the same.
+    beside
+        What the course, a paper or the allowed bound says; or ``from`` and a pattern that finds the host model's own value in the
+        output.
     """
 
     what: str
     pattern: str
-    course: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
 class Example:
-    """How an example is run: a target of its CMake project, and then perhaps a command in the build folder."""
+    """How an example is run: a target of its CMake project, and then perhaps a command in the build folder.
+
+    Those with a host model (`has_long`) have a fast experiment and a full one, -DLONG=ON.
+    """
 
     folder: str
     checks: tuple[Check, ...]
     target: str = "demo"
     command: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    has_long: bool = False
 
+
+#: What begins a pattern in `Check.beside`.
+FOUND = "from "
 
 EXAMPLES = (
     Example("01_hello_tensor", (Check("tensors", r"^hello_tensor: (.*)"),), "all", ("hello_tensor",)),
@@ -102,12 +110,49 @@ EXAMPLES = (
         (Check("runs with the same bits", r"PASSED, the same bits in (\d+) runs"),),
         pictures=("scaling.png",),
     ),
+    Example(
+        "10_qbo",
+        (
+            Check("period of the host (months)", r"period of the host: (\S+) months", "28 (observed)"),
+            Check("period x, waves and diffusion x 1.3", r"diffusion: period x +(\S+)", "0.769 (Plumb 1977)"),
+            Check("period with the network (months)", r"^layered, usual +\S+ +(\S+)", r"from ^the scheme +(\S+)"),
+            Check("amplitude with the network (m/s)", r"^layered, usual(?: +\S+){2} +(\S+)", r"from ^the scheme +\S+ +(\S+)"),
+            Check("period, waves 30 % stronger", r"^layered, usual(?: +\S+){3} +(\S+)", r"from ^the scheme(?: +\S+){2} +(\S+)"),
+        ),
+        pictures=("qbo.png",),
+        has_long=True,
+    ),
+    Example(
+        "11_rain",
+        (
+            Check("cloud base of the host (m)", r"cloud base of the host: (\S+) m", r"from Bolton's \(1980\) formula (\S+) m"),
+            Check(
+                "pieces of air with negative rain", r"ok +built: pieces of air with negative rain: (\d+)", r"from ^kessler +(\d+)"
+            ),
+            Check("water out of nothing", r"ok +built: water out of nothing: (\S+)", r"from ^kessler +\d+ +\d+ +(\S+)"),
+            Check("heat out of nothing", r"ok +built: heat out of nothing: (\S+)", r"from ^kessler +\d+ +\d+ +\S+ +(\S+)"),
+            Check("rain on the ground (mm)", r"^built +.* (\S+)$", r"from ^kessler +.* (\S+)$"),
+        ),
+        pictures=("rain.png",),
+        has_long=True,
+    ),
+    Example(
+        "15_forecast",
+        (
+            Check("error 6 months ahead (K)", r"^network(?: +\d\.\d+){5} +(\S+)", r"from ^persistence(?: +\d\.\d+){5} +(\S+)"),
+            Check("as a share of persistence's, limits", r"network, 6 months: .*, limits (\S+ to \S+)"),
+            Check("linear inverse model, share", r"linear inverse model, 6 months: (\S+) of", "below 1 (Penland 1995)"),
+            Check("resumed: forecasts with the same bits", r"state of the network: the same bits in (\d+)"),
+        ),
+        pictures=("forecast.png",),
+        has_long=True,
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an example gave: rows (check, result, course's figure), its pictures, and whether it passed."""
+    """What an example gave: rows (check, result, what stands beside it), its pictures, and whether it passed."""
 
     example: str
     passed: bool
@@ -115,7 +160,7 @@ class Result:
     pictures: tuple[Path, ...]
 
 
-def run(example: Example, build: Path, options: Sequence[str]) -> Result:
+def run(example: Example, build: Path, options: Sequence[str], long: bool = False) -> Result:
     """Configure, build and run one example; what it prints goes into ``build``/NAME.log."""
     folder = build / example.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,6 +168,8 @@ def run(example: Example, build: Path, options: Sequence[str]) -> Result:
         [sys.executable, "-m", "ftorch", "--cmake-dir"], capture_output=True, text=True, check=True
     ).stdout.strip()
     given = (f"-DCMAKE_PREFIX_PATH={place}", f"-DPython3_EXECUTABLE={sys.executable}", *options)
+    if example.has_long:
+        given += (f"-DLONG={'ON' if long else 'OFF'}",)
     commands = [
         ["cmake", "-S", str(HERE / example.folder), "-B", str(folder), *given],
         ["cmake", "--build", str(folder), "--target", example.target],
@@ -140,11 +187,16 @@ def run(example: Example, build: Path, options: Sequence[str]) -> Result:
         if not passed:
             break
     (build / f"{example.folder}.log").write_text(said)
-    rows = tuple((check.what, find(check.pattern, said), check.course) for check in example.checks)
+    rows = tuple((check.what, find(check.pattern, said), beside(check, said)) for check in example.checks)
     pictures = tuple(folder / name for name in example.pictures if (folder / name).exists())
     # A program that stopped saying what it said before is no success.
     complete = all(result for _, result, _ in rows) and len(pictures) == len(example.pictures)
     return Result(example.folder, passed and complete, rows, pictures)
+
+
+def beside(check: Check, said: str) -> str:
+    """Return what a result is to be compared with."""
+    return find(check.beside.removeprefix(FOUND), said) if check.beside.startswith(FOUND) else check.beside
 
 
 def find(pattern: str, text: str) -> str:
@@ -157,11 +209,11 @@ def find(pattern: str, text: str) -> str:
 
 def show(results: Sequence[Result]) -> None:
     """Print the table."""
-    table = Table("example", "check", "result", "course", "")
+    table = Table("example", "check", "result", "course, published or host", "")
     for result in results:
-        for number, (what, value, course) in enumerate(result.rows):
+        for number, (what, value, other) in enumerate(result.rows):
             first = number == 0
-            table.add_row(result.example if first else "", what, value or "none", course, verdict(result) if first else "")
+            table.add_row(result.example if first else "", what, value or "none", other, verdict(result) if first else "")
     Console(width=None if sys.stdout.isatty() else 132).print(table)
 
 
@@ -174,14 +226,14 @@ def page(results: Sequence[Result]) -> str:
     """Return a page with the same table and all figures inside."""
     rows, figures = [], []
     for result in results:
-        for what, value, course in result.rows:
-            cells = (result.example, what, value or "none", course, verdict(result))
+        for what, value, other in result.rows:
+            cells = (result.example, what, value or "none", other, verdict(result))
             rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
         for picture in result.pictures:
             data = base64.b64encode(picture.read_bytes()).decode()
             name = html.escape(f"{result.example}: {picture.name}")
             figures.append(f'<h2>{name}</h2>\n<img alt="{name}" src="data:image/png;base64,{data}">')
-    heads = "".join(f"<th>{name}</th>" for name in ("example", "check", "result", "course", "verdict"))
+    heads = "".join(f"<th>{name}</th>" for name in ("example", "check", "result", "course, published or host", "verdict"))
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Examples</title>',
@@ -207,6 +259,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cmake", action="append", default=[], metavar="-DNAME=VALUE", help="for all CMake projects: --cmake=-DNAME=VALUE"
     )
+    parser.add_argument("--long", action="store_true", help="the full experiments, where there are fast ones")
     options = parser.parse_args(words)
     unknown = [word for word in options.numbers if not any(example.folder.startswith(word) for example in EXAMPLES)]
     if unknown:
@@ -215,7 +268,7 @@ def main(words: Sequence[str] | None = None) -> int:
     build, results = options.build.resolve(), []
     for example in chosen:
         print(f"[examples] {example.folder}", file=sys.stderr, flush=True)
-        results.append(run(example, build, options.cmake))
+        results.append(run(example, build, options.cmake, options.long))
         if not results[-1].passed:
             print(f"[examples] {example.folder} failed: see {build / example.folder}.log", file=sys.stderr, flush=True)
     show(results)

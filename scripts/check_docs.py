@@ -198,18 +198,29 @@ def nothing_compared() -> list[str]:
 
 def wrong_exit_codes() -> Iterator[str]:
     """Compare the table of exit codes with what the commands do."""
+    import torch
     from typer.testing import CliRunner
 
-    from pt2ts.cli.app import app
+    from pt2ts.cli.app import app, exit_code
+    from pt2ts.errors import Pt2tsError
 
-    tried = {0: ["--version"], 1: ["inspect", str(ROOT / "Makefile")], 2: ["inspect", "--no-such-option"], 3: nothing_compared()}
+    compared = nothing_compared()
+    absent = "xpu" if torch.cuda.is_available() else "cuda"
+    tried = {
+        0: ["--version"],
+        1: ["inspect", str(ROOT / "Makefile")],
+        2: ["inspect", "--no-such-option"],
+        3: compared,
+        4: [*compared[:2], "--device", absent],
+    }
     page = (ROOT / "docs" / "command-line.md").read_text()
     table = page[page.index("| exit code |") :].partition("\n\n")[0]
     named = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
     if named != set(tried):
         yield f"docs/command-line.md: names the exit codes {sorted(named)}, expected {sorted(tried)}"
     for code, words in tried.items():
-        found = CliRunner().invoke(app, words).exit_code
+        done = CliRunner().invoke(app, words)
+        found = exit_code(done.exception) if isinstance(done.exception, Pt2tsError) else done.exit_code
         if found != code:
             yield f"docs/command-line.md: `pt2ts {' '.join(words)}` ends with {found}, not {code}"
 

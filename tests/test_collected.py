@@ -15,7 +15,7 @@ from .support import ROOT, run
 #: Tests in each folder, the long ones among them: floors, well below what there is.
 AT_LEAST = {
     "arrays": 40, "benchmarks": 30, "c": 35, "device_programs": 4, "docs": 240, "downstream": 60, "examples": 170,
-    "fake_device": 85, "fortran": 2700, "gpu": 5, "mpi": 180, "operations": 600, "packaging": 60, "probes": 16, "process": 200,
+    "fake_device": 130, "fortran": 2700, "gpu": 8, "mpi": 180, "operations": 600, "packaging": 60, "probes": 16, "process": 200,
     "python": 1050, "versions": 12,
 }  # fmt: skip
 

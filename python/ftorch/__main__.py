@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from . import __version__
 from .add_compiler import AddCompilerError, add_compiler, add_mpi
@@ -14,6 +15,9 @@ from .doctor import examine
 from .flags import InterfaceMissingError, cflags, fflags, ldflags
 from .layout import Installation
 from .mpi import Mpi, MpiError, find_mpi
+
+#: --prefix without a folder.
+_ASKED = ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,7 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--cflags", action="store_true", help="flags to compile C that includes ctorch.h")
     ask.add_argument("--cmake-dir", action="store_true", help="folder for CMake: -DFTorch_DIR=...")
     ask.add_argument("--pkgconfig-dir", action="store_true", help="folder for PKG_CONFIG_PATH")
-    ask.add_argument("--prefix", action="store_true", help="root of the installation")
+    ask.add_argument(
+        "--prefix", metavar="DIR", nargs="?", const=_ASKED,
+        help="root of the installation. With a folder: where --add-compiler installs to and --fflags and --ldflags look, for an "
+        "installation that cannot be written",
+    )  # fmt: skip
     ask.add_argument("--info", action="store_true", help="versions of everything, compilers, PyTorch, devices, and what is wrong")
     ask.add_argument("--add-compiler", metavar="FC", help="compile the Fortran interface for another compiler")
     ask.add_argument("--add-mpi", metavar="MPIFC", help="compile ftorch_mpi for the MPI of this compiler wrapper, such as mpifort")
@@ -64,6 +72,8 @@ def _compiler(options: argparse.Namespace, mpi: Mpi | None) -> Compiler:
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     place = Installation()
+    elsewhere = None if options.prefix in (None, _ASKED) else Path(options.prefix).expanduser().absolute()
+    there = place if elsewhere is None else Installation(elsewhere)  # the Fortran interface
     if options.info:
         findings = []
         for finding in examine():
@@ -73,8 +83,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.add_compiler:
         compiler = find_compiler(options.add_compiler)
         print(f"Compiling the Fortran interface for {compiler.tag} ...", flush=True)
-        add_compiler(compiler)
-        print(f"Installed in {place.fortran_library_dir(compiler.tag)}")
+        add_compiler(compiler, prefix=elsewhere)
+        print(f"Installed in {there.fortran_library_dir(compiler.tag)}")
         return 0
     if options.add_mpi:
         mpi = find_mpi(options.add_mpi)
@@ -89,15 +99,15 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.cflags:
         words += cflags()
     if options.fflags:
-        words += fflags(_compiler(options, wanted_mpi), options.api, mpi=wanted_mpi)
+        words += fflags(_compiler(options, wanted_mpi), options.api, there, wanted_mpi)
     if options.ldflags:
-        words += ldflags(_compiler(options, wanted_mpi), mpi=wanted_mpi, stub=options.stub)
+        words += ldflags(_compiler(options, wanted_mpi), there, wanted_mpi, stub=options.stub)
     folders = [
         str(folder)
         for wanted, folder in (
             (options.cmake_dir, place.cmake_dir),
             (options.pkgconfig_dir, place.pkgconfig_dir),
-            (options.prefix, place.prefix),
+            (options.prefix == _ASKED, place.prefix),
         )
         if wanted
     ]

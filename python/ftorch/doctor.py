@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .compilers import CompilerError, find_compiler, present_compilers
+from .compilers import CompilerError, find_compiler, how_to_get, present_compilers
 from .layout import Installation
 from .mpi import MpiError, find_mpi
 
@@ -52,7 +52,7 @@ def examine() -> Iterator[Finding]:
 
 def _torch(place: Installation) -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
-        yield Finding("PyTorch", "not installed in this Python", f"python -m pip install torch=={place.torch_version()}")
+        yield Finding("PyTorch", "not installed in this Python", how_to_get(f"torch=={place.torch_version()}"))
         return
     import torch
 
@@ -74,7 +74,7 @@ def _library(place: Installation) -> Iterator[Finding]:
     found = _text(library.ctorch_runtime_torch_version)
     if found is None:
         message = _text(library.ctorch_last_error) or "no message"
-        yield Finding("library", message, f"python -m pip install torch=={place.torch_version()}")
+        yield Finding("library", message, how_to_get(f"torch=={place.torch_version()}"))
         return
     yield Finding("library", f"{_text(library.ctorch_runtime_version)}, works with libtorch {found}")
     counts = {name: _count(library, code) for name, code in _DEVICES.items()}

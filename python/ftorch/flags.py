@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Literal
 
 from .compilers import Compiler
@@ -20,7 +21,7 @@ def _require(compiler: Compiler, installation: Installation) -> None:
         present = ", ".join(installation.tags()) or "none"
         raise InterfaceMissingError(
             f"no Fortran interface for {compiler.tag} ({compiler.command}) is installed, because module files work with one "
-            f"compiler only (there: {present}); add it with: python -m ftorch --add-compiler {compiler.command}"
+            f"compiler only (there: {present}); add it with: python -m ftorch --add-compiler {shlex.quote(str(compiler))}"
         )
 
 
@@ -87,7 +88,8 @@ def ldflags(
     """
     place = installation or Installation()
     _require(compiler, place)
-    folders, libraries = [place.fortran_library_dir(compiler.tag), place.library_dir], ["-lftorch", "-lctorch"]
+    core = place if place.c_library.exists() else Installation()  # where the interface was added elsewhere, with --prefix
+    folders, libraries = [place.fortran_library_dir(compiler.tag), core.library_dir], ["-lftorch", "-lctorch"]
     if stub and mpi is not None:
         raise InterfaceMissingError("the stub has no ftorch_mpi; leave out --mpi or --stub")
     if stub:

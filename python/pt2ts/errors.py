@@ -63,6 +63,10 @@ class DeclarationError(Pt2tsError):
     """An input or output declaration cannot be read, or contradicts the example inputs."""
 
 
+class NoDeviceError(DeclarationError):
+    """There is no such device on this machine, or PyTorch was built without support for it."""
+
+
 class ExportError(Pt2tsError):
     """The module could not be exported, or the written file does not do what the module does."""
 
@@ -114,3 +118,7 @@ class UnsupportedTorchError(Pt2tsError):
 
 class VerifyError(Pt2tsError):
     """The library refused a call, or a sample could not be replayed by it."""
+
+
+class CrashError(VerifyError):
+    """The process that used a file was ended by it."""

@@ -6,7 +6,8 @@ The header is the one source of the C interface. This script reads its prototype
 * those of `stub.c`, which all fail, and
 * the Fortran module `ftorch_capi` with one `bind(C)` interface per entry.
 
-Entries that take a `ctorch_array` are called from `descriptor.c` only and get no Fortran interface.
+Entries that take a `ctorch_array` are called from `descriptor.c` only and get no Fortran interface. An argument whose name ends in
+`_or_null` is optional in Fortran.
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ FORTRAN = {
     "ctorch_optim *": "type(c_ptr), intent(inout)",
     "const ctorch_trainer *": "type(c_ptr), intent(in)",
     "ctorch_trainer *": "type(c_ptr), intent(inout)",
+    "const ctorch_event *": "type(c_ptr), intent(in)",
+    "ctorch_event *": "type(c_ptr), intent(inout)",
+    "const ctorch_request *": "type(c_ptr), intent(in)",
+    "ctorch_request *": "type(c_ptr), intent(inout)",
     "ctorch_closure": "type(c_funptr), value",
     "ctorch_gradient_watcher": "type(c_funptr), value",
 }
@@ -64,6 +69,8 @@ class Argument:
     def fortran(self) -> str:
         """Declaration as a Fortran dummy argument."""
         declaration = FORTRAN[self.ctype]
+        if self.name.endswith("_or_null"):
+            declaration = declaration.replace(", ", ", optional, ", 1)
         return declaration.format(self.name) if "::" in declaration else f"{declaration} :: {self.name}"
 
 

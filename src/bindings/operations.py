@@ -111,16 +111,21 @@ class Operation:
         return [a.dummies for a in self.args if not a.shape.optional or (long and self.long_arguments[0] == a.name)]
 
     def declaration(self, argument: Argument, *, long: bool = False) -> str:
-        """Declaration of a dummy argument, in the second specific procedure if ``long``."""
-        if not long or argument.name not in self.long_arguments:
+        """Declaration of a dummy argument, in the second specific procedure if ``long``.
+
+        Arguments that may be int64 are int32 in the first, and not of the default kind: a compiler may make int64 of that.
+        """
+        if argument.name not in self.long_arguments:
             return argument.fortran
+        if not long:
+            return argument.fortran.replace("integer, ", "integer(c_int32_t), ", 1)
         wider = argument.fortran.replace("integer, ", "integer(c_int64_t), ", 1)
         return wider.replace("optional, ", "") if argument.dummies in self.given(long=True) else wider
 
     def actuals(self, *, long: bool = False) -> list[str]:
         """What Fortran passes to C for each argument."""
-        wide = self.long_arguments if long else []
-        return [a.actual.replace("integer_or(", "long_or(") if a.name in wide else a.actual for a in self.args]
+        helper = "long_or(" if long else "short_or("
+        return [a.actual.replace("integer_or(", helper) if a.name in self.long_arguments else a.actual for a in self.args]
 
     @property
     def taken(self) -> list[str]:
@@ -171,8 +176,8 @@ KINDS["all"] = ("bool", *KINDS["integer"], *KINDS["float"], *KINDS["complex"])
 
 #: Fortran functions that turn dummy arguments into what C takes.
 HELPERS = (
-    "handle_or_null", "handles", "operand_of", "number_of", "integer_or", "long_or", "list_of", "count_of", "text_or_blank",
-    "text_length",
+    "handle_or_null", "handles", "operand_of", "number_of", "integer_or", "short_or", "long_or", "list_of", "count_of",
+    "text_or_blank", "text_length",
 )  # fmt: skip
 
 

@@ -18,9 +18,11 @@ module ftorch
   use :: ftorch_clipping
   use :: ftorch_collector
   use :: ftorch_config
+  use :: ftorch_device_memory
   use :: ftorch_devices
   use :: ftorch_ema
   use :: ftorch_error, only: torch_error_handler, torch_set_error_handler
+  use :: ftorch_event
   use :: ftorch_generics, only: torch_delete
   use :: ftorch_interface_2023
   use :: ftorch_infer_arrays, only: torch_array, torch_describe_array, torch_model_infer_arrays
@@ -33,11 +35,13 @@ module ftorch
   use :: ftorch_parameters
   use :: ftorch_random
   use :: ftorch_report
+  use :: ftorch_request
   use :: ftorch_runtime
   use :: ftorch_schedule
-  use :: ftorch_tensor, torch_tensor_from_pointer => torch_tensor_from_blob
+  use :: ftorch_tensors, torch_tensor_from_pointer => torch_tensor_from_blob
   use :: ftorch_trainer
   use :: ftorch_types
   implicit none (type, external)
   public
+  private :: c_associated, c_null_ptr, c_ptr, int32  ! a program may have its own
 end module ftorch

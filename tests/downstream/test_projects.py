@@ -36,6 +36,14 @@ def test_find_package(fc: str, api: str, tmp_path: Path) -> None:
     assert "compiling the Fortran interface" not in said  # it is installed for this compiler
     run("cmake", "--build", tmp_path)
     assert run(tmp_path / "downstream") == EXPECTED
+    run("cmake", "--install", tmp_path, "--prefix", tmp_path / "installed")
+    assert run(tmp_path / "installed" / "bin" / "downstream") == EXPECTED
+    # Other projects have libraries of these names, which the environment of a user may show first.
+    others = tmp_path / "others"
+    others.mkdir()
+    for name in ("libftorch.so", "libctorch.so"):
+        (others / name).write_text("another library\n")
+    assert run(tmp_path / "downstream", env={**os.environ, "LD_LIBRARY_PATH": str(others)}) == EXPECTED
 
 
 @pytest.mark.parametrize("api", [pytest.param("ftorch", marks=pytest.mark.long), "ftorch1"])

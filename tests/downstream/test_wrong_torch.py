@@ -29,9 +29,11 @@ def moved(tmp_path: Path) -> Path:
     return library
 
 
-def compile_c(source: str, library: Path) -> None:
+def compile_c(source: str, library: Path, *flags: str | Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=source, text=True, check=True)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-x", "none", "-o", library, *flags], input=source, text=True, check=True
+    )
 
 
 def stand_in(version: str, folder: Path) -> None:
@@ -39,9 +41,9 @@ def stand_in(version: str, folder: Path) -> None:
     compile_c(f'const char *ctorch_implementation_torch_version(void) {{ return "{version}"; }}', folder / "libctorch_torch.so")
 
 
-def message(program: Path, library: Path) -> str:
+def message(program: Path, library: Path, **more: str) -> str:
     """What the program says before it stops."""
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library), **more}
     done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     return done.stderr
@@ -72,6 +74,38 @@ def test_libraries_of_two_versions(fc: str, build_fortran: BuildFortran, moved: 
     assert "belongs to another version of this library; install both anew" in message(
         build_fortran(SOURCES["ftorch"], compiler=fc), moved
     )
+
+
+def test_no_room_for_variables_of_threads(fc: str, build_fortran: BuildFortran, moved: Path) -> None:
+    """The remedy in the message is one."""
+    source = "static __thread char much[8000]; char *ctorch_of_thread(void) { return much; }"
+    compile_c(source, moved / "libctorch_torch.so", "-ftls-model=initial-exec")
+    program, remedy = build_fortran(SOURCES["ftorch"], compiler=fc), "glibc.rtld.optional_static_tls=16384"
+    said = message(program, moved)
+    assert "static TLS" in said
+    assert f"start the program with GLIBC_TUNABLES={remedy}" in said
+    assert "install torch" not in said
+    assert "static TLS" not in message(program, moved, GLIBC_TUNABLES=remedy)
+
+
+def test_an_older_run_time_of_cxx(fc: str, build_fortran: BuildFortran, moved: Path, tmp_path: Path) -> None:
+    script = tmp_path / "versions"
+    script.write_text("GLIBCXX_9.9.9 { global: newer; };\n")
+    newer = tmp_path / "newer" / "libstdc++.so.6"
+    compile_c("int newer(void) { return 1; }", newer, f"-Wl,--version-script={script}", "-Wl,-soname,libstdc++.so.6")
+    compile_c("int newer(void); int ctorch_newer(void) { return newer(); }", moved / "libctorch_torch.so", newer)
+    said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved)
+    assert "GLIBCXX_9.9.9" in said
+    assert "an older C++ run time was found first" in said
+
+
+def test_another_torch_in_the_process(fc: str, build_fortran: BuildFortran, moved: Path, tmp_path: Path) -> None:
+    stand_in(f"{MAJOR}.{MINOR + 1}.0", moved)
+    other = tmp_path / "other" / "libtorch_cpu.so"
+    compile_c("int nothing;", other, "-Wl,-soname,libtorch_cpu.so")
+    said = message(build_fortran(SOURCES["ftorch"], compiler=fc), moved, LD_PRELOAD=str(other))
+    assert f"{BUILT_FOR} and found PyTorch {MAJOR}.{MINOR + 1}.0; the program has loaded {other} already" in said
+    assert f"let the program use torch=={BUILT}" in said
 
 
 def test_stat_reports_it(fc: str, build_fortran: BuildFortran, moved: Path, tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def test_patterns_find_what_the_readmes_show(script: ModuleType) -> None:
         readme = (SCRIPT.parent / example.folder / "README.md").read_text()
         for check in example.checks:
             assert script.find(check.pattern, readme), f"{example.folder}: {check.what}"
+            if check.beside:
+                assert script.beside(check, readme), f"{example.folder}: {check.what}, what stands beside it"
 
 
 def test_one_example_from_the_command_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ module fake_runtime
   public :: dev, check, refused, begin_counting, counted, made_before, finish
   public :: copies_in, copies_out, pageable_copies, waits, live_blocks, live_bytes, peak_bytes, reset_peak, set_limit
   public :: pinned_blocks, pinned_made, set_device, allocate_on_device, allocate_pinned, release_memory
-  public :: stream_create, stream_synchronize, add_on_stream
+  public :: stream_create, stream_synchronize, add_on_stream, fail_on_stream, launches
 
   integer, parameter :: dev = torch_kPrivateUse1
 
@@ -24,6 +24,9 @@ module fake_runtime
     integer(c_int64_t) function waits() bind(C, name='fake_waits')
       import :: c_int64_t
     end function waits
+    integer(c_int64_t) function launches() bind(C, name='fake_launches')
+      import :: c_int64_t
+    end function launches
     integer(c_int64_t) function live_blocks() bind(C, name='fake_live_blocks')
       import :: c_int64_t
     end function live_blocks
@@ -75,6 +78,11 @@ module fake_runtime
       integer(c_int64_t), value :: count
       real(c_float), value :: value
     end subroutine add_on_stream
+    subroutine fail_on_stream(stream) bind(C, name='fake_fail')
+      !! A kernel that fails when its turn comes, on a stream of the program or, null, on this thread's.
+      import :: c_ptr
+      type(c_ptr), value :: stream
+    end subroutine fail_on_stream
   end interface
 
   integer(c_int64_t) :: in_before, out_before, pageable_before, waits_before, made_before

@@ -6,7 +6,7 @@ module memory_scenarios
   use :: ftorch
   implicit none (type, external)
   private
-  public :: exhausted, loading, states, checkpoints_adam, checkpoints_lbfgs
+  public :: exhausted, repeated, numbers, loading, states, checkpoints_adam, checkpoints_lbfgs
 
   integer(int64), parameter :: weights = 4 * (200 * 200 + 200), little = 20000
 
@@ -29,6 +29,68 @@ contains
     call set_limit(-1_c_int64_t)
     call torch_model_load(model, 'wide.pt', dev)
   end subroutine exhausted
+
+  subroutine repeated()
+    !! A call that finds no memory is told so, and is right once there is some.
+    type(torch_model) :: model
+    type(torch_tensor) :: large
+    real(real32), target :: x(200, 200), y(200, 200), expected(200, 200)
+    character(len=300) :: message
+    integer(int64) :: free
+    integer :: status
+    x = 1
+    call torch_model_load(model, 'wide.pt', dev)
+    call model%infer(x, expected)
+    call torch_synchronize(dev)
+    call torch_empty_cache(dev)
+    call torch_tensor_zeros(large, 1, [weights], torch_kFloat32, dev)
+    call set_limit(live_bytes() + little)
+    y = -1
+    call model%infer(x, y, stat=status, errmsg=message)
+    call refused(status, torch_error_memory, message, 'out of memory')
+    call check(all(abs(y + 1) <= 0), 'nothing was written')
+    call torch_delete(large)
+    call torch_memory_stats(dev, free=free)
+    call check(free < weights, 'PyTorch keeps what the tensor had')
+    call torch_empty_cache(dev)
+    call torch_memory_stats(dev, free=free)
+    call check(free >= weights, 'and gives it back')
+    call model%infer(x, y)
+    call check(all(abs(y - expected) <= 0), 'the same call again')
+    call set_limit(-1_c_int64_t)
+  end subroutine repeated
+
+  subroutine numbers()
+    !! Bytes in tensors, kept and free; what cannot be limited is said.
+    type(torch_tensor) :: t
+    integer(int64) :: allocated, peak, reserved, free, total
+    character(len=300) :: message
+    integer :: status
+    call torch_tensor_zeros(t, 1, [1000_int64], torch_kFloat32, dev, 1)
+    call torch_memory_stats(dev, 1, allocated=allocated, peak=peak, reserved=reserved, free=free, total=total)
+    call check(allocated == 4000 .and. peak >= 4000 .and. reserved == 4000, 'one tensor')
+    call check(total == 1073741824 .and. free == total - 4000, 'of the device')
+    call torch_delete(t)
+    call torch_synchronize(dev, 1)
+    call torch_memory_stats(dev, 1, allocated=allocated, peak=peak, reserved=reserved, free=free)
+    call check(allocated == 0 .and. peak >= 4000 .and. reserved == 4000 .and. free == total - 4000, 'it is kept')
+    call torch_empty_cache(dev)
+    call torch_memory_stats(dev, 1, reserved=reserved, free=free)
+    call check(reserved == 0 .and. free == total, 'and given back')
+    call torch_memory_stats(torch_kCPU, allocated=allocated, total=total)
+    call check(allocated == 0 .and. total == 0, 'zeros for the CPU')
+    call torch_empty_cache(torch_kCPU)
+    call torch_memory_limit(1000_int64, torch_kCPU, stat=status, errmsg=message)
+    call refused(status, torch_error_device, message, 'expected a device with memory of its own, got the cpu')
+    call torch_memory_limit(0_int64, dev, stat=status, errmsg=message)
+    call refused(status, torch_error_argument, message, "argument 'bytes': expected 1 or more, got 0")
+    call torch_memory_limit(1000_int64, dev, stat=status, errmsg=message)
+    call refused(status, torch_error_device, message, "this library cannot limit PyTorch's memory on privateuseone:0")
+    call torch_memory_stats(torch_kCUDA, stat=status, errmsg=message)
+    call refused(status, torch_error_device, message, 'device cuda is not available')
+    call torch_empty_cache(torch_kCUDA, stat=status, errmsg=message)
+    call refused(status, torch_error_device, message, 'device cuda is not available')
+  end subroutine numbers
 
   subroutine loading()
     type(torch_model) :: model
@@ -142,6 +204,10 @@ program memory
   select case (name)
   case ('exhausted')
     call exhausted()
+  case ('repeated')
+    call repeated()
+  case ('numbers')
+    call numbers()
   case ('loading')
     call loading()
   case ('states')

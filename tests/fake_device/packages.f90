@@ -1,7 +1,7 @@
 program packages
   !! Compiled packages on a device: `packages SCENARIO FILE`. The network is that of placement.f90: exact, so both ways agree.
   use, intrinsic :: iso_c_binding, only: c_int64_t
-  use, intrinsic :: iso_fortran_env, only: real32
+  use, intrinsic :: iso_fortran_env, only: int64, real32
   use :: ftorch
   implicit none (type, external)
   integer, parameter :: dev = torch_kPrivateUse1
@@ -9,12 +9,16 @@ program packages
     integer(c_int64_t) function fake_runs() bind(C)
       import :: c_int64_t
     end function fake_runs
+    integer(c_int64_t) function fake_waits() bind(C)
+      import :: c_int64_t
+    end function fake_waits
   end interface
   character(len=32) :: scenario
   character(len=400) :: file, errmsg
   type(torch_model) :: model, host
   type(torch_tensor) :: inputs(1), outputs(1), weight, other
   real(real32), target :: x(5, 2), y(3, 2), expected(3, 2)
+  integer(int64) :: captures, replays, waits
   integer :: stat, i
   call get_command_argument(1, scenario)
   call get_command_argument(2, file)
@@ -45,6 +49,22 @@ program packages
     call runs('saved')
     call torch_model_to(model, torch_kCPU, stat=stat, errmsg=errmsg)
     if (stat /= torch_error_model .or. index(errmsg, 'was loaded for ') == 0) error stop trim(errmsg)
+  case ('graphs')
+    call torch_model_load(model, trim(file), dev, device_index=1)
+    call torch_tensor_from_array(inputs(1), x, device_type=dev, device_index=1, permute_dims=[2, 1])
+    waits = fake_waits()
+    do i = 1, 3
+      call torch_model_forward(model, inputs, outputs)
+    end do
+    if (fake_waits() /= waits) error stop 'calls wait for each other'
+    call model%use_graphs(.true.)
+    do i = 1, 6
+      x = i
+      call host%infer(x, expected, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      call runs('as a graph')
+    end do
+    call model%stats(graph_captures=captures, graph_replays=replays)
+    if (captures /= 1 .or. replays /= 3) error stop 'other graphs'
   case ('script')
     call torch_model_load(model, trim(file), dev)
     call runs('TorchScript')

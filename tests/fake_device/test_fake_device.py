@@ -18,6 +18,7 @@ from ..support import BuildFortran
 from .library import flags_for_fake_device
 
 HERE = Path(__file__).resolve().parent
+NEEDS_GRAPHS = pytest.mark.skipif(not hasattr(torch.accelerator, "Graph"), reason="PyTorch has graphs of any device from 2.12 on")
 
 #: Programs and their scenarios.
 SCENARIOS = {
@@ -29,7 +30,15 @@ SCENARIOS = {
     ],
     "pinned": ["tensors", "calls", "layouts", "refusals", "own_memory", "several", "blocks", "threads"],
     "resident": ["whole", "mixed", "layouts", "several", "ordered", "elsewhere"],
-    "memory": ["exhausted", "loading", "states", "checkpoints_adam", "checkpoints_lbfgs"],
+    "requests": [
+        "later", "several", "resident", "many_arrays", "mistakes", "given_up", "failures", "on_the_cpu", "threads",
+    ],
+    "events": ["between_streams", "between_devices", "of_the_host", "mistakes"],
+    "graphs": [
+        "of_the_host", "resident", "shapes", "tensors", "refusals", "weights", "requests", "threads", "elsewhere", "second",
+        "mistakes",
+    ],
+    "memory": ["exhausted", "repeated", "numbers", "loading", "states", "checkpoints_adam", "checkpoints_lbfgs"],
     "checkpoints": ["another_index", "from_the_cpu", "to_the_cpu", "more"],
 }  # fmt: skip
 
@@ -53,6 +62,13 @@ class Linear(torch.nn.Module):
         return y
 
 
+class Steps(Linear):
+    """The same by three operations."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.neg(torch.neg(super().forward(x)))
+
+
 class Pair(torch.nn.Module):
     """The sum, and the first input as it is."""
 
@@ -60,11 +76,42 @@ class Pair(torch.nn.Module):
         return a + b, a
 
 
+class Choosing(torch.nn.Module):
+    """Looks at its numbers, for which a device has to be waited for."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if bool(x.sum() > 0):
+            return 2 * x
+        return x - 1
+
+
+class Counting(torch.nn.Module):
+    """Counts its calls, in a number of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return x + self.calls
+
+
+class Drawing(torch.nn.Module):
+    """Draws random numbers."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.rand_like(x)
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("fake_device")
     pt2ts.export(Linear(), torch.arange(10.0).reshape(2, 5), made / "linear.pt")
+    pt2ts.export(Steps(), torch.arange(10.0).reshape(2, 5), made / "steps.pt")
     pt2ts.export(Pair(), (torch.ones(2, 3), torch.ones(2, 3)), made / "pair.pt")
+    for module in (Choosing(), Counting(), Drawing()):
+        torch.jit.save(torch.jit.script(module), made / f"{type(module).__name__.lower()}.pt")
     torch.manual_seed(0)
     pt2ts.export(torch.nn.Linear(200, 200), torch.ones(1, 200), made / "wide.pt")
     return made
@@ -82,7 +129,14 @@ def scenario(fc: str, build_fortran: BuildFortran, folder: Path) -> RunScenario:
     return run
 
 
-@pytest.mark.parametrize(("program", "name"), [(program, name) for program, names in SCENARIOS.items() for name in names])
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        pytest.param(program, name, marks=NEEDS_GRAPHS if program == "graphs" else ())
+        for program, names in SCENARIOS.items()
+        for name in names
+    ],
+)
 def test_scenario(scenario: RunScenario, program: str, name: str) -> None:
     done = scenario(program, name)
     assert done.returncode == 0, done.stdout + done.stderr

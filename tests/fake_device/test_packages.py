@@ -14,7 +14,7 @@ import pt2ts
 from ..fortran.package_files import FALLBACK, compiled, read, variant, write
 from ..support import BuildFortran
 from .library import flags_for_fake_device
-from .test_fake_device import HERE, Linear
+from .test_fake_device import HERE, NEEDS_GRAPHS, Linear
 
 #: What PyTorch calls a device of this kind.
 FAKE = "privateuseone"
@@ -64,6 +64,7 @@ def outcome(program: Path, folder: Path, scenario: str, file: str, generation: s
         ("compiled", "sm_70", "86"),
         ("compiled", "sm_90", ""),  # nobody knows what the device is
         ("script", "other", ""),
+        pytest.param("graphs", "compiled", "", marks=NEEDS_GRAPHS),
     ],
 )
 def test_a_package_computes_on_its_device(program: Path, folder: Path, scenario: str, file: str, generation: str) -> None:

@@ -68,6 +68,7 @@ contains
     logical(c_bool), intent(in), target :: mask(:, :, :)
     integer(int64), intent(inout), target :: month
     integer(int64) :: outside(n_guarded), calls
+    integer :: stat
     sst(1, 1, 1) = 200
     sst(2, 1, 1) = 400.5_real64
     sst(3, 1, 1) = ieee_value(0.0_real64, ieee_quiet_nan)
@@ -75,7 +76,8 @@ contains
     sst(5, 1, 1) = 310
     call run(sst, mask, month, next, total)
     month = 13
-    call run(sst(:, :, 2), mask(:, :, 2), month, next(:, :, 2), total(2))
+    call run(sst(:, :, 2), mask(:, :, 2), month, next(:, :, 2), total(2), stat)
+    if (stat == 0) error stop 'a whole number outside of its range is not refused'
     call guard_counts(outside, calls)
     print '(a, 3(1x, i0))', 'counts', outside, calls
     print '(2a)', trim(guarded_names(1)), trim(guarded_names(2))

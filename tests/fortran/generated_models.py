@@ -190,10 +190,10 @@ CASES: dict[str, Case] = {
     "convolution": Case(Convolution, ["image[batch,2,5,7] float32"], ["features"], _real((2, 2, 5, 7)), tolerance=1e-5),
     "blocks": Case(Double, ["x[batch,2,3,4,5] float32 K -4..4"], ["y"], _real((2, 2, 3, 4, 5)), {"guard": True}),
     "integers": Case(
-        Integers, ["a[batch,3] int8 -128..127", "b[batch,3] int16 1..2", "c[batch,3] int32", "d[batch,3] int64 0..1e30"],
+        Integers, ["a[batch,3] int8 -128..127", "b[batch,3] int16 -60..60", "c[batch,3] int32", "d[batch,3] int64 -60..1e30"],
         ["first", "second", "third", "fourth"], _whole, {"guard": True, "kind": "real32"}, tolerance=0,
     ),
-    "image": Case(Image, ["image[batch,6,5,3] uint8 0..200"], ["negative", "mean"], _image, {"guard": True}, tolerance=1e-5),
+    "image": Case(Image, ["image[batch,6,5,3] uint8 0..255"], ["negative", "mean"], _image, {"guard": True}, tolerance=1e-5),
     "logic": Case(Logic, ["a[batch,3] bool", "b[batch,3] bool"], ["either", "both"], _logic, tolerance=0),
     "half": Case(
         Double, ["x[batch,5] float16 K -1..1"], ["y"], _real((4, 5), dtype=torch.float16), {"guard": True}, tolerance=1e-2

@@ -57,9 +57,9 @@ contains
       else
         stat = 0
         if (name /= 'accumulated' .or. mod(k, 4) == 1) call optim%zero_grad()
+        if (name == 'sgd_partial') call torch_tensor_set_requires_grad(weights(1), k >= 4)  ! no gradient until then
         call evaluate(loss, stat, errmsg)
         if (name == 'accumulated' .and. mod(k, 4) /= 0) cycle
-        if (name == 'sgd_partial' .and. k < 4) call weights(1)%zero_grad()
         call clip(name)
         call optim%step()
         if (name == 'ema') call torch_ema_update(ema, weights)

@@ -188,6 +188,8 @@ contains
     type(torch_model) :: model
     call torch_model_load(model, 'network.pt')
     call show_flags('loaded')
+    call torch_model_load(model, 'network.pt', requires_grad=.false.)
+    call show_flags('none')
     call torch_model_set_requires_grad(model, .true.)
     call show_flags('all')
     call torch_model_set_requires_grad(model, .false., 'encoder.*')

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,6 +185,21 @@ def test_programs_of_two_modules(build: Build, run: Run) -> None:
     done = run(build("ftorch1_tensors.f90", api="ftorch1"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("all of FTorch 1.1\n")
+
+
+@pytest.mark.parametrize("api", ["ftorch", "ftorch1"])
+def test_habits_of_its_codes(build: Build, run: Run, models: Path, api: str) -> None:
+    done = run(build("ftorch1_habits.f90", api=api, flags=("-O2",)))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "as there\n"
+    for name, trainable in {"trainable": True, "frozen": False}.items():
+        saved = torch.jit.load(models / f"ftorch1_{name}.pt")  # type: ignore[no-untyped-call]
+        assert {weight.requires_grad for weight in saved.parameters()} == {trainable}, name
+
+
+def test_a_program_has_names_of_its_own(build: Build, run: Run) -> None:
+    done = run(build("own_names.f90"))
+    assert (done.returncode, done.stdout) == (0, "3.0\n"), done.stderr
 
 
 def test_slide_of_2023(build: Build, run: Run) -> None:

@@ -26,7 +26,7 @@ SCENARIOS = (
     Row("wrong_dtype", ARGUMENT, "input 1 'state' (K): expected float32 [batch, 5], got float64 [1, 5]; pass convert=.true."),
     Row("transposed", ARGUMENT, "got float32 [5, 4]; if the dimensions are only in another order, permute_dims gives the view"),
     Row("wrong_size", ARGUMENT, "expected float32 [batch, 5], got float32 [4, 6]"),
-    Row("batch_range", ARGUMENT, "batch may be 1 or more"),
+    Row("batch_range", ARGUMENT, "batch may be 1 or more; if none is no mistake, export the model with --symbol batch=0.."),
     Row("no_variant", MODEL, "'few_sizes.pt2' has no variant for batch = 65; export it with this size among --batch"),
     Row("output_shape", ARGUMENT, "output 1 'rate': the model returns float32 [1, 3], the tensor given for it is float32 [1, 4]"),
     Row("output_dtype", ARGUMENT, "pass convert=.true. or an array of the model's dtype"),

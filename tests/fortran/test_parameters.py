@@ -114,7 +114,8 @@ def test_by_name(lines: Lines) -> None:
 
 def test_freeze(lines: Lines) -> None:
     found = lines("freeze")
-    assert found["loaded"] == [["F"] * 6]
+    assert found["loaded"] == [["T"] * 6]  # as the file has them
+    assert found["none"] == [["F"] * 6]
     assert found["all"] == [["T"] * 6]
     assert found["encoder.*"] == [["F", "F", "T", "T", "T", "T"]]
     assert found["*.b?as"] == [["F", "F", "T", "F", "T", "F"]]

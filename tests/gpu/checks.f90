@@ -39,10 +39,22 @@ program checks
     call resident()
   case ('training')
     call training()
+  case ('trainer')
+    call trainer()
   case ('checkpoint')
     call checkpoint()
   case ('devices')
     call devices()
+  case ('memory')
+    call memory()
+  case ('requests')
+    call requests()
+  case ('events')
+    call events()
+  case ('graphs')
+    call graphs()
+  case ('copies')
+    call copies()
   case ('timing')
     call timing()
   case default
@@ -139,6 +151,30 @@ contains
     if (maxval(abs(there - here)) > 0.02_real32) error stop 'the device learns something else'
   end subroutine training
 
+  subroutine trainer()
+    !! The same steps in both places; the file has code for devices that PyTorch compiles for.
+    type(torch_trainer) :: here, there
+    real(real32) :: loss, wanted, largest
+    logical :: exists
+    integer :: i
+    inquire (file='train.pt2', exist=exists)
+    if (.not. exists) then
+      print '(a)', 'not run: PyTorch does not compile for devices of this kind'
+      return
+    end if
+    expected = sin(x(:n_out, :))
+    call torch_trainer_load(here, 'train.pt2')
+    call torch_trainer_load(there, 'train.pt2', device)
+    largest = 0
+    do i = 1, 20
+      call here%step(x, expected, wanted, [2, 1], [2, 1])
+      call there%step(x, expected, loss, [2, 1], [2, 1])
+      largest = max(largest, abs(loss - wanted))
+    end do
+    if (.not. largest <= rounding) error stop 'losses differ by more than rounding explains'
+    print '(a, es9.2)', 'largest difference of the loss: ', largest
+  end subroutine trainer
+
   subroutine checkpoint()
     !! A run that was saved on the device goes on there and on the host.
     real(real32), allocatable :: saved(:), loaded(:)
@@ -175,37 +211,167 @@ contains
     print '(a, i0)', 'devices: ', torch_device_count(device)
   end subroutine devices
 
+  subroutine memory()
+    !! What PyTorch has of the device, gives back, and may take.
+    type(torch_tensor) :: large
+    integer(int64) :: before, with, kept, after, total
+    integer(int64), parameter :: elements = 2_int64**24
+    character(len=300) :: message
+    integer :: status
+    call torch_memory_stats(device, allocated=before, total=total)
+    call torch_tensor_zeros(large, 1, [elements], torch_kFloat32, device)
+    call torch_memory_stats(device, allocated=with)
+    call torch_delete(large)
+    call torch_synchronize(device)
+    call torch_memory_stats(device, reserved=kept)
+    call torch_empty_cache(device)
+    call torch_memory_stats(device, reserved=after)
+    if (with - before < 4 * elements) error stop 'a tensor is not counted'
+    if (kept - after < 4 * elements) error stop 'what was kept is not given back'
+    call torch_memory_limit(after + 2 * elements, device, stat=status, errmsg=message)
+    if (status == torch_error_device) then
+      print '(a)', 'counted and given back; no limit: ' // trim(message)
+      return
+    end if
+    call torch_tensor_zeros(large, 1, [elements], torch_kFloat32, device, stat=status, errmsg=message)
+    if (status /= torch_error_memory) error stop 'the limit does not hold: ' // trim(message)
+    call torch_memory_limit(total, device)
+    call torch_tensor_zeros(large, 1, [elements], torch_kFloat32, device)
+    call torch_delete(large)
+    print '(a)', 'counted, given back and limited'
+  end subroutine memory
+
+  subroutine requests()
+    !! Calls that are under way at the same time.
+    type(torch_model) :: model
+    type(torch_request) :: under_way(3)
+    real(real32), target, asynchronous :: several(n_in, n, 3), results(n_out, n, 3)
+    integer :: round, i
+    call on_host()
+    call torch_model_load(model, 'model.pt', device)
+    do round = 1, 20
+      do i = 1, 3
+        several(:, :, i) = cshift(x, round + i, 2)
+        call under_way(i)%start(model, several(:, :, i), results(:, :, i), permute_dims=[2, 1], output_permute_dims=[2, 1])
+      end do
+      do i = 3, 1, -1
+        call under_way(i)%wait()
+        y = cshift(results(:, :, i), -round - i, 2)
+        if (maxval(abs(y - expected)) > rounding) error stop 'a result of another call'
+      end do
+    end do
+    call torch_delete(under_way)
+    call torch_delete(model)
+    call judge('three at a time differ from the host by')
+  end subroutine requests
+
+  subroutine events()
+    !! Behind a call, on this device and, where there are two, for a stream of the other one.
+    type(torch_model) :: model
+    type(torch_tensor) :: inputs(1), outputs(1)
+    type(torch_event) :: event
+    integer :: i
+    call on_host()
+    call torch_model_load(model, 'model.pt', device, device_index=0)
+    call torch_tensor_from_array(inputs(1), x, device_type=device, device_index=0, permute_dims=[2, 1])
+    do i = 1, 100
+      call torch_model_forward(model, inputs, outputs)
+    end do
+    call event%record(device, 0)
+    if (torch_device_count(device) > 1) call event%hold_stream(1)
+    call event%hold_stream()
+    call event%synchronize()
+    if (.not. event%done()) error stop 'waited for, and not done'
+    call torch_tensor_copy_to(outputs(1), y, permute_dims=[2, 1])
+    call torch_delete(event)
+    call torch_delete(inputs)
+    call torch_delete(outputs)
+    call torch_delete(model)
+    call judge('behind the event differs from the host by')
+  end subroutine events
+
+  subroutine graphs()
+    !! Calls that are recorded and done again: from arrays of the host, and on tensors that stay.
+    type(torch_model) :: model
+    character(len=300) :: message
+    character(len=:), allocatable :: reason
+    integer(int64) :: captures, replays, refusals
+    integer :: i, status
+    call on_host()
+    call torch_model_load(model, 'model.pt', device)
+    call model%use_graphs(.true., stat=status, errmsg=message)
+    if (status == torch_error_device) then
+      call torch_delete(model)
+      print '(a)', 'left out: ' // trim(message)
+      return
+    end if
+    do i = 1, 50
+      y = huge(y)
+      call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+      if (.not. maxval(abs(y - expected)) <= rounding) error stop 'a graph computes something else'
+    end do
+    call model%stats(graph_captures=captures, graph_replays=replays, graph_refusals=refusals, graph_reason=reason)
+    if (refusals > 0) error stop 'refused: ' // reason
+    if (captures < 1 .or. replays < 40) error stop 'calls are not done by graphs'
+    call torch_delete(model)
+    print '(2(a, i0))', 'recorded ', captures, ', done again ', replays
+    call judge('differs from the host by')
+  end subroutine graphs
+
+  subroutine copies()
+    !! As many calls on tensors of the device as the third argument says, for a profiler to count what is copied.
+    type(torch_model) :: model
+    type(torch_tensor) :: inputs(1), outputs(1)
+    character(len=16) :: word
+    integer :: calls, i
+    call get_command_argument(3, word)
+    read (word, *) calls
+    call torch_model_load(model, 'model.pt', device)
+    call torch_tensor_from_array(inputs(1), x, device_type=device, permute_dims=[2, 1])
+    call torch_tensor_zeros(outputs(1), 2, [int(n, int64), int(n_out, int64)], torch_kFloat32, device)
+    do i = 1, calls
+      call torch_model_forward(model, inputs, outputs)
+    end do
+    call torch_synchronize(device)
+    call torch_delete(inputs)
+    call torch_delete(outputs)
+    call torch_delete(model)
+  end subroutine copies
+
   subroutine timing()
-    !! Microseconds of a call, the shortest of many rounds: arrays of the host, and tensors on the device that are waited for.
+    !! Microseconds of a call, the shortest of many rounds: arrays of the host, and tensors on the device that are waited for,
+    !! the latter as a graph too.
     type(torch_model) :: model
     type(torch_tensor) :: inputs(1), outputs(1)
     integer(int64) :: start, now, rate
-    real(real64) :: best(2)
-    integer :: round, i
+    real(real64) :: best(3)
+    integer :: round, i, way, status
     integer, parameter :: calls = 100
     call torch_model_load(model, 'model.pt', device)
     call torch_tensor_from_array(inputs(1), x, device_type=device, permute_dims=[2, 1])
     call torch_tensor_zeros(outputs(1), 2, [int(n, int64), int(n_out, int64)], torch_kFloat32, device)
     best = huge(best)
-    do round = 1, 20
-      call system_clock(start, rate)
-      do i = 1, calls
-        call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+    do way = 1, 3
+      if (way == 3) call model%use_graphs(.true., stat=status)
+      do round = 1, 20
+        call system_clock(start, rate)
+        do i = 1, calls
+          if (way == 1) then
+            call model%infer(x, y, permute_dims=[2, 1], output_permute_dims=[2, 1])
+          else
+            call torch_model_forward(model, inputs, outputs)
+          end if
+        end do
+        call torch_synchronize_stream(device)
+        call system_clock(now)
+        best(way) = min(best(way), 1e6_real64 * real(now - start, real64) / real(rate * calls, real64))
       end do
-      call system_clock(now)
-      best(1) = min(best(1), 1e6_real64 * real(now - start, real64) / real(rate * calls, real64))
-      call system_clock(start)
-      do i = 1, calls
-        call torch_model_forward(model, inputs, outputs)
-      end do
-      call torch_synchronize_stream(device)
-      call system_clock(now)
-      best(2) = min(best(2), 1e6_real64 * real(now - start, real64) / real(rate * calls, real64))
     end do
     call torch_delete(inputs)
     call torch_delete(outputs)
     call torch_delete(model)
     print '(2(a, f0.2))', 'us per call: arrays of the host ', best(1), ', tensors on the device ', best(2)
+    if (status == torch_success) print '(a, f0.2)', 'as a graph ', best(3)
   end subroutine timing
 
   subroutine learn(model, where, steps, save)

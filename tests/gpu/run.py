@@ -1,15 +1,18 @@
 """Everything that a machine with a GPU can show: ``make test-gpu``. It needs no network, and writes a report.
 
 Programs are built for the device that PyTorch finds, and what it computes is held against the host: placement, TorchScript,
-packages, tensors that stay, training, checkpoints, all devices of the kind, OpenACC and OpenMP; then calls are timed beside
-PyTorch's own in Python. The report is ``build/gpu/report.md``. Exits with 1 where a check fails, and with 3, saying what it
+packages, tensors that stay, training, checkpoints, all devices of the kind, memory, requests, events, graphs, OpenACC and OpenMP;
+some of it under compute-sanitizer, and copies counted by Nsight Systems, where these are; then calls are timed beside PyTorch's own
+in Python. The report is ``build/gpu/report.md``. Exits with 1 where a check fails, and with 3, saying what it
 would do, where there is no device.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,8 +38,19 @@ CHECKS = {
     "image": "convolutions and batch normalization, arrays of four dimensions",
     "resident": "tensors that stay on the device, in and out",
     "training": "twenty steps of Adam",
+    "trainer": "twenty compiled steps of Adam, against those of the host",
     "checkpoint": "a run that was saved on the device goes on there and on the host",
     "devices": "each device of the kind",
+    "memory": "memory of the device: counted, given back, limited",
+    "requests": "calls that are under way at the same time",
+    "events": "events, for the host and, where there are two devices, between them",
+    "graphs": "calls that are recorded and done again",
+}
+#: Checks under compute-sanitizer, which looks at each access to memory of the device.
+SANITIZED = ("resident", "requests", "events", "graphs")
+TOOLS = {
+    "compute-sanitizer": f"no wrong access to memory of the device in {', '.join(SANITIZED)}",
+    "nsys": "calls on tensors of the device copy nothing to the host or from it",
 }
 TIMINGS = {"timing": "what a call takes"}
 
@@ -65,8 +79,14 @@ def write_models(folder: Path, kind: str) -> None:
     pt2ts.export(image, torch.rand(2, 3, 16, 16), folder / "image.pt", inputs=["x[batch,3,16,16]"])
     columns = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 3))
     pt2ts.export(columns, torch.randn(2, 5), folder / "columns.pt", inputs=["x[batch,5]"])
-    package = pt2ts.Package(fallback=True, device=kind if kind in ("cuda", "xpu", "mps") else None)
+    compiled_for = kind if kind in ("cuda", "xpu", "mps") else None
+    package = pt2ts.Package(fallback=True, device=compiled_for)
     pt2ts.export(network(), example, folder / "model.pt2", inputs=declared, format=package)
+    if compiled_for is not None:
+        targets = ["y[batch,8]"]
+        pt2ts.export_training(
+            network(), "mse", "adam", None, None, folder / "train.pt2", inputs=declared, targets=targets, device=compiled_for
+        )
 
 
 def directive_flags(compiler: str) -> dict[str, tuple[str, ...]]:
@@ -97,6 +117,42 @@ def run_check(folder: Path, name: str, what: str, words: Sequence[str | Path]) -
     result = Result(name, what, done.returncode == 0, "; ".join(line.strip() for line in lines[:3]))
     print(f"{'ok    ' if result.passed else 'FAILED'} {name}: {result.words}", flush=True)
     return result
+
+
+def sanitized(folder: Path, program: Path, kind: str) -> list[Result]:
+    """Run checks under compute-sanitizer."""
+    tool, what = "compute-sanitizer", TOOLS["compute-sanitizer"]
+    if not shutil.which(tool):
+        return [Result(tool, what, True, "not run: it is not on this machine")]
+    return [run_check(folder, f"{tool} {name}", what, [tool, "--error-exitcode", "9", program, name, kind]) for name in SANITIZED]
+
+
+def copies_in(summary: str) -> int:
+    """Return how many copies between host and device a summary of Nsight Systems counts."""
+    lines = summary.splitlines()
+    first = next((number for number, line in enumerate(lines) if "Operation" in line and "Count" in line), len(lines))
+    rows = csv.DictReader(lines[first:])
+    words = ("Host-to-Device", "Device-to-Host", "HtoD", "DtoH")
+    return sum(int(row["Count"]) for row in rows if any(word in (row["Operation"] or "") for word in words))
+
+
+def counted(folder: Path, program: Path, kind: str) -> Result:
+    """Let a profiler count the copies of few calls and of many: they are those before the first call."""
+    tool, what = "nsys", TOOLS["nsys"]
+    if not shutil.which(tool):
+        return Result(tool, what, True, "not run: it is not on this machine")
+    numbers = []
+    for calls in ("10", "110"):
+        trace = folder / f"copies-{calls}"
+        line = [tool, "profile", "--trace=cuda", "--force-overwrite=true", f"--output={trace}", program, "copies", kind, calls]
+        done = subprocess.run(list(map(str, line)), cwd=folder, capture_output=True, text=True, check=False, timeout=3600)
+        if done.returncode != 0:
+            return Result(tool, what, False, (done.stderr or done.stdout).strip().splitlines()[-1])
+        line = [tool, "stats", "--report=cuda_gpu_mem_size_sum", "--format=csv", f"{trace}.nsys-rep"]
+        summary = subprocess.run(list(map(str, line)), cwd=folder, capture_output=True, text=True, check=False, timeout=3600)
+        numbers.append(copies_in(summary.stdout))
+    few, many = numbers
+    return Result(tool, what, 0 < few == many, f"{few} copies with 10 calls, {many} with 110")
 
 
 def eager(kind: str) -> str:
@@ -142,7 +198,7 @@ def run_all(folder: Path, kind: str, compiler: str, link: Sequence[str], timings
         offload = os.environ.get("OFFLOAD_FLAGS", "").split()
         columns = build(folder, compiler, PROGRAMS / f"{name}.f90", [*directives, *offload, *link])
         results.append(run_check(folder, name, f"columns that live on the device by {name}", [columns, folder / "columns.pt"]))
-    return results + timings()
+    return [*results, *sanitized(folder, program, kind), counted(folder, program, kind), *timings()]
 
 
 def main() -> int:
@@ -154,7 +210,7 @@ def main() -> int:
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if found is None:
         print(f"PyTorch {torch.__version__} finds no device here. With one, this would check:")
-        for name, what in {**CHECKS, **TIMINGS}.items():
+        for name, what in {**CHECKS, **TOOLS, **TIMINGS}.items():
             print(f"  {name}: {what}")
         return NO_DEVICE
     kind, folder = found.type, options.folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,47 @@ def test_a_difference_fails(fc: str, tmp_path: Path) -> None:
     result = under_test.run_check(tmp_path, "package", "", [program, "package", "privateuseone"])
     assert not result.passed
     assert "more than rounding explains" in result.words
+
+
+SUMMARY = """Processing [copies.sqlite] with [cuda_gpu_mem_size_sum.py]...
+Total (MB),Count,Avg (MB),Med (MB),Min (MB),Max (MB),StdDev (MB),Operation
+0.082,{calls},0.010,0.010,0.000,0.082,0.000,[CUDA memcpy Host-to-Device]
+0.010,1,0.010,0.010,0.010,0.010,0.000,[CUDA memset]
+"""
+
+
+@pytest.mark.parametrize("each_call_copies", [False, True])
+def test_copies_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each_call_copies: bool) -> None:
+    """With a profiler that says how many there were."""
+    tool = tmp_path / "nsys"
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f"calls = sys.argv[-1].rpartition('/')[2][7:-9] if {each_call_copies} else '7'\n"
+        f"print({SUMMARY!r}.format(calls=calls) if sys.argv[1] == 'stats' else '')\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    result = under_test.counted(tmp_path, tmp_path / "checks", "cuda")
+    assert result.passed is not each_call_copies
+    assert result.words == ("10 copies with 10 calls, 110 with 110" if each_call_copies else "7 copies with 10 calls, 7 with 110")
+
+
+def test_what_a_tool_finds_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "compute-sanitizer"
+    tool.write_text("#!/bin/sh\necho 'Invalid __global__ read of size 4' >&2\n[ $4 != requests ] || exit $2\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    results = under_test.sanitized(tmp_path, tmp_path / "checks", "cuda")
+    assert [item.name for item in results if not item.passed] == ["compute-sanitizer requests"]
+    assert "Invalid __global__ read" in results[1].words
+
+
+def test_a_tool_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    results = [*under_test.sanitized(tmp_path, tmp_path / "checks", "cuda"), under_test.counted(tmp_path, tmp_path, "cuda")]
+    assert [(item.name, item.words) for item in results] == [
+        ("compute-sanitizer", "not run: it is not on this machine"), ("nsys", "not run: it is not on this machine"),
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a device: make test-gpu runs the checks on it")

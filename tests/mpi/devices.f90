@@ -115,7 +115,7 @@ contains
         call mpi_takes(trim(merge('yes', 'no ', way == 1 .or. way == 3 .and. rank > 0)))
         found = averaged(dev, dtype, everybody .or. .not. last, samples)
         ! Two numbers have one sum; of more, MPI adds up in an order of its own.
-        call must(all(abs(found - expected) <= merge(0._real32, 2e-6_real32, n <= 2) * maxval(abs(expected))), &
+        call must(all(abs(found - expected) <= merge(0.0_real32, 2e-6_real32, n <= 2) * maxval(abs(expected))), &
           'the average of gradients on devices, way ' // achar(48 + way))
       end do
     end do
@@ -164,7 +164,7 @@ contains
     do way = 1, 2
       call mpi_takes(trim(merge('yes', 'no ', way == 1)))
       gradients = 1
-      if (last) gradients(40207) = ieee_value(1._real32, ieee_positive_inf)
+      if (last) gradients(40207) = ieee_value(1.0_real32, ieee_positive_inf)
       call torch_model_unflatten_gradients(model, gradients)
       call torch_mpi_average_gradients(model, mpi_comm_world, 3, stat=stat, errmsg=errmsg)
       call told(stat, errmsg, 'number 40207 of the gradients is infinite or not a number', torch_error_model)

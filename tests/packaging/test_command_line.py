@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 import ftorch
 from ftorch.__main__ import main
+from ftorch.compilers import how_to_get
 
-from ..support import run
+from ..support import ROOT, run
 
 PLACE = ftorch.Installation()
 Output = pytest.CaptureFixture[str]
@@ -66,7 +68,7 @@ def test_absent_compiler(capsys: Output) -> None:
 
 def test_something_that_is_no_compiler(capsys: Output) -> None:
     assert main(["--fflags", "--compiler", "make"]) == 1
-    assert "'make' is not a Fortran compiler known to this command: it says 'GNU Make" in capsys.readouterr().err
+    assert "'make' is no Fortran compiler that CMake knows: it says 'GNU Make" in capsys.readouterr().err
 
 
 def test_compiler_without_interface(tmp_path: Path, capsys: Output) -> None:
@@ -95,7 +97,71 @@ def test_refused_compiler_is_not_added(tmp_path: Path, capsys: Output) -> None:
     broken.write_text('#!/bin/sh\n[ "$1" = --version ] && exec gfortran --version\necho not today >&2\nexit 1\n')
     broken.chmod(0o755)
     assert main(["--add-compiler", str(broken)]) == 1
-    assert "not today" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is not able to compile a simple test program" in said
+    assert said.count("\n") < 40  # the reason, and not all that CMake said
+    log = Path(said.rpartition("All that was said: ")[2].strip())
+    assert "not today" in log.read_text()
+    shutil.rmtree(log.parent)
+
+
+def test_flags_of_the_compiler(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FC", "gfortran -m64")
+    assert main(["--fflags"]) == 0
+    assert str(PLACE.module_dir(ftorch.find_compiler("gfortran").tag)) in capsys.readouterr().out
+    assert ftorch.find_compiler().flags == ("-m64",)
+    assert main(["--fflags", "--compiler", "gfortran -fdefault-integer-8"]) == 1
+    said = capsys.readouterr().err
+    assert f"no Fortran interface for {ftorch.find_compiler('gfortran').tag}-i8" in said
+    assert "-fdefault-integer-8'" in said.partition("--add-compiler ")[2]
+
+
+def test_cmake_is_asked_which_compiler_it_is(tmp_path: Path, capsys: Output) -> None:
+    """One that CMake takes for Intel's, of which nothing is said in this package."""
+    ifx = tmp_path / "ifx"
+    ifx.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = --version ] && echo "ifx (IFX) 2025.1.0" && exit 0\n'
+        'exec gfortran -cpp -D__INTEL_LLVM_COMPILER=20250100 "$@"\n'
+    )
+    ifx.chmod(0o755)
+    compiler = ftorch.find_compiler(f"{ifx} -g")
+    assert (compiler.tag, compiler.flags) == ("IntelLLVM-2025.1.0", ("-g",))
+    assert main(["--fflags", "--compiler", str(ifx)]) == 1
+    said = capsys.readouterr().err
+    assert "no Fortran interface for IntelLLVM-2025.1.0" in said
+    assert f"python -m ftorch --add-compiler {ifx}" in said
+
+
+def test_an_installation_that_cannot_be_written(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
+    assert main(["--add-compiler", "gfortran"]) == 1
+    said = capsys.readouterr().err
+    assert f"{PLACE.library_dir} cannot be written by this user; a folder of your own will do: python -m ftorch" in said
+    assert "--prefix ~/ftorch" in said
+
+
+@pytest.mark.long
+def test_a_folder_of_ones_own(fc: str, tmp_path: Path, capsys: Output) -> None:
+    assert main(["--add-compiler", fc, "--prefix", str(tmp_path / "mine")]) == 0
+    assert str(tmp_path / "mine" / "lib") in capsys.readouterr().out
+    assert main(["--fflags", "--ldflags", "--compiler", fc, "--prefix", str(tmp_path / "mine")]) == 0
+    flags = capsys.readouterr().out.split()
+    assert not [word for word in flags if word.startswith(f"-I{PLACE.prefix}")]
+    program = tmp_path / "program"
+    run(fc, ROOT / "tests" / "downstream" / "projects" / "main.f90", *flags, "-o", program, cwd=tmp_path)
+    assert run(program, env={}).startswith("sum 3.0")
+    assert str(tmp_path / "mine") in run("ldd", program)
+
+
+def test_hints_suit_the_python_of_a_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "EXTERNALLY-MANAGED").touch()
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    assert how_to_get("cmake") == f"install it, for example with: {sys.executable} -m pip install cmake"  # in an environment
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert "-m venv ~/ftorch && ~/ftorch/bin/python -m pip install cmake" in how_to_get("cmake")
+    (tmp_path / "EXTERNALLY-MANAGED").unlink()
+    assert "venv" not in how_to_get("cmake").partition("with: ")[2].removeprefix(sys.executable)
 
 
 def test_doctor(capsys: Output) -> None:

@@ -55,6 +55,14 @@ def test_demo_needs_no_flang(machine: Path) -> None:
     assert done.stderr.rstrip().endswith("--no-install-recommends gfortran")
 
 
+def test_an_installation_needs_no_netcdf(machine: Path) -> None:
+    (machine / "pkg-config").unlink()
+    (machine / "pkg-config").write_text("#!/bin/sh\nexit 1\n")
+    (machine / "pkg-config").chmod(0o755)
+    assert setup(machine, "demo").stderr.rstrip().endswith("--no-install-recommends gfortran libnetcdff-dev")
+    assert setup(machine, "install").stderr.rstrip().endswith("--no-install-recommends gfortran")
+
+
 def test_long_needs_a_browser_and_its_driver(machine: Path) -> None:
     (machine / "google-chrome").touch(mode=0o755)
     assert setup(machine, "long").stderr.rstrip().endswith(f"{LONG} chromium-driver")
@@ -88,12 +96,18 @@ def complete(machine: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("level", "contained"),
-    [("demo", {"demo"}), ("test", {"demo", "test"}), ("long", {"demo", "test", "long"}), ("dev", {"demo", "test", "dev"})],
+    [
+        ("install", {"install"}),
+        ("demo", {"install", "demo"}),
+        ("test", {"install", "demo", "test"}),
+        ("long", {"install", "demo", "test", "long"}),
+        ("dev", {"install", "demo", "test", "dev"}),
+    ],
 )
 def test_a_level_contains_others(complete: Path, level: str, contained: set[str]) -> None:
     """What it contains has nothing left to do after it; everything else has."""
     stamps = complete / "project" / ".venv"
-    for other in ("demo", "test", "long", "dev"):
+    for other in ("install", "demo", "test", "long", "dev"):
         for stamp in stamps.glob(".setup-*"):
             stamp.unlink()
         assert f"-r requirements/{level}.txt" in done_with(complete, level)
@@ -116,7 +130,7 @@ def test_names_the_packages_where_there_is_no_apt(machine: Path) -> None:
 def test_unknown_level(machine: Path) -> None:
     done = setup(machine, "everything")
     assert done.returncode == 1
-    assert "usage: scripts/setup [demo|test|long|dev]" in done.stderr
+    assert "usage: scripts/setup [install|demo|test|long|dev]" in done.stderr
 
 
 def test_make_help_names_the_targets() -> None:

@@ -55,12 +55,15 @@ def test_it_is_built_and_runs(toolkit: Path, tmp_path: Path, with_toolkit: bool,
     environment = {**os.environ, "PATH": f"{toolkit}/bin:{path}" if with_toolkit else path, "CUDA_PATH": str(toolkit)}
     if not with_toolkit:
         del environment["CUDA_PATH"]
+    headers = [] if with_toolkit else ["-DFTORCH_CUDA_INCLUDE_DIR="]  # those of the toolkit lie beside PyTorch
     build = tmp_path / "build"
     said = run(
         "cmake", "-G", "Ninja", "-S", ROOT, "-B", build, f"-DPython_EXECUTABLE={sys.executable}", "-DCMAKE_UNITY_BUILD=ON",
-        f"-DTorch_DIR={SITE}/torch/share/cmake/Torch", f"-DCMAKE_INSTALL_PREFIX={tmp_path / 'place'}", env=environment,
+        f"-DTorch_DIR={SITE}/torch/share/cmake/Torch", f"-DCMAKE_INSTALL_PREFIX={tmp_path / 'place'}", *headers,
+        env=environment,
     )  # fmt: skip
     assert f"found by its {how}" in " ".join(said.split())
+    assert f"CUDA graphs and memory limits: {'with the headers' if with_toolkit else 'left out'}" in said
     run("cmake", "--build", build, env=environment)
     run("cmake", "--install", build, env=environment)
     tag = find_compiler("gfortran").tag
@@ -72,3 +75,5 @@ def test_it_is_built_and_runs(toolkit: Path, tmp_path: Path, with_toolkit: bool,
     needed = run("readelf", "-d", lib / "libctorch_torch.so")
     assert "[libtorch_cuda.so]" in needed
     assert "[libcudart" not in needed
+    # Graphs are compiled in where CUDA's headers are.
+    assert ("CUDAGraph" in run("nm", "--dynamic", "--undefined-only", lib / "libctorch_torch.so")) == with_toolkit

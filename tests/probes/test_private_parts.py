@@ -65,6 +65,8 @@ def test_every_private_header_has_a_probe() -> None:
 @pytest.mark.parametrize(("user", "header", "name"), rows(), ids=lambda text: text.rpartition("/")[2])
 def test_what_is_gone_is_named(headers: Path, user: str, header: str, name: str) -> None:
     texts = {file: file.read_text() for file in places(headers, header)}
+    if not texts:
+        pytest.skip("this PyTorch does without")
     for file, text in texts.items():
         file.write_text(re.sub(rf"\b{name}\b", "renamed", text))
     said = probe(headers)

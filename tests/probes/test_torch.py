@@ -13,6 +13,7 @@ import pytest
 
 from ..support import ROOT, run
 
+SYSTEMS = Path("/usr/bin/cmake").exists()
 FOUND = re.compile(r"PyTorch (\S+) in (\S+), found by its (own CMake package|libraries)")
 
 
@@ -23,8 +24,8 @@ def torch_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def configure(build: Path, *options: str) -> str:
-    done = subprocess.run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", build, *options], capture_output=True, text=True, check=False)
+def configure(build: Path, *options: str, cmake: str = "cmake") -> str:
+    done = subprocess.run([cmake, "-G", "Ninja", "-S", ROOT, "-B", build, *options], capture_output=True, text=True, check=False)
     return " ".join((done.stdout + done.stderr).split())
 
 
@@ -45,11 +46,24 @@ def cuda_wheel(tmp_path: Path) -> Path:
     return torch
 
 
-def test_of_the_active_python(tmp_path: Path) -> None:
-    found = FOUND.search(configure(tmp_path, f"-DPython_EXECUTABLE={sys.executable}"))
+# The system's is an older one, often the oldest that is documented, and writes no log into a folder that is not there.
+@pytest.mark.parametrize("cmake", ["cmake", pytest.param("/usr/bin/cmake", marks=pytest.mark.skipif(not SYSTEMS, reason="none"))])
+def test_of_the_active_python(tmp_path: Path, cmake: str) -> None:
+    said = configure(tmp_path, f"-DPython_EXECUTABLE={sys.executable}", "-DBUILD_SHARED_LIBS=OFF", cmake=cmake)
+    found = FOUND.search(said)
     assert found
     assert Path(found[2]) == torch_folder()
     assert found[3] == "own CMake package"
+    assert "BUILD_SHARED_LIBS=OFF has no effect here" in said
+
+
+def test_one_run_time_of_openmp(tmp_path: Path) -> None:
+    """Clang brings LLVM's, as these answers of CMake say; PyTorch's wheel has GCC's."""
+    libomp = next(Path("/usr/lib").glob("llvm-*/lib/libomp.so*"))
+    answers = ("-DOpenMP_CXX_FLAGS=-fopenmp", "-DOpenMP_CXX_LIB_NAMES=omp", f"-DOpenMP_omp_LIBRARY={libomp}")
+    said = configure(tmp_path, f"-DPython_EXECUTABLE={sys.executable}", *answers)
+    assert "has LLVM's run time of OpenMP, and PyTorch in" in said
+    assert "-DCMAKE_CXX_COMPILER=g++" in said
 
 
 def test_user_wins_and_libraries_serve_when_the_package_fails(cuda_wheel: Path, tmp_path: Path) -> None:
@@ -76,6 +90,10 @@ def test_prefix_path_wins(cuda_wheel: Path, tmp_path: Path) -> None:
 def test_absent(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    said = configure(tmp_path / "b", f"-DPython_EXECUTABLE={python}", f"-DFTORCH_FYPP={Path(sys.executable).with_name('fypp')}")
+    fypp = Path(sys.executable).with_name("fypp")
+    said = configure(tmp_path / "b", f"-DPython_EXECUTABLE={python}", f"-DFTORCH_FYPP={fypp}")
     assert f"PyTorch was not found. {python} has none" in said
     assert "-DTorch_DIR=" in said
+    isolated = configure(tmp_path / "i", f"-DPython_EXECUTABLE={python}", "-DSKBUILD=2", f"-DFTORCH_FYPP={fypp}")
+    assert "PyTorch was not found: " in isolated
+    assert "pip install --no-build-isolation ." in isolated

@@ -34,7 +34,12 @@ PACKAGES: dict[str, Recipe] = {
     "mixed": (
         modules.Mixed,
         lambda: (torch.randn(6, 4), torch.arange(6), torch.tensor(2.0)),
-        {"dtype": "float64", "format": pt2ts.Package(batch=(), threads=1), "golden": False},
+        {
+            "inputs": ["field", "month int64 0..11", "scale"],
+            "dtype": "float64",
+            "format": pt2ts.Package(batch=(), threads=1),
+            "golden": False,
+        },
     ),
     "narrow": (
         modules.Narrow,

@@ -140,6 +140,26 @@ class Decades(nn.Module):
         return y * torch.tensor([1e2, 1.0, 1e-6])
 
 
+class Convection(nn.Module):
+    """A column of 61 numbers to 148, whose sizes span eleven decades."""
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        source = torch.Generator().manual_seed(3)
+        self.first, self.second, self.last = nn.Linear(61, 128), nn.Linear(128, 128), nn.Linear(128, 148)
+        for weight in self.parameters():
+            nn.init.uniform_(weight, -0.1, 0.1, generator=source)
+        self.register_buffer("scale", 10 ** torch.linspace(-9, 2, 148))
+        self.register_buffer("offset", 10 * torch.randn(148, generator=source) * self.scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.last(self.second(self.first(x).relu()).relu())
+        return y * self.scale + self.offset
+
+
 class Cancelling(nn.Module):
     """A small difference of large sums, which float32 has not all digits of."""
 

@@ -44,7 +44,7 @@ def narrow(module: nn.Module) -> Callable[..., tuple[Tensor, ...]]:
 
     def forward(*inputs: Tensor) -> tuple[Tensor, ...]:
         given = [tensor.float() if tensor.dtype is torch.float64 is wide else tensor for tensor in inputs]
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        with torch.autocast(given[0].device.type, torch.bfloat16, cache_enabled=False):
             results = [tensor for _, tensor in flatten(original(*given))]
         coarse = (torch.float32, torch.bfloat16) if wide is torch.float64 else (torch.bfloat16,)
         return tuple(tensor.to(wide) if tensor.dtype in coarse else tensor for tensor in results)
@@ -58,8 +58,8 @@ def _narrow_inputs(_: nn.Module, inputs: Any) -> Any:
     return tuple(_narrow_inputs(_, item) for item in inputs) if isinstance(inputs, tuple) else inputs
 
 
-def lost_digits(module: Named, narrowed: Sequence[Tensor]) -> dict[str, Loss]:
-    """Measure how far results in bfloat16 are from those of the module; warn where that is much of how much these vary."""
+def lost_digits(module: Named, narrowed: Sequence[Tensor], what: str = "bfloat16", option: str = "dtype") -> dict[str, Loss]:
+    """Measure how far results in ``what`` are from those of the module; warn where that is much of how much these vary."""
     found = {}
     for (name, want), have in zip(module, narrowed, strict=True):
         if not want.is_floating_point() or want.numel() < 2:
@@ -67,9 +67,9 @@ def lost_digits(module: Named, narrowed: Sequence[Tensor]) -> dict[str, Loss]:
         found[name] = loss = _loss(want, have)
         if loss.largest > _USUAL * loss.spread > 0.0:
             warn(
-                f"in bfloat16 output '{name}' differs from the module's by up to {loss.largest:.3g}, and it varies by "
+                f"in {what} output '{name}' differs from the module's by up to {loss.largest:.3g}, and it varies by "
                 f"{loss.spread:.3g} only: numbers far from zero lose their digits where they go into a layer as they are, or come "
-                "out of one; scale them inside the module (pt2ts.nn.Standardize and its inverse), or leave dtype out",
+                f"out of one; scale them inside the module (pt2ts.nn.Standardize and its inverse), or leave {option} out",
             )
     return found
 

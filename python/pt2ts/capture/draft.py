@@ -14,6 +14,7 @@ from ..contract.dtypes import name_of
 from ..contract.golden import Golden
 from ..contract.samples import Sizes
 from ..contract.spec import MAX_SYMBOLS, Spec, Symbol, TensorSpec
+from ..contract.structure import Named
 from ..errors import DeclarationError, ExportError
 from ..report import warn
 from .examples import Examples
@@ -48,6 +49,10 @@ class Draft:
     found: list[Trial]
     spec: Spec
     golden: Golden | None
+
+    def first_outputs(self) -> Named:
+        """Return what the module gives for the examples, by the names of the contract."""
+        return [(item.name, tensor) for item, (_, tensor) in zip(self.spec.outputs, self.found[0].outputs, strict=True)]
 
 
 def make_draft(examples: Examples, found: list[Trial], request: Request) -> Draft:

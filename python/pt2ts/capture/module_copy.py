@@ -10,6 +10,7 @@ import torch
 from ..contract.dtypes import PRECISIONS
 from ..errors import ExportError
 from ..pytorch import torchscript
+from ..sources.hubs import unwrapped
 from ..sources.keras import as_module
 
 
@@ -26,7 +27,7 @@ def evaluation_copy(module: torch.nn.Module) -> torch.nn.Module:
     ExportError
         When it is no module, or cannot be copied.
     """
-    module = as_module(module)
+    module = as_module(unwrapped(module))
     if not isinstance(module, torch.nn.Module):
         made = "a class, not an instance" if isinstance(module, type) else f"a {type(module).__name__}"
         raise ExportError(f"expected a torch.nn.Module, got {made}", "create the module first, then export it")

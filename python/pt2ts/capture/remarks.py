@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from ..contract.dtypes import WHOLE
 from ..contract.spec import TensorSpec
+from ..errors import DeclarationError
 from .trials import Trial
 
 
@@ -34,6 +36,12 @@ def _outside(spec: TensorSpec, example: torch.Tensor) -> str:
     bounds = torch.tensor(spec.range, dtype=rounded)
     if float(bounds[0]) <= low and high <= float(bounds[1]):
         return ""
+    if example.dtype in WHOLE:
+        raise DeclarationError(
+            f"input '{spec.name}' goes from {low:g} to {high:g} in the example, "
+            f"and {spec.range[0]:g}..{spec.range[1]:g} is declared",
+            "calls with whole numbers outside of their range are refused: declare what comes, or give another example",
+        )
     declared = f"{spec.range[0]:g}..{spec.range[1]:g}" + (f" {spec.units}" if spec.units else "")
     return (
         f"input '{spec.name}' is {low:g}..{high:g} in the example, outside its declared range {declared}: "

@@ -3,7 +3,7 @@
 Each command imports what it needs when it runs: torch takes seconds to import, and the help needs none of it.
 
 Exit codes: 0 all is well, 1 a check failed or something cannot be exported, 2 the command itself was wrong, 3 `verify` found no
-fault and could not compare everything.
+fault and could not compare everything, 4 there is no such device here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from ..errors import Pt2tsError
+from ..errors import NoDeviceError, Pt2tsError
 from . import bench, console, convert, diff, doctor, export, export_training, fortran, inspect, new, train, tune, verify
 
 app = typer.Typer(
@@ -57,6 +57,11 @@ app.command(short_help="Make a small project to start from.")(new.new)
 app.command(short_help="Train a model of the course.")(train.train)
 
 
+def exit_code(error: Pt2tsError) -> int:
+    """Return what the command ends with."""
+    return 4 if isinstance(error, NoDeviceError) else 1
+
+
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
     # In a process of its own the library may have its pool, as in a Fortran program: what is measured is then what it costs there.
@@ -66,4 +71,4 @@ def main() -> None:
             app()
     except Pt2tsError as error:
         console.failure(error)
-        sys.exit(1)
+        sys.exit(exit_code(error))

@@ -27,6 +27,13 @@ def bench(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Draw the times into this file (needs matplotlib).")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Measure calls on cuda, hip, xpu or mps, arrays of the host in and out; exit 4 where there is none.",
+        ),
+    ] = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -45,7 +52,7 @@ def bench(
         _require_drawing(output)
     module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
     with console.progress() as progress, listening(progress):
-        found = bencher.bench(file, None if batch is None else parse_batch(batch), module)
+        found = bencher.bench(file, None if batch is None else parse_batch(batch), module, device=device)
     if output is not None:
         from ..timing.plot import draw
 
@@ -61,7 +68,10 @@ def bench(
 def _print(found: Bench) -> None:
     from ..timing.bench import COLUMNS
 
-    console.facts([("model", found.name), ("threads", f"{found.threads[0]} (library), {found.threads[1]} (eager PyTorch)")])
+    device = [] if found.device == "cpu" else [("device", found.device)]
+    console.facts(
+        [("model", found.name), *device, ("threads", f"{found.threads[0]} (library), {found.threads[1]} (eager PyTorch)")]
+    )
     print()
     console.table(COLUMNS, [row.cells() for row in found.rows])
 

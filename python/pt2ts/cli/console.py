@@ -18,7 +18,11 @@ from ..errors import Pt2tsError, UnexportableError, say
 #: Arguments of `pt2ts.export` that are called otherwise here.
 _FLAGS = {"inputs": "input", "outputs": "result", "symbols": "symbol"}
 #: Values that a flag without a value stands for.
-_SWITCHES = ((("dynamic_batch", False), "--fixed-batch"), (("fallback", True), "--with-fallback"))
+_SWITCHES = (
+    (("dynamic_batch", False), "--fixed-batch"),
+    (("fallback", True), "--with-fallback"),
+    (("strict", False), "--not-strict"),
+)
 
 #: Help of the option ``--json`` of commands that write files.
 JSON_HELP = "Print what was written, how it was checked and how long that took as JSON."

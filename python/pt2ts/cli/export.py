@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..contract.words import Format, Layout, Method, Normalization, Precision
+from ..contract.words import Format, Layout, Method, Normalization, Precision, Products
 from ..errors import DeclarationError
 from . import console
 from .inspect import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from ..sources.match import Match
 
 
 def export(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="package.module:factory, or a saved file (TorchScript, Keras, ONNX, pickled module)."
+            metavar="SOURCE",
+            help="package.module:factory, a saved file (TorchScript, Keras, ONNX, pickled module), a folder of a hub, timm:NAME.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")],
     arg: Annotated[
         list[str] | None, typer.Option("--arg", metavar="KEY=VALUE", help="Argument of the factory; repeat for more.")
     ] = None,
-    weights: Annotated[str | None, typer.Option(metavar="FILE", help="state_dict to load into the module.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="state_dict, checkpoint or safetensors to load into the module, or their folder."),
+    ] = None,
+    weights_key: Annotated[
+        str | None,
+        typer.Option(metavar="PLACE", help="Where in that file the weights are: ema.state_dict; where they fit otherwise."),
+    ] = None,
+    not_strict: Annotated[
+        bool, typer.Option("--not-strict", help="Load the weights that fit, and list those that are left or missing.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which weight of the file is for which of the module, and write nothing.")
+    ] = False,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="DECL", help="An input, in order: 'name[batch,124] float32 K 180..320 -- description'."),
@@ -58,6 +79,9 @@ def export(
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Package: as many threads; 0 for as many as the host allows.")] = 0,
     dtype: Annotated[Precision | None, typer.Option(help="What the network computes in; as it is otherwise.")] = None,
+    precision: Annotated[
+        Products | None, typer.Option(help="Devices multiply float32 matrices in TF32; with all digits otherwise.")
+    ] = None,
     batch: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Package: sizes with a variant of their own; 1,32,1024 otherwise.")
     ] = None,
@@ -78,12 +102,18 @@ def export(
     from ..contract.formats import choose_files, format_of, with_options
     from ..exporting import export as exporter
     from ..inspection import inspect as inspector
-    from ..sources.load import load_complete, load_examples
+    from ..sources.load import find_weights, load_complete, load_examples
     from ..sources.onnx import contract_of
     from .journal import journal
 
     with journal(as_json) as notes:
-        module = load_complete(source, arg, weights, trust_pickle=trust_pickle)
+        if dry_run:
+            if weights is None:
+                raise DeclarationError("--dry-run shows how weights are matched, and none are given", "give --weights FILE")
+            module = load_complete(source, arg, None, trust_pickle=trust_pickle)
+            _show_match(*find_weights(module, weights, weights_key))
+            return
+        module = load_complete(source, arg, weights, trust_pickle=trust_pickle, key=weights_key, strict=not not_strict)
         if example is None and not input_ and contract_of(module) is None:
             hint = "give --input 'name[batch,124] float32 K' for each, or --example FILE"
             raise DeclarationError("nothing says what the inputs are", hint)
@@ -112,6 +142,7 @@ def export(
             flush_denormals=True if flush_denormals else None,
             format=format_of(files),
             dtype=dtype,
+            precision=precision,
             tolerance=tolerance,
         )
     written = [file.path for file in files]
@@ -121,3 +152,12 @@ def export(
     for path in written:
         console.success(f"wrote {path}: agrees with the module")
     tables(inspector.inspect(written[-1]))
+
+
+def _show_match(place: str, state: Mapping[str, torch.Tensor], found: Match) -> None:
+    """Print which weights of a file are for which of the module."""
+    rows = [(theirs, mine, str(list(state[theirs].shape)), found.remark(mine)) for mine, theirs in found.pairs.items()]
+    rows += [("", name, "", "missing in the file") for name in found.missing]
+    rows += [(name, "", str(list(state[name].shape)), "left: unknown to the module") for name in found.left]
+    rows += [(name, "", str(list(state[name].shape)), "left: of something else") for name in found.beside]
+    console.table(("in the file" + (f" at '{place}'" if place else ""), "in the module", "shape", "remark"), rows)

@@ -57,6 +57,9 @@ def export_training(
     halves: Annotated[
         bool, typer.Option("--halves", help="Compile the two halves of a step too, for ranks that average gradients in between.")
     ] = False,
+    device: Annotated[
+        str | None, typer.Option(help="Code for a device too: cuda, hip, xpu, mps. It is compiled where such a device is.")
+    ] = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
@@ -95,6 +98,7 @@ def export_training(
             batch=() if batch is None else parse_batch(batch),
             tolerance=tolerance,
             halves=halves,
+            device=device,
         )
     if as_json:
         console.as_json(notes.to_dict([output]) | {"spec": spec.to_dict()})

@@ -17,6 +17,9 @@ def tune(
     limit: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Begin no further form after that; all are tried otherwise.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Tune for cuda, hip, xpu or mps; exit 4 where there is none.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
     """Compile what may run a package fast, measure it on this machine, keep the fastest for each size."""
@@ -27,7 +30,7 @@ def tune(
 
     with journal(as_json) as notes:
         sizes = None if batch is None else parse_batch(batch)
-        rows = tuner.tune(file, sizes, isa=isa, limit=limit)
+        rows = tuner.tune(file, sizes, isa=isa, limit=limit, device=device)
     if as_json:
         console.as_json(notes.to_dict([file]) | {"measured": [dict(row) for row in read_spec(file).tuning]})
         return

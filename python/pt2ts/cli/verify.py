@@ -31,6 +31,9 @@ def verify(
         list[str] | None,
         typer.Option(metavar="CHECK", help=f"Leave out {', '.join(CHECKS[:-1])} or {CHECKS[-1]}; repeat for more."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Run the file on cuda, hip, xpu or mps; exit 4 where there is none.")
+    ] = None,
     trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Allow a pickled module, which runs code.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -46,7 +49,7 @@ def verify(
     if against is None and (arg or weights or trust_pickle):
         raise VerifyError("--arg, --weights and --trust-pickle are for the module of --against", "name it, or leave them out")
     module = None if against is None else load_complete(against, arg, weights, trust_pickle=trust_pickle)
-    found = verifying.verify(file, module, tolerance=tolerance, skip=skip or ())
+    found = verifying.verify(file, module, tolerance=tolerance, skip=skip or (), device=device)
     faults = {item.fault: item for item in found if item.fault}
     missing = {(item.check, item.remark): item for item in found if item.status is Status.NOT_COMPARED}
     made = any(item.status is Status.OK for item in found)

@@ -21,12 +21,14 @@ from ..capture.trials import Trial, trial_at
 from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from ..contract import golden as golden_sample
 from ..contract.batch import batch_sizes
+from ..contract.dtypes import DTYPES, WHOLE
 from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec
 from ..contract.variants import Variant, choose
 from ..contract.words import Method
 from ..pytorch import torchscript
-from ..report import step
+from ..report import step, warn
+from ..runtime.fresh import loaded
 from ..runtime.measure import samples
 from ..runtime.runner import PackageRunner
 from ..toolchain.devices import find_device
@@ -42,6 +44,9 @@ SMALL = "small"
 
 #: Sizes at which such a kernel is tried: part of a block, whole ones, and all kinds of blocks.
 _AROUND_BLOCKS = (3, 16, 21, 37)
+
+#: What compiled code says where it compares an index before it uses it.
+_CHECKED_INDEX = b"index out of bounds"
 
 #: A variant for one size stays in the file when its time is at most this part of the general one's.
 _WORTH = 0.97
@@ -88,11 +93,11 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
     names, yardstick = [name for name, _ in draft.found[0].outputs], Yardstick(draft.module)
-    loss = {}
+    loss = draft.spec.loss
     if precision:
         with torch.no_grad():
             narrow = flat(*(tensor.clone() for tensor in draft.found[0].inputs))
-        loss = lost_digits(draft.found[0].outputs, list(narrow))
+        loss = lost_digits(draft.first_outputs(), list(narrow))
 
     def at(size: int) -> Trial:
         return trial_at(draft.module, inputs, draft.examples, names, {**draft.sizes, str(forms.batch): size}, yardstick)
@@ -134,14 +139,28 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     if options.device is not None:
         device = find_device(options.device)
         there = flat_module(twin_of(draft.module).to(device), precision)
-        built = build_for_device(forms, there, device, kernels.isa)
+        built = build_for_device(forms, there, device, kernels.isa, precision or draft.spec.products)
         members |= built.members
         variants.append(built.variant)
     script = options.script()
     if script is not None:
         variants.append(Variant("fallback", "torchscript", weights="own"))
         members[FALLBACK] = _script_bytes(draft, script.method)
+    for remark in _open_indices(spec, members):
+        warn(remark)
     return Assembled(members, replace(spec, variants=tuple(variants)), found, draft.module)
+
+
+def _open_indices(spec: Spec, members: Mapping[str, Content]) -> Iterator[str]:
+    """Yield what to say of whole numbers without a range, where compiled code looks something up by an index."""
+    if any(isinstance(content, bytes) and _CHECKED_INDEX in content for content in members.values()):
+        for item in spec.inputs:
+            if item.range is None and DTYPES[item.dtype] in WHOLE:
+                yield (
+                    f"input '{item.name}' is {item.dtype} without a range, and compiled code looks something up by an index: "
+                    "one out of range can end the program; "
+                    f"declare what comes, '{item.name} {item.dtype} 1..24', and such calls are refused"
+                )
 
 
 def _script_bytes(draft: Draft, method: Method) -> bytes:
@@ -201,6 +220,8 @@ def _is_worth_it(
         path = Path(folder) / "model.pt2"
         with path.open("wb") as file:
             save(file, members, replace(spec, variants=(built.variant, general)))
+        with loaded(path) as model:  # before this process runs it: code that spoils memory would spoil its own
+            model.forward(arguments)
         runner = PackageRunner(path)
         calls = [runner.prepared(variant, arguments) for variant in (built.variant, general)]
         with torch.inference_mode():

@@ -32,6 +32,9 @@ _MEANT = {
 
 _SIZED = re.compile(r"[a-z]+(8|16|32|64|128)")
 
+#: Those of whole numbers, which may be indices.
+WHOLE = tuple(DTYPES[name] for name in ("uint8", "int8", "int16", "int32", "int64"))
+
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 

@@ -116,12 +116,14 @@ class Symbol:
 class Spec:
     """The whole contract of one model file; see `TensorSpec` for its parts.
 
-    Only packages have the attributes from ``kind`` on.
+    Only packages have the attributes from ``kind`` on, but for ``loss``.
 
     Attributes
     ----------
     flush_denormals
         Whether calls flush subnormal numbers to zero; None as the host program does.
+    products
+        ``tf32`` where devices may multiply float32 matrices in TensorFloat-32; None where products have all digits.
     network
         Layers, weights and work per sample, for people; None in files of earlier versions.
     kind
@@ -131,7 +133,9 @@ class Spec:
     precision
         Element type that the network computes in, where it is another one than that of inputs and outputs.
     loss
-        What that costs, by the name of an output, on the example of the export.
+        What that or TensorFloat-32 costs, by the name of an output, on the example of the export.
+    loss_measured
+        How, where it was not by running the file.
     weights, variants
         What the package holds.
     tuning
@@ -149,15 +153,21 @@ class Spec:
     isa: str | None = None
     golden: bool = False
     flush_denormals: bool | None = None
+    products: str | None = None
     # What is long is left out where a notebook shows the result of `export`.
     network: Network | None = field(default=None, repr=False)
     kind: str = ""
     digest: str = field(default="", repr=False)
     precision: str | None = None
     loss: Mapping[str, Loss] = field(default_factory=dict)
+    loss_measured: str = ""
     weights: tuple[Weight, ...] = field(default=(), repr=False)
     variants: tuple[Variant, ...] = field(default=(), repr=False)
     tuning: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    def precision_on(self, device: str) -> str | None:
+        """Return what the network computes in on a device, where that is coarser than the dtypes of inputs and outputs."""
+        return self.precision or (None if device == "cpu" else self.products)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of the spec."""
@@ -176,6 +186,12 @@ class Spec:
         }
         if self.flush_denormals is not None:
             common["flush_denormals"] = self.flush_denormals
+        if self.products is not None:
+            common["products"] = self.products
+        if self.loss:
+            common["loss"] = {name: loss.to_dict() for name, loss in self.loss.items()}
+        if self.loss_measured:
+            common["loss_measured"] = self.loss_measured
         if self.network is not None:
             common["network"] = self.network.to_dict()
         if not self.kind:
@@ -184,7 +200,6 @@ class Spec:
             "digest": self.digest,
             "kind": self.kind,
             "precision": self.precision,
-            **({"loss": {name: loss.to_dict() for name, loss in self.loss.items()}} if self.loss else {}),
             "weights": [weight.to_dict() for weight in self.weights],
             "variants": [variant.to_dict() for variant in self.variants],
             "tuning": [dict(row) for row in self.tuning],
@@ -213,11 +228,13 @@ class Spec:
                 isa=data.get("isa"),
                 golden=bool(data.get("golden", False)),
                 flush_denormals=None if data.get("flush_denormals") is None else bool(data["flush_denormals"]),
+                products=data.get("products"),
                 network=None if data.get("network") is None else Network.from_dict(data["network"]),
                 kind=str(data.get("kind", "")),
                 digest=str(data.get("digest", "")),
                 precision=data.get("precision"),
                 loss={name: Loss.from_dict(item) for name, item in data.get("loss", {}).items()},
+                loss_measured=str(data.get("loss_measured", "")),
                 weights=tuple(Weight.from_dict(item) for item in data.get("weights", [])),
                 variants=tuple(Variant.from_dict(item) for item in data.get("variants", [])),
                 tuning=tuple(data.get("tuning", [])),

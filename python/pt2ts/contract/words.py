@@ -12,6 +12,9 @@ Layout = Literal["torch", "fortran"]
 #: What a network computes in.
 Precision = Literal["float64", "float32", "bfloat16"]
 
+#: What devices may multiply float32 matrices in.
+Products = Literal["tf32"]
+
 #: Where physical units become the network's numbers.
 Normalization = Literal["inside", "host"]
 

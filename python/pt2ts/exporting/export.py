@@ -16,6 +16,7 @@ from ..capture.draft import make_draft
 from ..capture.examples import make_examples
 from ..capture.module_copy import model_copy
 from ..capture.request import Request, as_bounds, declarations
+from ..capture.tf32 import with_tf32
 from ..capture.trials import trials
 from ..container.filetype import StrPath
 from ..container.writing import replacing
@@ -24,7 +25,7 @@ from ..contract.dtypes import require_precision
 from ..contract.formats import AnyFormat, Package, Target, TorchScript, choose_files
 from ..contract.former import takes_callbacks, takes_options
 from ..contract.spec import Spec
-from ..contract.words import Normalization, Precision
+from ..contract.words import Normalization, Precision, Products
 from ..errors import DeclarationError, ExportError, option
 from ..runtime.fresh import start
 from ..sources.onnx import declared_inputs, declared_outputs
@@ -50,6 +51,7 @@ def export(
     flush_denormals: bool | None = None,
     format: AnyFormat | None = None,  # noqa: A002 - the word that users look for
     dtype: Precision | None = None,
+    precision: Products | None = None,
     tolerance: float | None = None,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
@@ -100,6 +102,10 @@ def export(
     dtype
         ``float64`` or ``float32`` converts the module and all its floating-point inputs and outputs. ``bfloat16`` (packages only)
         is for the inside: inputs and outputs stay as they are.
+    precision
+        ``tf32`` lets devices multiply float32 matrices in TensorFloat-32, which keeps ten bits of each factor and is faster. The
+        library sees to it that no other model is computed so. What it costs is emulated on the CPU, written into the contract and
+        shown by ``pt2ts inspect``; on the CPU nothing changes. None: all digits, also where PyTorch's own setting is another.
     tolerance
         The largest absolute difference between the file and the module that is allowed; otherwise what rounding explains: 1e-5
         (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
@@ -133,7 +139,7 @@ def export(
     >>> pt2ts.export(net, torch.randn(8, 124), "scheme.pt", inputs=["column[batch,124] float32 K"])  # doctest: +SKIP
     """
     targets = choose_files(Path(path), format)
-    _refuse(Path(path), targets, normalization, dtype)
+    _refuse(Path(path), targets, normalization, dtype, precision)
     request = Request(
         name=name or Path(path).stem,
         inputs=declared_inputs(module, dtype, open_shapes=not dynamic_batch) if inputs is None else declarations(inputs),
@@ -151,6 +157,8 @@ def export(
     examples = make_examples(copy, example_inputs, request)
     found = trials(examples)
     draft = make_draft(examples, found, request)
+    if precision == "tf32":
+        draft = with_tf32(draft)
     models = [capture(draft, target.format, dtype) for target in targets]
     with replacing(*(target.path for target in targets)) as files:
         for model, file in zip(models, files, strict=True):
@@ -160,11 +168,19 @@ def export(
     return spec
 
 
-def _refuse(path: Path, targets: Sequence[Target], normalization: str, dtype: str | None) -> None:
+def _refuse(path: Path, targets: Sequence[Target], normalization: str, dtype: str | None, precision: str | None) -> None:
     """Find out before the work what cannot be: a value that there is not, a file that cannot be written."""
     if normalization not in ("inside", "host"):
         raise DeclarationError(f"normalization is '{normalization}'", "either 'inside' or 'host'")
     require_precision(dtype)
+    if precision not in (None, "tf32"):
+        raise DeclarationError(
+            f"precision is '{precision}'", "'tf32', or leave it out; dtype says what else a network can compute in"
+        )
+    if precision is not None and dtype in ("bfloat16", "float64"):
+        raise DeclarationError(
+            f"precision is '{precision}', and dtype '{dtype}'", "TensorFloat-32 is for float32 networks: give one"
+        )
     if path.is_dir():
         raise ExportError(f"cannot write {path}: it is a folder", "give the name of a file, such as model.pt")
     if not path.parent.is_dir():

@@ -100,7 +100,11 @@ class Report:
             rows.append((f"size '{name}'", bounds))
         if spec.precision is not None:
             rows.append(("computes in", spec.precision))
-            rows += [(f"'{name}' differs", str(loss)) for name, loss in spec.loss.items()]
+        if spec.products is not None:
+            rows.append(("products on devices", f"in {spec.products.upper()}"))
+        if spec.loss_measured:
+            rows.append(("what that costs", spec.loss_measured))
+        rows += [(f"'{name}' differs", str(loss)) for name, loss in spec.loss.items()]
         if spec.flush_denormals is not None:
             rows.append(("subnormal numbers", "count as zero" if spec.flush_denormals else "are computed with"))
         if spec.kind == "training":

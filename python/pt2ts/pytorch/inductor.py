@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .private import part_of, private
+from .tiling import safe_tiles
 
 #: What every program is compiled with.
 COMMON: Mapping[str, Any] = {
@@ -66,7 +67,7 @@ def machine_options(compiler: str, march: str, simdlen: int | None, threads: int
 
 def aot_compile(module: torch.nn.Module, arguments: Sequence[torch.Tensor], options: Mapping[str, Any], folder: Path) -> list[Path]:
     """Generate code into a folder, and compile it if the options say so; return its files."""
-    with _known_options(options) as known:
+    with _known_options(options) as known, safe_tiles():
         for name in known:
             private(f"torch._inductor.config.{name}")  # it would be told as an error of the module otherwise
         call: Callable[..., Any] = private("torch._inductor.aot_compile")

@@ -24,8 +24,19 @@ import torch
 
 from ..container.filetype import StrPath
 from ..contract.dtypes import DTYPES, name_of
-from ..errors import CheckError, VerifyError
+from ..errors import CheckError, CrashError, VerifyError, option
+from ..toolchain.devices import CODES
 from .fresh_worker import read, write
+
+#: What a file that goes beyond its memory is mostly made by, and what helps.
+_WAY_OUT = (
+    f"an index out of range does that (declare its range: {option('inputs', ['category[batch] int32 1..24'])}); otherwise it is a "
+    f"fault of PyTorch's compiler: take arrays of the other order ({option('layout')}), or write a TorchScript file "
+    f"({option('format', 'torchscript')})"
+)
+
+#: What goes beyond its memory is stopped there, and what depends on memory that nobody wrote comes out as NaN.
+_GUARDED = {"FTORCH_GUARD_MEMORY": "1", "MALLOC_PERTURB_": "165"}
 
 _NAMES = list(DTYPES)  # in the order of the library's codes 0, 1, 2...
 _PARAMETER, _BUFFER = 0, 1
@@ -43,8 +54,9 @@ class _Nursery:
         line = [sys.executable, "-I", "-S", worker, self.surroundings[0], "--control", str(theirs.fileno())]
         with theirs:
             self._process = subprocess.Popen(
-                line, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+                line, pass_fds=[theirs.fileno()], env={**os.environ, **_GUARDED},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
         self._control = ours
 
     def start(self, connection: socket.socket, errors: int) -> int:
@@ -152,7 +164,7 @@ class _Session:
         except OSError:
             answer = None
         if answer is None:
-            raise VerifyError(self._end())
+            raise self._end()
         facts, data = answer
         if "error" in facts:
             raise VerifyError(facts["error"])
@@ -184,21 +196,29 @@ class _Session:
         """End the process, also after an error."""
         self.close()
 
-    def _end(self) -> str:
+    def _end(self) -> CrashError:
         """Return how the process ended that should have answered."""
         if self.ended:
-            return "the fresh process that used the file has ended"
+            return CrashError("the fresh process that used the file has ended")
         status = os.waitstatus_to_exitcode(self._nursery.wait(self._pid))
         self._pid = 0
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
         self._errors.close()
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return f"a fresh process that uses the file {how}" + (f": {lines[-1]}" if lines else "")
+        hint = _WAY_OUT if -status in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT) else ""
+        return CrashError(f"a fresh process that uses the file {how}" + (f": {lines[-1]}" if lines else ""), hint)
 
 
 class FreshModel(_Session):
     """A model file in a fresh process.
+
+    Parameters
+    ----------
+    path
+        The file.
+    device
+        PyTorch's name of the kind of device that it is loaded for.
 
     Attributes
     ----------
@@ -211,11 +231,11 @@ class FreshModel(_Session):
         With the library's own message, here and from every method.
     """
 
-    def __init__(self, path: StrPath) -> None:
+    def __init__(self, path: StrPath, device: str = "cpu") -> None:
         super().__init__()
         self.variant = ""
         try:
-            facts, _ = self.ask("load", path=str(Path(path).absolute()))
+            facts, _ = self.ask("load", path=str(Path(path).absolute()), device=CODES[device])
         except VerifyError:
             self.close()
             raise
@@ -246,7 +266,7 @@ class FreshModel(_Session):
 
 
 class FreshTrainer(_Session):
-    """A training package in a fresh process.
+    """A training package in a fresh process; its parameters are those of `FreshModel`.
 
     Attributes
     ----------
@@ -254,10 +274,10 @@ class FreshTrainer(_Session):
         Of the tensors of its state.
     """
 
-    def __init__(self, path: StrPath) -> None:
+    def __init__(self, path: StrPath, device: str = "cpu") -> None:
         super().__init__()
         try:
-            facts, _ = self.ask("load_trainer", path=str(Path(path).absolute()))
+            facts, _ = self.ask("load_trainer", path=str(Path(path).absolute()), device=CODES[device])
         except VerifyError:
             self.close()
             raise
@@ -295,25 +315,25 @@ _Kind = TypeVar("_Kind", FreshModel, FreshTrainer)
 
 
 @contextmanager
-def loaded(path: StrPath) -> Iterator[FreshModel]:
+def loaded(path: StrPath, device: str = "cpu") -> Iterator[FreshModel]:
     """Load a file that was just written; that a fresh process cannot is a fault of the file, raised as `CheckError`."""
-    with _made(FreshModel, path) as model:
+    with _made(FreshModel, path, device) as model:
         yield model
 
 
 @contextmanager
-def loaded_trainer(path: StrPath) -> Iterator[FreshTrainer]:
+def loaded_trainer(path: StrPath, device: str = "cpu") -> Iterator[FreshTrainer]:
     """Load a training package that was just written, as `loaded` does a model."""
-    with _made(FreshTrainer, path) as trainer:
+    with _made(FreshTrainer, path, device) as trainer:
         try:
             yield trainer
         except VerifyError as error:
             raise CheckError(f"the exported steps fail in a program without Python: {error.message}", error.hint) from error
 
 
-def _made(kind: type[_Kind], path: StrPath) -> _Kind:
+def _made(kind: type[_Kind], path: StrPath, device: str) -> _Kind:
     try:
-        return kind(path)
+        return kind(path, device)
     except VerifyError as error:
         why = " ".join(error.message.split())
         raise CheckError(f"a program without Python cannot load the exported file: {why}", _hint(error)) from error
@@ -325,7 +345,7 @@ def _hint(error: VerifyError) -> str:
             "the network calls an operator that only this Python process has: write forward with PyTorch's own functions, or have "
             "the program load the library of the operator"
         )
-    return error.hint
+    return error.marked
 
 
 def _memory(tensor: torch.Tensor) -> bytes:

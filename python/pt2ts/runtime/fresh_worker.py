@@ -13,11 +13,12 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 _CPU = 0
 _SAME = -1
+_BYTE = 0
 
 
 class Handle(ctypes.Structure):
@@ -42,13 +43,14 @@ class Session:
     def __init__(self, path: str) -> None:
         self.library = ctypes.CDLL(path)
         self.model, self.trainer = Handle(), Handle()
+        self.device = _CPU  # where what is loaded lives, and what it is given
 
     # ------------------------------------------------------------------------------------------------------ requests
 
-    def load(self, path: str) -> dict[str, Any]:
+    def load(self, path: str, device: int) -> dict[str, Any]:
         """Load a model; return the names of outputs, parameters and buffers."""
-        text = path.encode()
-        self.call("model_load", text, _long(len(text)), _CPU, -1, 0, 0, 0, None, _long(0), 1, ctypes.byref(self.model))
+        text, self.device = path.encode(), device
+        self.call("model_load", text, _long(len(text)), device, -1, 0, 0, 0, None, _long(0), 1, ctypes.byref(self.model))
         names = [self.text("model_names", ctypes.byref(self.model), kind) for kind in (0, 1)]
         outputs = self.text("model_output_names", ctypes.byref(self.model))
         return {"outputs": _lines(outputs), "parameters": _lines(names[0]), "buffers": _lines(names[1])}
@@ -57,25 +59,26 @@ class Session:
         self, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray], outputs: int
     ) -> tuple[dict[str, Any], list[bytes]]:
         """Run the model; say which of the file's variants ran, and which inputs it wrote into."""
-        before = [bytes(blob) for blob in blobs]
-        given, results = self.handles(tensors, blobs), (Handle * max(1, outputs))()
-        try:
-            self.call(
-                "model_forward", ctypes.byref(self.model), given, len(tensors), results, outputs, 0, 0, None, _long(0)
-            )  # fmt: skip
-            found = [self.fetch(result) for result in results[:outputs]]
-        finally:
-            self.delete([*given, *results])
+        results = (Handle * max(1, outputs))()
+        with self.given(tensors, blobs) as (given, places):
+            try:
+                self.call(
+                    "model_forward", ctypes.byref(self.model), given, len(tensors), results, outputs, 0, 0, None, _long(0)
+                )  # fmt: skip
+                found = [self.fetch(result) for result in results[:outputs]]
+            finally:
+                self.delete([*results])
+            held = [ctypes.string_at(place, len(blob)) for place, blob in zip(places, blobs, strict=True)]
         numbers = [ctypes.c_int64(), ctypes.c_int64()]
         variant = self.text("model_stats", ctypes.byref(self.model), *map(ctypes.byref, numbers))
-        written = [n for n, (old, new) in enumerate(zip(before, blobs, strict=True), 1) if old != new]
+        written = [n for n, (old, new) in enumerate(zip(blobs, held, strict=True), 1) if old != new]
         return {"tensors": [facts for facts, _ in found], "variant": variant, "written": written}, [data for _, data in found]
 
     def set_weight(self, name: str, kind: int, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]) -> None:
         """Put values into a parameter (kind 0) or buffer (kind 1) of the model."""
-        given, text = self.handles(tensors, blobs), name.encode()
-        self.call("model_set_tensor", ctypes.byref(self.model), kind, text, _long(len(text)), given, 0)
-        self.delete(given)
+        text = name.encode()
+        with self.given(tensors, blobs) as (given, _):
+            self.call("model_set_tensor", ctypes.byref(self.model), kind, text, _long(len(text)), given, 0)
 
     def self_test(self) -> dict[str, Any]:
         """Replay the golden sample inside the library."""
@@ -83,19 +86,18 @@ class Session:
         self.call("model_self_test", ctypes.byref(self.model), ctypes.byref(difference))
         return {"difference": difference.value}
 
-    def load_trainer(self, path: str) -> dict[str, Any]:
+    def load_trainer(self, path: str, device: int) -> dict[str, Any]:
         """Load a training package; return the names of its state."""
-        text = path.encode()
-        self.call("trainer_load", text, _long(len(text)), None, _long(0), ctypes.byref(self.trainer))
+        text, self.device = path.encode(), device
+        self.call("trainer_load_on", text, _long(len(text)), device, -1, None, _long(0), ctypes.byref(self.trainer))
         return {"names": _lines(self.text("trainer_names", ctypes.byref(self.trainer)))}
 
     def set_state(self, names: Sequence[str], tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]) -> None:
         """Put values into the tensors of the trainer's state."""
-        given = self.handles(tensors, blobs)
-        for name, handle in zip(names, given, strict=False):
-            text = name.encode()
-            self.call("trainer_set_tensor", ctypes.byref(self.trainer), text, _long(len(text)), ctypes.byref(handle), 0)
-        self.delete(given)
+        with self.given(tensors, blobs) as (given, _):
+            for name, handle in zip(names, given, strict=False):
+                text = name.encode()
+                self.call("trainer_set_tensor", ctypes.byref(self.trainer), text, _long(len(text)), ctypes.byref(handle), 0)
 
     def get_state(self, names: Sequence[str]) -> tuple[dict[str, Any], list[bytes]]:
         """Return tensors of the trainer's state."""
@@ -112,11 +114,10 @@ class Session:
     ) -> dict[str, Any]:
         """Take a step or its first half, or evaluate; return the loss."""
         loss = ctypes.c_double()
-        given = self.handles(tensors, blobs)
-        targets = (Handle * max(1, len(tensors) - n_inputs))(*given[n_inputs : len(tensors)])
-        n_targets, result = len(tensors) - n_inputs, ctypes.byref(loss)
-        self.call("trainer_run", ctypes.byref(self.trainer), function, given, n_inputs, targets, n_targets, 0, result)
-        self.delete(given)
+        with self.given(tensors, blobs) as (given, _):
+            targets = (Handle * max(1, len(tensors) - n_inputs))(*given[n_inputs : len(tensors)])
+            n_targets, result = len(tensors) - n_inputs, ctypes.byref(loss)
+            self.call("trainer_run", ctypes.byref(self.trainer), function, given, n_inputs, targets, n_targets, 0, result)
         return {"loss": loss.value.hex()}
 
     def apply_gradients(self) -> dict[str, Any]:
@@ -139,17 +140,25 @@ class Session:
             return ""
         return ctypes.string_at(text, length.value).decode(errors="replace") if length.value else ""
 
-    def handles(self, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]) -> Any:
-        """Return tensors over the bytes that came with a request."""
-        made = (Handle * max(1, len(tensors)))()
-        for handle, facts, blob in zip(made, tensors, blobs, strict=False):
-            rank = len(facts["shape"])
-            data = (ctypes.c_char * max(1, len(blob))).from_buffer(blob) if blob else (ctypes.c_char * 1)()
-            shape, strides = ((ctypes.c_int64 * max(1, rank))(*facts[key]) for key in ("shape", "strides"))
-            self.call(
-                "tensor_from_blob", ctypes.byref(data), rank, shape, strides, facts["dtype"], _CPU, -1, 0, 0, ctypes.byref(handle)
-            )  # fmt: skip
-        return made
+    @contextlib.contextmanager
+    def given(self, tensors: Sequence[dict[str, Any]], blobs: Sequence[bytearray]) -> Iterator[tuple[Any, list[int]]]:
+        """Yield tensors over copies of the bytes that came with a request, and where the copies lie: in memory of the library's."""
+        made, memory = ((Handle * max(1, len(tensors)))() for _ in range(2))
+        places = []
+        try:
+            for handle, block, facts, blob in zip(made, memory, tensors, blobs, strict=False):
+                rank, address = len(facts["shape"]), ctypes.c_void_p()
+                size = (ctypes.c_int64 * 1)(max(1, len(blob)))
+                self.call("tensor_empty", 1, size, _BYTE, _CPU, _SAME, 0, ctypes.byref(block))
+                self.call("tensor_data", ctypes.byref(block), ctypes.byref(address))
+                ctypes.memmove(address, bytes(blob), len(blob))
+                places.append(address.value or 0)
+                shape, strides = ((ctypes.c_int64 * max(1, rank))(*facts[key]) for key in ("shape", "strides"))
+                where = (facts["dtype"], self.device, -1, 0, 0)
+                self.call("tensor_from_blob", address, rank, shape, strides, *where, ctypes.byref(handle))
+            yield made, places
+        finally:
+            self.delete([*made, *memory])
 
     def fetch(self, handle: Handle) -> tuple[dict[str, Any], bytes]:
         """Return dtype, shape and values of a tensor, in row-major order."""

@@ -15,6 +15,7 @@ import torch
 from ..container.filetype import StrPath
 from ..contract.dtypes import DTYPES, name_of
 from ..errors import VerifyError
+from ..toolchain.devices import CODES
 from .measure import Call
 
 _MAX_RANK = 15
@@ -47,12 +48,14 @@ class _Array(ctypes.Structure):
 
 
 class LibraryModel:
-    """A model loaded by the library on the CPU; results are written into tensors that the caller has.
+    """A model loaded by the library; results are written into tensors that the caller has, in the host's memory.
 
     Parameters
     ----------
     path
         A model file.
+    device
+        PyTorch's name of the kind of device that it is loaded for.
 
     Raises
     ------
@@ -60,14 +63,14 @@ class LibraryModel:
         With the library's own message, here and from every method.
     """
 
-    def __init__(self, path: StrPath) -> None:
-        self._library = _library()
+    def __init__(self, path: StrPath, device: str = "cpu") -> None:
+        self._library, self._device = _library(), CODES[device]
         self._model = _Handle()
         self._tensors: list[Any] = []
         text = str(path).encode()
         self._check(
             self._library.ctorch_model_load(
-                text, ctypes.c_int64(len(text)), _CPU, -1, 0, 0, 0, None, ctypes.c_int64(0), 1, ctypes.byref(self._model)
+                text, ctypes.c_int64(len(text)), self._device, -1, 0, 0, 0, None, ctypes.c_int64(0), 1, ctypes.byref(self._model)
             )
         )
 
@@ -86,10 +89,19 @@ class LibraryModel:
         arguments = (ctypes.byref(self._model), ctypes.byref(_array(x)), ctypes.byref(_array(y)), 0)
         return self._library.ctorch_model_infer, arguments
 
+    def _prepare_infer_arrays(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> Prepared:
+        given, results = ((_Array * len(tensors))(*map(_array, tensors)) for tensors in (inputs, outputs))
+        arguments = (ctypes.byref(self._model), given, len(inputs), results, len(outputs), 0)
+        return self._library.ctorch_model_infer_arrays, arguments
+
     def calls(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> tuple[Call, Call]:
         """Return what a Fortran program calls, to be measured, and one of a function that does nothing: what ctypes costs."""
-        single = len(inputs) == len(outputs) == 1
-        prepared = self.prepare_infer(inputs[0], outputs[0]) if single else self.prepare(inputs, outputs)
+        if len(inputs) == len(outputs) == 1:
+            prepared = self.prepare_infer(inputs[0], outputs[0])
+        elif self._device != _CPU:  # tensors would have to be there
+            prepared = self._prepare_infer_arrays(inputs, outputs)
+        else:
+            prepared = self.prepare(inputs, outputs)
         self.run(prepared)
         entry, arguments = prepared
         nothing: Any = ctypes.CDLL(None).labs

@@ -14,14 +14,18 @@ import torch
 
 from ..container.filetype import Kind, kind_of, refusal
 from ..container.reading import load_script
-from ..errors import LoadError
+from ..errors import LoadError, option
 from ..explain import explain_run
+from ..report import step
 from . import keras as keras_model
 from . import onnx as onnx_model
+from .checkpoint import choose_state, read_states
+from .hubs import from_hub, unwrapped
 from .keras import as_module, load_keras
+from .match import Match, match
 
-#: Where checkpoints keep the weights beside other things.
-_WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
+#: Names that a message lists.
+_MOST_NAMES = 10
 
 
 def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool = False) -> torch.nn.Module:
@@ -30,19 +34,22 @@ def load_module(source: str, arguments: Mapping[str, Any], *, trust_pickle: bool
     Parameters
     ----------
     source
-        ``package.module:factory`` (a class or function, called with ``arguments``), ``package.module:instance``, or the path
-        of a saved file: TorchScript, Keras, ONNX, or a pickled module.
+        ``package.module:factory`` (a class or function, called with ``arguments``), ``package.module:instance``, the path of a
+        saved file (TorchScript, Keras, ONNX, or a pickled module), a folder of Hugging Face, or a name in a hub, ``timm:resnet18``
+        or ``hf:owner/name``.
     arguments
         Keyword arguments of the factory.
     trust_pickle
         Allow a pickled module; unpickling runs code that is in the file.
     """
+    if (found := from_hub(source, arguments)) is not None:
+        return found
     name, colon, attribute = source.rpartition(":")
     if not colon or Path(source).exists():
         if arguments:
             raise LoadError(f"'{source}' is a file: constructor arguments mean nothing for it")
         return _from_file(source, trust_pickle=trust_pickle)
-    made = as_module(_from_code(name, attribute, arguments))
+    made = as_module(unwrapped(_from_code(name, attribute, arguments)))
     if not isinstance(made, torch.nn.Module):
         raise LoadError(f"{source} gives something of type {type(made).__name__}, not a torch.nn.Module")
     return made
@@ -83,12 +90,18 @@ def _meant(name: str, attribute: str) -> str:
 
 
 def load_complete(
-    source: str, arguments: Sequence[str] | None, weights: str | None, *, trust_pickle: bool = False
+    source: str,
+    arguments: Sequence[str] | None,
+    weights: str | None,
+    *,
+    trust_pickle: bool = False,
+    key: str | None = None,
+    strict: bool = True,
 ) -> torch.nn.Module:
     """Return the module that options of a command name: source, ``key=value`` arguments, weights to load into it."""
     module = load_module(source, parse_arguments(arguments or []), trust_pickle=trust_pickle)
     if weights is not None:
-        load_weights(module, weights)
+        load_weights(module, weights, key=key, strict=strict)
     return module
 
 
@@ -134,23 +147,63 @@ def _from_file(path: str, *, trust_pickle: bool) -> torch.nn.Module:
     raise LoadError(f"'{path}' holds a {type(found).__name__}, not a module", hint)
 
 
-def load_weights(module: torch.nn.Module, path: str) -> None:
-    """Put the weights in the file ``path`` into ``module``; every name and shape has to agree."""
-    file = Path(path)
-    if not file.is_file():
-        raise LoadError(f"there is no file '{path}' with weights")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch reports damage in many ways
-        raise LoadError(f"'{path}' holds no weights", "save them by torch.save(module.state_dict(), file)") from error
-    state = next((state[key] for key in _WEIGHT_KEYS if isinstance(state, Mapping) and key in state), state)
-    if not isinstance(state, Mapping):
-        raise LoadError(f"'{path}' holds a {type(state).__name__}, not a state_dict")
-    try:
-        module.load_state_dict(dict(state))
-    except RuntimeError as error:
-        details = " ".join(str(error).split())
-        raise LoadError(f"the weights in '{path}' do not fit the module: {details}") from error
+def load_weights(module: torch.nn.Module, path: str, *, key: str | None = None, strict: bool = True) -> Match:
+    """Put the weights in a file or folder into ``module``; return which were for which.
+
+    Parameters
+    ----------
+    module
+        Whose weights are replaced.
+    path
+        What torch saves, a trainer's checkpoint, safetensors, or a folder with one of them, in one part or in several.
+    key
+        Where in the file the weights lie, such as ``ema.state_dict``; by default where they fit, the likeliest place first.
+    strict
+        Whether each name of the module must be in the file, and the other way round. Shapes always have to agree.
+    """
+    place, state, found = find_weights(module, path, key)
+    if found.unlike or (strict and not found.whole):
+        raise LoadError(
+            f"the weights in '{path}'{_at(place)} do not fit the module: {_misfit(found, strict=strict)}", _advice(found)
+        )
+    module.load_state_dict({mine: state[theirs] for mine, theirs in found.pairs.items()}, strict=False)
+    for names, what in ((found.missing, "not in the file"), (found.left, "not in the module"), (found.beside, "of something else")):
+        if names:
+            step(f"weights {what}: {_listed(names)}")
+    return found
+
+
+def find_weights(module: torch.nn.Module, path: str, key: str | None) -> tuple[str, Mapping[str, torch.Tensor], Match]:
+    """Return the place in the file, the weights there, and which of them are for which of the module's."""
+    states = read_states(path)
+    if key is not None:
+        state = choose_state(states, key, path)
+        return key, state, match(module, state)
+    found = [(place, state, match(module, state)) for place, state in states.items()]
+    return max(found, key=lambda item: (item[2].whole, len(item[2].pairs)))  # the first of equals
+
+
+def _misfit(found: Match, *, strict: bool) -> str:
+    reasons = [(found.unlike, "")]
+    if strict:
+        reasons += [(found.missing, "missing in the file: "), (found.left, "unknown to the module: ")]
+    return "; ".join(f"{words}{_listed(names)}" for names, words in reasons if names)
+
+
+def _advice(found: Match) -> str:
+    others = f"take other weights of the file ({option('weights_key')})"
+    if found.unlike:
+        return f"make the module with the arguments that it was trained with ({option('arg')}), or {others}"
+    return f"leave out what does not fit ({option('strict', False)}), or {others}"
+
+
+def _at(place: str) -> str:
+    return f" at '{place}'" if place else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def load_examples(path: str) -> Any:

@@ -15,11 +15,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..contract.tolerance import worst
+from ..contract.tolerance import Noise, worst
 from ..contract.training import MODEL
 from ..errors import CheckError
 from ..report import Check, passed
-from ..runtime.fresh import loaded_trainer
+from ..runtime.fresh import loaded, loaded_trainer
 from .reference import StepReference
 from .run import Trainer
 from .schedules import turning_points
@@ -106,7 +106,13 @@ class InHalves:
 
 
 def check_training(
-    path: Path, step: Step, trials: Sequence[Sequence[Tensor]], tolerance: float | None = None, *, halves: bool = False
+    path: Path,
+    step: Step,
+    trials: Sequence[Sequence[Tensor]],
+    tolerance: float | None = None,
+    *,
+    halves: bool = False,
+    device: str = "cpu",
 ) -> None:
     """Compare a written training package, which runs in a fresh process, with the module and ``torch.optim``.
 
@@ -127,19 +133,21 @@ def check_training(
         Part of the largest movement of a tensor by which each of its numbers may move otherwise; by dtype otherwise.
     halves
         Compare steps that are taken in two halves too.
+    device
+        Where the file's steps are taken.
 
     Raises
     ------
     CheckError
         When they disagree, or nothing could be compared.
     """
-    with loaded_trainer(path) as trainer:
+    with loaded_trainer(path, device) as trainer:
         start = trainer.state()
         StepCheck(trainer, step, tolerance).check(trials)
         if halves:
             trainer.set_state(start)
             StepCheck(InHalves(trainer), step, tolerance, "step in halves").check(trials)
-    _check_model(path, step, trials)
+    _check_model(path, step, trials, device)
 
 
 class StepCheck:
@@ -239,7 +247,7 @@ class StepCheck:
         gap, allowed = worst(
             want.reshape(1),
             torch.tensor([have], dtype=torch.float64).to(want.dtype),
-            rounding=None if apart is None else apart.reshape(1),
+            rounding=None if apart is None else Noise(apart.reshape(1), by_place=False),
         )
         if gap > allowed:
             raise CheckError(
@@ -330,16 +338,17 @@ class StepCheck:
             passed(Check("not compared", self.sizes, name, 0.0, None, "its gradient on the examples is zero but for rounding"))
 
 
-def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]]) -> None:
-    """Compare the compiled outputs, which no entry of the C library runs."""
-    trainer = Trainer(path)
-    for tensors in trials:
-        inputs = tensors[: step.n_inputs]
-        for number, (want, have) in enumerate(zip(step.outputs(trainer.state, inputs), trainer.run_model(*inputs), strict=True), 1):
-            gap, allowed = worst(want.detach(), have)
-            if want.shape != have.shape or gap > allowed:
-                raise CheckError(f"the compiled '{MODEL}' disagrees with the module: output {number} differs by {gap:.3g}")
-            passed(Check(MODEL, str(list(want.shape)), f"output {number}", gap, allowed))
+def _check_model(path: Path, step: Step, trials: Sequence[Sequence[Tensor]], device: str) -> None:
+    """Compare the compiled outputs."""
+    state = Trainer(path).state
+    with loaded(path, device) as model:
+        for tensors in trials:
+            inputs = tensors[: step.n_inputs]
+            for number, (want, have) in enumerate(zip(step.outputs(state, inputs), model.forward(inputs), strict=True), 1):
+                gap, allowed = worst(want.detach(), have)
+                if want.shape != have.shape or gap > allowed:
+                    raise CheckError(f"the compiled '{MODEL}' disagrees with the module: output {number} differs by {gap:.3g}")
+                passed(Check(MODEL, str(list(want.shape)), f"output {number}", gap, allowed))
 
 
 def _magnitude(gradient: Tensor) -> float:

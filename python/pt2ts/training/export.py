@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..capture.program import export_program, weights_of
 from ..capture.request import Request, as_bounds, declarations
 from ..capture.trials import trials
 from ..compile.aoti import Compiled, Recipe, start_program
+from ..compile.device import compile_for_device
 from ..container.filetype import StrPath
 from ..container.package import CODE, EXTRA, WEIGHTS, Content, pack_weights, read_training_spec, save
 from ..container.writing import replacing
@@ -30,22 +31,23 @@ from ..contract.formats import Package
 from ..contract.former import takes_callbacks
 from ..contract.samples import Sizes, make, resize, symbol_sizes
 from ..contract.spec import GOLDEN_FILE, Symbol, TensorSpec
-from ..contract.training import APPLY, EVALUATE, GRADIENTS, MODEL, STEP, StateEntry, TrainingSpec
+from ..contract.training import APPLY, GRADIENTS, MODEL, STEP, StateEntry, TrainingSpec
 from ..contract.variants import Variant
 from ..errors import DeclarationError, ExportError
 from ..explain import explain_run
 from ..pytorch.inductor import ON_THE_STACK
 from ..runtime.fresh import start
+from ..toolchain.devices import find_device
 from .comparison import check_training
 from .forms import Form, fixed_forms, general_form, serial_form, small_form, uncovered
+from .functions import Function, functions_of
 from .groups import Given
 from .halves import Halves
 from .losses import Loss, make_loss
 from .options import check_option, whole
 from .pieces import Pieces
 from .plan import Rules, make_rules
-from .state import SEED, Entry, StateTensor
-from .state import STEP as COUNT
+from .state import Entry, StateTensor
 from .step import Step, first_run
 from .trace import trace
 
@@ -80,6 +82,7 @@ def export_training(
     batch: Sequence[int] = (),
     tolerance: float | None = None,
     halves: bool = False,
+    device: str | None = None,
 ) -> TrainingSpec:
     """Compile forward, loss, backward, clipping, optimizer and schedule into one file, with the weights to start from.
 
@@ -130,6 +133,9 @@ def export_training(
     halves
         Compile the two halves of a step too: the gradients of a batch, and the update by gradients that a program may have
         averaged over its ranks in between.
+    device
+        Code for a kind of device beside that for the CPU: ``cuda``, ``hip``, ``xpu`` or ``mps``. It is compiled where such a
+        device is, and its steps are compared there too. The program that loads the file chooses by its ``device_type``.
 
     Returns
     -------
@@ -157,6 +163,7 @@ def export_training(
     if file.is_dir() or not file.parent.is_dir():
         raise ExportError(f"cannot write {file}: " + ("it is a folder" if file.is_dir() else f"there is no folder {file.parent}"))
     options = Package(isa=isa, threads=threads, batch=())
+    place = None if device is None else find_device(device)
     rules = make_rules(optimizer, learning_rate, schedule, groups, clip_norm, clip_value, skip_nonfinite=skip_nonfinite)
     function, loss_text = make_loss(loss)
     seed = check_option("seed", seed, whole(0))
@@ -169,7 +176,7 @@ def export_training(
     )  # fmt: skip
     examples = make_examples(model_copy(module, None), example_inputs, request)
     draft = make_draft(examples, trials(examples), request)
-    job = _Job(draft, options)
+    job = _Job(draft, options, place)
     job.add_targets(example_targets, targets, dynamic_batch=dynamic_batch)
     job.own_batches = batch_sizes(tuple(batch), job.batch, job.symbols)
     learning = Step(draft.module, function, rules, len(draft.spec.inputs))
@@ -183,6 +190,9 @@ def export_training(
         with new.open() as content:
             save(content, members, spec)
         check_training(new.path, learning, [*tried, *job.further_trials(tried)], tolerance, halves=halves)
+        if place is not None:
+            report.step(f"checking the steps on {place.type}")
+            check_training(new.path, learning, tried, tolerance, halves=halves, device=place.type)
     return read_training_spec(file)
 
 
@@ -205,25 +215,11 @@ class _Targets(torch.nn.Module):
         """Take nothing."""
 
 
-@dataclass(frozen=True)
-class _Function:
-    """What is compiled: the tensors of the state that it reads and writes, and what it computes of them and what is given."""
-
-    reads: list[str]
-    writes: list[str]
-    compute: Callable[[dict[str, Tensor], Tensors], list[Tensor]]
-
-    def flat(self, *all_of_them: Tensor) -> list[Tensor]:
-        """Compute, the tensors that are read before those that are given."""
-        count = len(self.reads)
-        return self.compute(dict(zip(self.reads, all_of_them[:count], strict=True)), all_of_them[count:])
-
-
 class _Job:
     """What is compiled for one file."""
 
-    def __init__(self, draft: Draft, options: Package) -> None:
-        self.draft, self.threads, self.isa = draft, options.threads, options.instruction_set()
+    def __init__(self, draft: Draft, options: Package, place: torch.device | None) -> None:
+        self.draft, self.threads, self.isa, self.place = draft, options.threads, options.instruction_set(), place
         self.targets: tuple[TensorSpec, ...] = ()
         self.specs: tuple[TensorSpec, ...] = ()
         self.tensors: list[Tensor] = []
@@ -289,23 +285,33 @@ class _Job:
             taken.add(chosen[name])
         return chosen
 
-    def _programs(self, name: str, function: _Function, step: Step, values: Mapping[str, Tensor]) -> Iterator[tuple[Form, Any]]:
+    def _record(self, name: str, function: Function, values: Mapping[str, Tensor], form: Form, pieces: Pieces) -> ExportedProgram:
+        """Record one function in one form."""
+        tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._sizes(form))]
+        count = {MODEL: len(self.draft.spec.inputs), APPLY: 0}.get(name, len(tensors))
+        given, specs = tensors[:count], form.specs(self.batch, self.specs[:count])
+        graph = trace(function.flat, values, function.reads, given, specs, pieces)
+        symbols = {key: self.symbols[key] for spec in specs for key in spec.shape if isinstance(key, str)}
+        entry = Entry(name, graph, values, function.reads, function.writes)
+        return export_program(entry, specs, given, symbols, stateful=True)
+
+    def _general(self, name: str) -> Form:
+        """Return the form of a function for any size."""
+        if self.batch is None or name == APPLY:
+            return Form(threads=self.threads)
+        return general_form(self.batch, self.tensors, self.sizes, self.symbols[self.batch], self.threads)
+
+    def _programs(self, name: str, function: Function, values: Mapping[str, Tensor]) -> Iterator[tuple[Form, ExportedProgram]]:
         """Record one function in all its forms; the first that admits a size is the best one for it."""
 
         def record(form: Form, pieces: Pieces) -> ExportedProgram:
-            tensors = [tensor.contiguous() for tensor in resize(self.specs, self.tensors, self._sizes(form))]
-            count = {MODEL: step.n_inputs, APPLY: 0}.get(name, len(tensors))
-            given, specs = tensors[:count], form.specs(self.batch, self.specs[:count])
-            graph = trace(function.flat, values, function.reads, given, specs, pieces)
-            symbols = {key: self.symbols[key] for spec in specs for key in spec.shape if isinstance(key, str)}
-            entry = Entry(name, graph, values, function.reads, function.writes)
-            return export_program(entry, specs, given, symbols, stateful=True)
+            return self._record(name, function, values, form, pieces)
 
+        general, met = self._general(name), Pieces()
         if self.batch is None or name == APPLY:
-            yield Form(threads=self.threads), record(Form(), Pieces())
+            yield general, record(general, met)
             return
-        symbol, met = self.symbols[self.batch], Pieces()
-        general = general_form(self.batch, self.tensors, self.sizes, symbol, self.threads)
+        symbol = self.symbols[self.batch]
         of_general = record(general, met)
         small = small_form(general, symbol, met)
         for form in (*fixed_forms(self.own_batches, self.threads), *([small] if small else [])):
@@ -319,30 +325,16 @@ class _Job:
 
     def compile(self, step: Step, state: Sequence[StateTensor], halves: Halves | None) -> tuple[dict[str, Content], TrainingSpec]:
         """Return the members of the package and its contract."""
-        values = {item.name: item.value for item in state}
-        network = [*step.parameters, *step.buffers]
-        functions = {
-            STEP: _updating(list(values), list(step.step(values, self.tensors)[1]), step.step),
-            EVALUATE: _Function(network, [], lambda state, given: [step.evaluate(state, given)]),
-            MODEL: _Function(network, [], step.outputs),
-        }
-        if halves is not None:
-            passed = halves.values()
-            functions[GRADIENTS] = _updating([*network, SEED, COUNT], list(passed), halves.gradients)
-            written = list(halves.apply(values | passed)[1])
-            functions[APPLY] = _updating([*values, *passed], written, lambda state, _: halves.apply(state))
-            values |= passed
+        functions, values = functions_of(step, {item.name: item.value for item in state}, self.tensors, halves)
         members: dict[str, Content] = {}
         constants: dict[str, StateTensor] = {}
         variants = []
         started: dict[str, Callable[[], Compiled]] = {}
         for function_name, function in functions.items():
-            for form, program in self._programs(function_name, function, step, values):
+            for form, program in self._programs(function_name, function, values):
                 name = function_name + form.suffix
                 report.step(f"compiling '{name}'")
-                for key, value in weights_of(program):
-                    if key not in values:
-                        constants[key] = StateTensor(key, "constant", value.clone())
+                constants |= _constants(program, values)
                 # Asking PyTorch for memory for each number between the parts of a step took a quarter of a small network's step.
                 of_batch = None if self.batch is None or function_name == APPLY else self.symbols[self.batch]
                 loop_threads = form.loop_threads(program, of_batch)
@@ -352,9 +344,17 @@ class _Job:
         report.step("waiting for the C++ compiler")
         for name, finish in started.items():
             compiled = finish()
-            if compiled.weights != "shared":
-                raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")
+            _require_shared(name, compiled.weights)
             members |= {f"{CODE}{name}/{key}": content for key, content in compiled.files.items()}
+        if self.place is not None:
+            for function_name, function in functions.items():
+                program = self._record(function_name, function, values, self._general(function_name), Pieces(products=False))
+                constants |= _constants(program, values)
+                name = f"{function_name}_{self.place.type}"
+                built = compile_for_device(name, program, self.place, self.isa, {}, tf32=False)
+                _require_shared(name, built.variant.weights)
+                members |= built.members
+                variants.append(built.variant)
         everything = [*state, *constants.values()]
         blob, places = pack_weights([(item.name, item.value) for item in everything], frozenset(step.parameters))
         members[WEIGHTS] = blob
@@ -385,13 +385,11 @@ class _Job:
         return [resize(self.specs, self.tensors, {**self.sizes, self.batch: size}) for size in missing]
 
 
-def _updating(
-    reads: list[str], writes: list[str], compute: Callable[[Mapping[str, Tensor], Tensors], tuple[Tensor, Mapping[str, Tensor]]]
-) -> _Function:
-    """Return a function that gives a loss and new values of tensors."""
+def _constants(program: ExportedProgram, values: Mapping[str, Tensor]) -> dict[str, StateTensor]:
+    """Return the tensors that a program has beside the state."""
+    return {key: StateTensor(key, "constant", value.clone()) for key, value in weights_of(program) if key not in values}
 
-    def results(state: dict[str, Tensor], given: Tensors) -> list[Tensor]:
-        loss, new = compute(state, given)
-        return [loss, *(new[name] for name in writes)]
 
-    return _Function(reads, writes, results)
+def _require_shared(name: str, weights: str) -> None:
+    if weights != "shared":
+        raise ExportError(f"the compiler keeps tensors of its own in '{name}'", "please report the module")

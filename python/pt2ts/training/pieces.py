@@ -29,18 +29,24 @@ SMALL = 1 << 15
 class Pieces:
     """What one recording writes in pieces, and what it met on the way.
 
+    Parameters
+    ----------
+    products
+        Whether small products are written so.
+
     Attributes
     ----------
     largest
         Multiplications of the largest product whose size is free, at the sizes of the examples; 0 where there is none.
     """
 
-    def __init__(self) -> None:
-        self.largest = 0
+    def __init__(self, *, products: bool = True) -> None:
+        self.products, self.largest = products, 0
 
     def table(self) -> dict[Any, Any]:
         """Return what is recorded in pieces, by operation."""
-        return decompositions(_NORMALIZATION) | {_ATEN.mm.default: self._mm, _ATEN.addmm.default: self._addmm}
+        products = {_ATEN.mm.default: self._mm, _ATEN.addmm.default: self._addmm} if self.products else {}
+        return decompositions(_NORMALIZATION) | products
 
     def _mm(self, a: Tensor, b: Tensor) -> Any:
         sizes = (a.shape[0], a.shape[1], b.shape[1])

@@ -29,7 +29,7 @@ class Trainer:
         blob = read_members(path)[WEIGHTS]
         self.state = unpack_weights(blob, [entry.place for entry in self.spec.state])
         self.exchange = {} if self.spec.exchange is None else self.spec.exchange.zeros()
-        self._entries = [(variant, self._load(path, variant.name)) for variant in self.spec.variants]
+        self._entries = [(item, self._load(path, item.name)) for item in self.spec.variants if item.device in ("", "cpu")]
 
     def _load(self, path: Path, name: str) -> Callable[[Sequence[Tensor]], list[Tensor]]:
         loader = inductor.open_model(path, name)

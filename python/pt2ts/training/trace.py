@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..contract.spec import TensorSpec
 from ..errors import Pt2tsError, UnexportableError
 from ..explain import explain_run
 from ..pytorch import tracing
 from ..pytorch.operators import is_operator
+from ..pytorch.plain import plain_attention
 from ..pytorch.quiet import quiet
 from .pieces import Pieces
 
@@ -45,7 +44,7 @@ def trace(
     fakes += [fake(tensor, spec.shape) for tensor, spec in zip(tensors, specs, strict=True)]
     try:
         # Inside of the mode, tensors that are made on the way (a range of numbers) have symbolic sizes too.
-        with quiet(), _plain_attention(), mode:
+        with quiet(), plain_attention(), mode:
             graph = tracing.record(function, fakes, pieces.table())
     except Pt2tsError:
         raise
@@ -64,18 +63,3 @@ def _refuse_random(graph: torch.fx.GraphModule) -> None:
                 f"the network draws random numbers by {node.target}, which a compiled step could not repeat",
                 "nn.Dropout and its variants for channels can be compiled; give other random numbers as an input",
             )
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Let attention be recorded as it is written.
-
-    Its fast paths are opaque operations; one of them counts as random even without dropout.
-    """
-    enabled = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(enabled)

@@ -29,19 +29,23 @@ from ..container.writing import replacing
 from ..contract import golden as golden_sample
 from ..contract.batch import check_batch
 from ..contract.former import takes_callbacks
-from ..contract.layout import with_layout
+from ..contract.layout import in_order, with_layout
 from ..contract.samples import Sizes, make_from_specs, symbol_sizes
 from ..contract.spec import GOLDEN_FILE, Spec, Symbol
+from ..contract.structure import Named
 from ..contract.variants import Variant, choose
-from ..errors import CheckError, DeclarationError, LoadError
+from ..errors import CheckError, DeclarationError, LoadError, VerifyError
 from ..report import step
+from ..runtime.fresh import FreshModel, loaded
 from ..runtime.library import LibraryModel
 from ..runtime.measure import Call, beyond, samples
 from ..runtime.runner import PackageRunner
+from ..toolchain.devices import find_device
 from ..toolchain.isa import Isa, best_here, find_isa, flags_of, missing_flags
 from ..verification.compare import compare
 from ..verification.package import check_variants
 from .candidates import TUNED, Candidate, candidates, renamed
+from .on_device import ANY_SIZE, AS_IN_FILE, device_candidates
 
 _ROUNDS = 25
 
@@ -49,7 +53,6 @@ _ROUNDS = 25
 _MARGIN = 1.03
 
 _CANDIDATE = "candidate"
-_ANY_SIZE = "any size"
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def tune(
     *,
     isa: str | None = None,
     limit: float | None = None,
+    device: str | None = None,
 ) -> list[Row]:
     """Find out what runs a package fastest at each batch size on this machine, and rewrite it with that.
 
@@ -133,6 +137,9 @@ def tune(
         Instruction set of what is compiled; by default the best one that variants of the file have and this CPU can run.
     limit
         Seconds after which nothing further is begun to be compiled, and what there is is measured; none by default.
+    device
+        Tune for a kind of device of this machine, ``cuda``, ``hip``, ``xpu`` or ``mps``, instead of for the CPU: what the file has
+        for it, code for each size, TorchScript. What the file has for the CPU stays as it is.
 
     Returns
     -------
@@ -147,6 +154,7 @@ def tune(
     DeclarationError
         When the sizes or the instruction set are not possible.
     """
+    place = torch.device("cpu") if device is None else find_device(device)
     opened = _open(Path(path))
     file_isa = opened.spec.isa or ""
     found_isa = find_isa(isa) if isa else best_here((item.isa for item in opened.spec.variants), file_isa)
@@ -166,16 +174,21 @@ def tune(
     rows: list[Row] = []
     winners: list[Built] = []
     for size in sizes:
-        measured, winner = _tune_size(opened, size, _entrants(opened, size, script, found_isa, suffix, enough))
+        if place.type == "cpu":
+            entrants = _entrants(opened, size, script, found_isa, suffix, enough)
+        else:
+            at = (opened.spec, opened.forms, opened.members)
+            entrants = list(device_candidates(*at, size, script, place, found_isa, stop=enough.is_reached))
+        measured, winner = _tune_size(opened, size, entrants, place.type)
         rows += measured
         if winner is not None:
             winners.append(winner)
     step("writing the file")
-    members, spec = _rewritten(opened, sizes, winners, rows)
+    members, spec = _rewritten(opened, sizes, winners, rows, place.type)
     with replacing(path) as (file,):
         with file.open() as content:
             save(content, members, spec)
-        _check(file.path, opened, sizes)
+        _check(file.path, opened, sizes, place.type)
     return rows
 
 
@@ -226,7 +239,7 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
     compiled = [item for item in opened.spec.variants if item.kind != "torchscript" and not missing_flags(item.isa)]
     fixed = [item for item in compiled if size is None or item.sizes.get(symbol) == (size, size)]
     found = []
-    for label, group in ((_ANY_SIZE, [item for item in compiled if item not in fixed]), ("as in the file", fixed)):
+    for label, group in ((ANY_SIZE, [item for item in compiled if item not in fixed]), (AS_IN_FILE, fixed)):
         chosen = choose(group, at)
         # A fixed size that was not asked for is no variant for any size, but it does not admit this one either.
         if chosen is not None:
@@ -244,7 +257,7 @@ def _entrants(opened: _Opened, size: int | None, script: bytes | None, isa: Isa,
     return found
 
 
-def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate]) -> tuple[list[Row], Built | None]:
+def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate], place: str) -> tuple[list[Row], Built | None]:
     """Measure the candidates of one size; return the rows, and the winner unless that is the variant for any size."""
     forms = opened.forms
     fixed: Sizes = {} if size is None else {str(forms.batch): size}
@@ -254,36 +267,38 @@ def _tune_size(opened: _Opened, size: int | None, entrants: Sequence[Candidate])
     trial = opened.trial(fixed, arguments)
     # Each candidate gets a name of its own, so that all of them fit into one file.
     numbered = [renamed(item.built, f"{_CANDIDATE}{number}") for number, item in enumerate(entrants)]
-    members = {WEIGHTS: opened.members[WEIGHTS]}
-    for item in numbered:
-        members |= item.members
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.pt2"
-        with file.open("wb") as content:
-            save(content, members, replace(opened.spec, variants=tuple(item.variant for item in numbered)))
-        runner = PackageRunner(file)
-        good = [number for number, item in enumerate(numbered) if _agrees(runner, item.variant, trial, opened.spec.precision)]
-        seconds = dict(zip(good, _measured(opened, [numbered[number] for number in good], trial, Path(folder)), strict=True))
+        files = [_alone(opened, item, Path(folder) / f"{number}.pt2") for number, item in enumerate(numbered)]
+        good = [number for number, file in enumerate(files) if _agrees(file, trial, opened.spec, place)]
+        seconds = dict(zip(good, _measured(opened, [files[number] for number in good], trial, place), strict=True))
     if not seconds:
         raise CheckError(f"no candidate gives the right numbers for {label}")
     best = _best(entrants, seconds)
     rows = [Row(label, item.label, seconds.get(number), number == best) for number, item in enumerate(entrants)]
     winner = entrants[best]
-    return rows, None if winner.label == _ANY_SIZE else winner.built
+    return rows, None if winner.label == ANY_SIZE else winner.built
 
 
-def _measured(opened: _Opened, items: Sequence[Built], trial: Trial, folder: Path) -> list[float]:
-    """Return the seconds of a call of each, as the library calls it: each in a file where nothing else can be chosen."""
+def _alone(opened: _Opened, item: Built, path: Path) -> Path:
+    """Write a file in which nothing else can be chosen."""
+    with path.open("wb") as content:
+        save(
+            content,
+            {WEIGHTS: opened.members[WEIGHTS], **item.members},
+            replace(opened.spec, variants=(item.variant,), golden=False),
+        )
+    return path
+
+
+def _measured(opened: _Opened, files: Sequence[Path], trial: Trial, place: str) -> list[float]:
+    """Return the seconds of a call of each, as the library calls it."""
     inputs = [with_layout(tensor, spec.layout) for tensor, spec in zip(trial.inputs, opened.spec.inputs, strict=True)]
     outputs = [tensor.clone() for _, tensor in trial.outputs]
     calls: list[Call] = []
     with ExitStack() as stack:
-        for number, item in enumerate(items):
-            path = folder / f"{number}.pt2"
-            with path.open("wb") as content:
-                save(content, {WEIGHTS: opened.members[WEIGHTS], **item.members}, replace(opened.spec, variants=(item.variant,)))
-            call, empty = stack.enter_context(LibraryModel(path)).calls(inputs, outputs)
-            calls += [call] if number else [empty, call]
+        for file in files:
+            call, empty = stack.enter_context(LibraryModel(file, place)).calls(inputs, outputs)
+            calls += [call] if calls else [empty, call]
         nothing, *others = samples(calls, _ROUNDS) if calls else [[]]
     return [statistics.median(beyond(nothing, times)) for times in others]
 
@@ -297,25 +312,39 @@ def _best(entrants: Sequence[Candidate], seconds: Mapping[int, float]) -> int:
     return min(shared, key=lambda number: seconds[number]) if shared else fastest
 
 
-def _agrees(runner: PackageRunner, variant: Variant, trial: Trial, precision: str | None) -> bool:
+def _agrees(file: Path, trial: Trial, spec: Spec, place: str) -> bool:
+    """Return whether a file with one candidate gives the right numbers."""
     try:
-        compare(partial(run, runner.call(variant)), [trial], "candidate", precision=precision)
-    except (CheckError, LoadError):
+        if place != "cpu":
+            with loaded(file, place) as model:
+                call = partial(_named, model, spec)
+                compare(call, [trial], "candidate", precision=spec.precision_on(place))
+            return True
+        runner = PackageRunner(file)
+        compare(partial(run, runner.call(runner.spec.variants[0])), [trial], "candidate", precision=spec.precision)
+    except (CheckError, LoadError, VerifyError):
         return False
     return True
 
 
+def _named(model: FreshModel, spec: Spec, inputs: Sequence[torch.Tensor]) -> Named:
+    return model.named(in_order(spec.inputs, inputs))
+
+
 def _rewritten(
-    opened: _Opened, sizes: Sequence[int | None], winners: Sequence[Built], rows: Sequence[Row]
+    opened: _Opened, sizes: Sequence[int | None], winners: Sequence[Built], rows: Sequence[Row], place: str
 ) -> tuple[dict[str, bytes], Spec]:
     """Return the members and the contract of the tuned file."""
     symbol = str(opened.forms.batch)
     measured = [(size, size) for size in sizes]
-    taken = {item.variant.name for item in winners} | ({TUNED} if None in sizes else set())
+    taken = {item.variant.name for item in winners} | (
+        {TUNED if place == "cpu" else f"{TUNED}_{place}"} if None in sizes else set()
+    )
     kept = [
         item
         for item in opened.spec.variants
-        if item.name not in taken and (item.sizes.get(symbol) not in measured or _is_for_older_ones(item, winners))
+        if item.name not in taken
+        and ((item.device or "cpu") != place or item.sizes.get(symbol) not in measured or _is_for_older_ones(item, winners))
     ]
     members = {name: content for name, content in opened.members.items() if name in (WEIGHTS, PROGRAM, f"extra/{GOLDEN_FILE}")}
     variants = [item.variant for item in winners] + kept
@@ -324,7 +353,9 @@ def _rewritten(
     for variant in kept:
         members |= members_of(variant, opened.members)
     cpu, threads = _cpu_name(), torch.get_num_threads()
-    tuning = tuple(row.to_dict(cpu, threads) for row in rows)
+    others = [row for row in opened.spec.tuning if row.get("device", "cpu") != place]
+    on = {} if place == "cpu" else {"device": place}
+    tuning = (*others, *(row.to_dict(cpu, threads) | on for row in rows))
     return members, replace(opened.spec, variants=tuple(variants), tuning=tuning)
 
 
@@ -334,13 +365,14 @@ def _is_for_older_ones(item: Variant, winners: Sequence[Built]) -> bool:
     return any(set(flags_of(item.isa)) < flags for flags in needed)
 
 
-def _check(file: Path, opened: _Opened, sizes: Sequence[int | None]) -> None:
-    """Compare the written file on every measured size with the program that it was compiled from."""
-    forms, trials = opened.forms, []
+def _check(file: Path, opened: _Opened, sizes: Sequence[int | None], place: str) -> None:
+    """Compare the written file on every measured size with the program that it was compiled from: what was tuned of it."""
+    forms, trials, spec = opened.forms, [], read_spec_of(file)
     for size in sizes:
         arguments = forms.arguments({} if size is None else {str(forms.batch): size})
         trials.append(opened.trial(symbol_sizes(opened.spec.inputs, arguments), arguments))
-    check_variants(file, read_spec_of(file), trials)
+    tuned = tuple(item for item in spec.variants if (item.device or place) == place)
+    check_variants(file, replace(spec, variants=tuned), trials)
 
 
 def _cpu_name() -> str:

@@ -10,7 +10,7 @@ from ..capture.trials import Trial
 from ..contract.dtypes import name_of
 from ..contract.structure import Named
 from ..contract.tolerance import difference, worst
-from ..errors import CheckError, VerifyError, option
+from ..errors import CheckError, CrashError, VerifyError, option
 from ..report import Check, passed
 
 #: TorchScript profiles the first two calls and optimizes from the third on, so three calls see both forms.
@@ -51,7 +51,7 @@ def compare(
         for _ in range(_CALLS):
             problem = _disagreement(call, trial, precision, tolerance, rows)
             if problem and number == 0:
-                raise CheckError(f"the exported file disagrees with the module on {trial.text()}: {problem}", why)
+                raise CheckError(f"the exported file disagrees with the module on {trial.text()}: {problem}", why or _hint(problem))
             if problem:
                 raise CheckError(
                     f"the exported file is right for {found[0].text()} only; with {trial.text()} {problem}",
@@ -61,6 +61,14 @@ def compare(
             passed(Check(_words(made_by), trial.text(), *max(rows, key=lambda row: row[1] / row[2] if row[2] else 0.0)))
         for name in _all_nan(trial):
             passed(Check(_words(made_by), trial.text(), name, 0.0, None, "not compared: NaN on both sides"))
+
+
+#: Between a difference and its limit.
+_WHERE = " where "
+
+
+def _hint(problem: str) -> str:
+    return f"if a difference of that size does not matter, say so: {option('tolerance')}" if _WHERE in problem else ""
 
 
 def _words(made_by: str | Callable[[], str]) -> str:
@@ -88,6 +96,8 @@ def _disagreement(
     """Return how a model disagrees, in words; add name, difference and limit of its outputs to ``rows``."""
     try:
         outputs = call(trial.inputs)
+    except CrashError as error:
+        raise CheckError(f"the exported file ends the program, with {trial.text()}: {error.message}", error.marked) from error
     except (RuntimeError, VerifyError) as error:
         return f"it fails: {(getattr(error, 'message', str(error)).strip().splitlines() or ['no message'])[-1]}"
     if len(outputs) != len(trial.outputs):
@@ -101,7 +111,8 @@ def _disagreement(
         if tolerance is not None:
             gap, allowed = difference(want, have), tolerance
         if gap > allowed:
-            return f"output '{name}' differs by {gap:.3g}"
+            limit = f"rounding explains {allowed:.3g}" if tolerance is None else f"tolerance is {tolerance:.3g}"
+            return f"output '{name}' differs by {gap:.3g}{_WHERE}{limit}"
         if name not in nothing:
             rows.append((name, gap, allowed))
     return ""

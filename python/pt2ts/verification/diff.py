@@ -89,7 +89,7 @@ def diff(first: StrPath, second: StrPath, tolerance: float | None = None) -> lis
 def _contracts(one: Spec, two: Spec) -> Iterator[Difference]:
     for what in ("name", "description", "producer", "torch"):  # these say who made it, and not what it is
         yield from _unequal(what, getattr(one, what), getattr(two, what), matters=False)
-    for what in ("normalization", "precision", "flush_denormals"):
+    for what in ("normalization", "precision", "products", "flush_denormals"):
         yield from _unequal(what, getattr(one, what), getattr(two, what))
     for kind in ("inputs", "outputs"):
         yield from _tensors(kind, getattr(one, kind), getattr(two, kind))

@@ -53,8 +53,8 @@ def _check_all(
 ) -> None:
     """Compare these variants, with other weights if there are any.
 
-    The library takes the variant that fits a call best. Those that it took for none of the calls (they are for other processors)
-    are compared in a file of their own.
+    The library takes the variant that fits a call best. Those that it took for none of the calls (they are for other processors,
+    or for a device, where they run then) are compared in a file of their own.
     """
     taken = _check_file(path, spec, found, tolerance, weights)
     for variant in variants:
@@ -62,15 +62,20 @@ def _check_all(
         if variant.name not in taken and trials:
             with tempfile.TemporaryDirectory() as folder:
                 alone = _alone(path, spec, variant, Path(folder))
-                _check_file(alone, spec, trials, tolerance, weights)
+                _check_file(alone, spec, trials, tolerance, weights, variant.device or "cpu")
 
 
 def _check_file(
-    path: Path, spec: Spec, trials: Sequence[Trial], tolerance: float | None, weights: Weights | None = None
+    path: Path,
+    spec: Spec,
+    trials: Sequence[Trial],
+    tolerance: float | None,
+    weights: Weights | None = None,
+    device: str = "cpu",
 ) -> set[str]:
-    """Compare a file, with other weights if there are any; return the variants that ran."""
+    """Compare a file on a device, with other weights if there are any; return the variants that ran."""
     taken: set[str] = set()
-    with loaded(path) as model:
+    with loaded(path, device) as model:
         model.set_weights(weights or {})
 
         def call(inputs: Sequence[torch.Tensor]) -> Named:
@@ -81,7 +86,7 @@ def _check_file(
         def words() -> str:
             return f"variant {model.variant}" + (", replaced weights" if weights else "")
 
-        compare(call, trials, words, precision=spec.precision, tolerance=tolerance)
+        compare(call, trials, words, precision=spec.precision_on(device), tolerance=tolerance)
     return taken
 
 

@@ -17,10 +17,11 @@ from ..container.reading import load_script, read_golden, read_spec
 from ..contract.dtypes import name_of
 from ..contract.layout import with_layout
 from ..contract.spec import Spec, TensorSpec
-from ..contract.tolerance import difference, slack, worst
+from ..contract.tolerance import Noise, difference, slack, worst
 from ..contract.words import CHECKS
 from ..errors import VerifyError
 from ..runtime.fresh import FreshModel
+from ..toolchain.devices import device_to_run_on
 from . import reference as references
 from .cases import Cases, Edge, Tensors
 from .compare import in_order
@@ -37,7 +38,12 @@ _SMALL_BATCH = 3
 
 
 def verify(
-    path: StrPath, against: torch.nn.Module | None = None, *, tolerance: float | None = None, skip: Sequence[str] = ()
+    path: StrPath,
+    against: torch.nn.Module | None = None,
+    *,
+    tolerance: float | None = None,
+    skip: Sequence[str] = (),
+    device: str | None = None,
 ) -> list[Outcome]:
     """Try a model file in a fresh process, through the C library, in every way that its contract admits.
 
@@ -53,6 +59,9 @@ def verify(
         explains.
     skip
         Names out of `CHECKS` to leave out.
+    device
+        A kind of device of this machine on which the file is run: ``cuda``, ``hip``, ``xpu`` or ``mps``. What it is compared with
+        is computed on the CPU.
 
     Returns
     -------
@@ -60,20 +69,20 @@ def verify(
         One or more per check, in their order, skipped ones too. None of them has a ``fault`` when all is well; what could not be
         compared has the status ``not compared``.
     """
-    spec = read_spec(path)
+    spec, place = read_spec(path), device_to_run_on(device)
     unknown = [name for name in skip if name not in CHECKS]
     if unknown:
         raise VerifyError(f"there is no check '{unknown[0]}'", f"the checks are {', '.join(CHECKS)}")
     chosen, why = references.of_file(Path(path), spec) if against is None else (references.of_module(against, spec), "")
     found: list[Outcome] = []
     with ExitStack() as processes:
-        examination = _Examination(Path(path), spec, chosen, why, tolerance)
+        examination = _Examination(Path(path), spec, chosen, why, tolerance, spec.precision_on(place))
         for check in CHECKS:
             if check in skip:
                 found.append(Outcome(check, "", unmade=Status.SKIPPED))
                 continue
             if examination.model is None or examination.model.ended:
-                examination.model = processes.enter_context(FreshModel(path))
+                examination.model = processes.enter_context(FreshModel(path, place))
             found += _guarded(check, getattr(examination, check))
     return found
 
@@ -94,8 +103,17 @@ def not_made(check: str, why: str, *, applicable: bool = False) -> Outcome:
 class _Examination:
     """One file under examination; its methods are the checks."""
 
-    def __init__(self, path: Path, spec: Spec, reference: Reference | None, why_none: str, tolerance: float | None) -> None:
-        self.path, self.spec, self.reference, self.why_none, self.tolerance = path, spec, reference, why_none, tolerance
+    def __init__(
+        self,
+        path: Path,
+        spec: Spec,
+        reference: Reference | None,
+        why_none: str,
+        tolerance: float | None,
+        precision: str | None,
+    ) -> None:
+        self.path, self.spec, self.reference, self.why_none = path, spec, reference, why_none
+        self.tolerance, self.precision = tolerance, precision
         self.model: FreshModel | None = None
         self.sample = read_golden(path)
         self.cases = Cases(spec, self.sample)
@@ -116,12 +134,12 @@ class _Examination:
             rows.append((item.name, *self._furthest(a, b, rounding[number] if rounding else None)))
         return max(rows, key=lambda row: (row[1] > row[2], row[1] / row[2] if row[2] else row[1]))
 
-    def _furthest(self, want: torch.Tensor, have: torch.Tensor, rounding: torch.Tensor | None = None) -> tuple[float, float]:
+    def _furthest(self, want: torch.Tensor, have: torch.Tensor, rounding: Noise | None = None) -> tuple[float, float]:
         """Return the difference that is furthest outside what is allowed there, and that."""
         if self.tolerance is not None:
             return difference(want, have), self.tolerance
-        gap, limit = worst(want, have, self.spec.precision, rounding)
-        return gap, slack(self.spec) * limit
+        gap, limit = worst(want, have, self.precision, rounding)
+        return gap, slack(self.precision) * limit
 
     # ------------------------------------------------------------------------------------------------------ the checks
 
@@ -274,8 +292,8 @@ class _Examination:
             dim = item.shape.index(self.cases.batch)
             if b.shape[dim] != count:
                 return item.name, float("inf"), 0.0
-            gap, limit = worst(a.narrow(dim, start, count), b, self.spec.precision)
-            gap, limit = (gap, slack(self.spec) * limit) if self.tolerance is None else (gap, self.tolerance)
+            gap, limit = worst(a.narrow(dim, start, count), b, self.precision)
+            gap, limit = (gap, slack(self.precision) * limit) if self.tolerance is None else (gap, self.tolerance)
             rows.append((item.name, gap, limit))
         return max(rows, key=lambda row: (row[1] > row[2], row[1]))
 

@@ -67,11 +67,8 @@ int32_t ctorch_tensor_backward(const ctorch_tensor* tensor, const ctorch_tensor*
     Input output(tensor, "tensor");
     OptionalInput given(external_gradient, "external_gradient");
     check_recorded(*output, "the tensor");
-    const at::Tensor gradient = given.value().value_or(at::Tensor());
-    if (gradient.defined())
-      check_gradient(gradient, *output, "external_gradient");
-    else
-      check_implied(*output, "external_gradient");
+    const at::Tensor gradient = given.value().value_or(output->numel() == 1 ? at::Tensor() : at::ones_like(*output));
+    if (gradient.defined()) check_gradient(gradient, *output, "external_gradient");
     try {
       output->backward(gradient, retain_graph || create_graph, create_graph != 0);
     } catch (const std::exception& error) {
@@ -89,7 +86,14 @@ int32_t ctorch_autograd_gradient(const ctorch_tensor* tensor, int32_t lifetime, 
 }
 
 int32_t ctorch_tensor_zero_grad(const ctorch_tensor* tensor) {
-  return guard([&] { Input(tensor, "tensor")->mutable_grad() = at::Tensor(); });
+  return guard([&] {
+    Input input(tensor, "tensor");
+    if (!input->grad().defined()) return;
+    at::NoGradGuard values_only;
+    at::Tensor& gradient = input->mutable_grad();
+    gradient = gradient.detach();  // from what create_graph has recorded
+    gradient.zero_();
+  });
 }
 
 int32_t ctorch_tensor_set_requires_grad(const ctorch_tensor* tensor, int32_t requires_grad) {

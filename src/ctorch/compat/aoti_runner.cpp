@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "compat/code_errors.h"
+
 namespace ctorch::compat {
 namespace {
 
@@ -30,8 +32,10 @@ AotiRunner::AotiRunner(const std::string& library, c10::Device device) {
   const auto& makers = torch::inductor::getAOTIModelRunnerRegistry();
   const auto maker = makers.find(c10::DeviceTypeName(device.type(), /*lower_case=*/true));
   if (maker == makers.end()) throw std::runtime_error("this PyTorch cannot run compiled code on " + device.str());
-  // The kernels for the device are inside the library.
-  runner_ = maker->second(library, 1, device.str(), /*bin_dir=*/"", /*run_single_threaded=*/false);
+  // The kernels for the device are inside the library. PyTorch's own mode for several threads waits until the device has done
+  // the call before, which takes time and cannot be part of a graph; calls need only be queued one by one.
+  runner_ = maker->second(library, 1, device.str(), /*bin_dir=*/"", /*run_single_threaded=*/true);
+  on_device_ = true;
 }
 
 AotiRunner::~AotiRunner() = default;
@@ -51,7 +55,17 @@ void AotiRunner::use_constants(std::unordered_map<std::string, at::Tensor>& cons
   runner_->update_constant_buffer(constants, /*use_inactive=*/false, /*validate_full_updates=*/false, /*user_managed=*/true);
 }
 
-std::vector<at::Tensor> AotiRunner::run(std::vector<at::Tensor>&& inputs) { return runner_->boxed_run(std::move(inputs)); }
+std::vector<at::Tensor> AotiRunner::run(std::vector<at::Tensor>&& inputs) {
+  std::unique_lock lock(launching_, std::defer_lock);
+  if (on_device_) lock.lock();
+  try {
+    return runner_->boxed_run(std::move(inputs));
+  } catch (const std::exception&) {
+    const std::string cause = take_error_of_code();
+    if (cause.empty()) throw;
+    throw std::runtime_error(cause);
+  }
+}
 
 std::string random_operator_of_library(const std::string& file) {
   // What generated code calls, in this order of names; seeds are numbers that it draws for its own formulas.

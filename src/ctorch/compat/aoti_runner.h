@@ -1,10 +1,11 @@
-// PyTorch's runners of code that AOTInductor compiled: for the CPU in the mode without locks, which has no public name; for
+// PyTorch's runners of code that AOTInductor compiled: for the CPU the one whose mode without locks has no public name; for
 // others the one that PyTorch's library for that device has registered.
 #pragma once
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +38,8 @@ class AotiRunner {
 
  private:
   std::unique_ptr<torch::inductor::AOTIModelContainerRunner> runner_;
+  std::mutex launching_;  // of code for a device
+  bool on_device_ = false;
 };
 
 // The first operation of a compiled library that draws random numbers; empty if none does.

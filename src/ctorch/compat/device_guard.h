@@ -1,6 +1,7 @@
 // Devices of any kind through the one interface that PyTorch's own code has for them.
 #pragma once
 #include <c10/core/Device.h>
+#include <c10/core/Event.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -23,6 +24,30 @@ inline void synchronize_stream(c10::Device device) {
   const c10::impl::VirtualGuardImpl guard(device.type());
   guard.synchronizeStream(guard.getStream(device));
 }
+
+inline c10::Stream current_stream(c10::Device device) { return c10::impl::VirtualGuardImpl(device.type()).getStream(device); }
+
+// The place that this thread's stream has come to.
+inline c10::Event record_event(c10::Device device) {
+  c10::Event event(device.type());
+  event.record(current_stream(device));
+  return event;
+}
+
+// Within its life this thread's work goes to another stream, one of PyTorch's own.
+class OtherStream {
+ public:
+  explicit OtherStream(c10::Device device)
+      : guard_(device.type()),
+        before_(guard_.exchangeStream(guard_.getStreamFromGlobalPool(device, /*isHighPriority=*/false))) {}
+  ~OtherStream() { guard_.exchangeStream(before_); }
+  OtherStream(const OtherStream&) = delete;
+  OtherStream& operator=(const OtherStream&) = delete;
+
+ private:
+  c10::impl::VirtualGuardImpl guard_;
+  c10::Stream before_;
+};
 
 // Makes a stream of the program this thread's one; null is the default one. CUDA, HIP and XPU number streams that are not
 // PyTorch's own by their handles. False, with nothing changed, where a backend does not.

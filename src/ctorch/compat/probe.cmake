@@ -36,11 +36,25 @@ ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_contain
   AOTIModelContainerRunnerCpu run_single_threaded)
 ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_container_runner.h
   boxed_run extract_constants_map get_call_spec getAOTIModelRunnerRegistry getConstantNamesToOriginalFQNs update_constant_buffer)
+if(NOT FTORCH_TORCH_VERSION VERSION_LESS 2.13)
+  ftorch_probe_torch(code_errors.cpp torch/csrc/stable/c/shim.h torch_exception_get_what_without_backtrace)
+endif()
 ftorch_probe_torch(cpu_allocator.h c10/core/CPUAllocator.h SetCPUAllocator GetDefaultCPUAllocator)
 ftorch_probe_torch(cpu_allocator.h c10/core/impl/alloc_cpu.h alloc_cpu free_cpu)
+if(EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/ATen/cuda/CUDAGraph.h") # not in builds for other devices
+  ftorch_probe_torch(cuda.cpp ATen/cuda/CUDAGraph.h CUDAGraph capture_begin capture_end replay)
+  ftorch_probe_torch(cuda.cpp c10/cuda/CUDACachingAllocator.h setMemoryFraction)
+endif()
+ftorch_probe_torch(device_cache.h c10/core/CachingDeviceAllocator.h
+  DeviceAllocator allocated_bytes emptyCache getDeviceStats getMemoryInfo reserved_bytes)
+if(EXISTS "${FTORCH_TORCH_INCLUDE_DIR}/ATen/core/GraphImplInterface.h") # not in the oldest
+  ftorch_probe_torch(device_graph.cpp ATen/core/GraphImplInterface.h
+    GraphImplInterface capture_begin capture_end create_graph_impl has_graph_impl replay)
+endif()
+ftorch_probe_torch(device_guard.h c10/core/Event.h Event block query record synchronize)
 ftorch_probe_torch(device_guard.h c10/core/Stream.h StreamId UNSAFE)
 ftorch_probe_torch(device_guard.h c10/core/impl/VirtualGuardImpl.h
-  VirtualGuardImpl deviceCount exchangeStream getDevice getStream synchronizeDevice synchronizeStream)
+  VirtualGuardImpl deviceCount exchangeStream getDevice getStream getStreamFromGlobalPool synchronizeDevice synchronizeStream)
 ftorch_probe_torch(device_guard.h c10/core/impl/DeviceGuardImplInterface.h hasDeviceGuardImpl)
 ftorch_probe_torch(device_memory.h ATen/Context.h getDeviceFromPtr getPinnedMemoryAllocator isPinnedPtr lazyInitDevice)
 ftorch_probe_torch(device_memory.h ATen/DeviceAccelerator.h getAccelerator)
@@ -71,6 +85,9 @@ ftorch_probe_torch(serialization.h torch/csrc/jit/serialization/pickler.h Pickle
 ftorch_probe_torch(tensor_impl.h ATen/EmptyTensor.h computeStorageNbytes)
 ftorch_probe_torch(tensor_impl.h ATen/MemoryOverlap.h has_internal_overlap)
 ftorch_probe_torch(tensor_impl.h c10/core/TensorImpl.h bump_version set_sizes_and_strides version_counter)
+ftorch_probe_torch(tf32.h ATen/Context.h
+  Float32MatmulPrecision Float32Op allowTF32CuDNN allowTF32OneDNN float32MatmulPrecision float32Precision setAllowTF32CuBLAS
+  setAllowTF32CuDNN setAllowTF32OneDNN setFloat32MatmulPrecision setFloat32Precision)
 ftorch_probe_torch(version.cpp ATen/Version.h show_config)
 ftorch_probe_torch(version.cpp c10/util/Logging.h caffe2_log_level)
 ftorch_probe_torch(warnings.cpp c10/util/Exception.h get_warning_handler set_warning_handler)

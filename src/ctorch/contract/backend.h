@@ -86,6 +86,11 @@ class Backend {
   // The operation by which the model draws random numbers in evaluation mode, empty if it draws none.
   virtual std::string random_operator() const = 0;
 
+  // Counts the changes of weights after which another code may run; and whether a call changes anything that is not the
+  // device's, as an attribute that counts the calls.
+  virtual uint64_t weights_version() const { return 0; }
+  virtual bool changes_host_state() const { return false; }
+
   virtual bool is_training() const = 0;
   virtual void set_training(bool on) = 0;
   virtual void to(c10::Device device, std::optional<at::ScalarType> dtype) = 0;  // dtype: of the floating-point ones

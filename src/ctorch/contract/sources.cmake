@@ -1,1 +1,1 @@
-ctorch_sources(spec.cpp)
+ctorch_sources(spec.cpp values.cpp)

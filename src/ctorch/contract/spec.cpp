@@ -1,6 +1,12 @@
 #include "contract/spec.h"
 
+#include <ATen/ops/aminmax.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -29,6 +35,20 @@ int32_t symbol_index(Spec& spec, const std::string& name) {
   return static_cast<int32_t>(spec.symbols.size() - 1);
 }
 
+// "range": [1, 24]
+std::optional<ValueRange> parse_range(const nlohmann::json& entry, c10::ScalarType dtype) {
+  const auto found = entry.find("range");
+  if (found == entry.end() || found->is_null() || !c10::isIntegralType(dtype, /*includeBool=*/false)) return std::nullopt;
+  const auto bound = [](double value) {
+    constexpr double most = 9.0e18;
+    return static_cast<int64_t>(std::clamp(value, -most, most));
+  };
+  const ValueRange range{bound(std::ceil(found->at(0).get<double>())), bound(std::floor(found->at(1).get<double>()))};
+  if (range.low > range.high)
+    fail(CTORCH_ERROR_FILE, "the model's contract is damaged: the range ", found->dump(), " is empty; export the model again");
+  return range;
+}
+
 TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
   TensorSpec tensor;
   tensor.name = entry.at("name").get<std::string>();
@@ -40,6 +60,7 @@ TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
       fail(CTORCH_ERROR_FILE, "the model's contract names an unknown layout '", word, "'");
     tensor.fortran_layout = word == "fortran";
   }
+  tensor.range = parse_range(entry, tensor.dtype);
   for (const auto& dim : entry.at("shape")) {
     if (dim.is_string())
       tensor.dims.push_back({-1, symbol_index(spec, dim.get<std::string>())});
@@ -97,6 +118,13 @@ Spec Spec::read(const nlohmann::json& json, std::string text) {
     }
     if (auto flush = json.find("flush_denormals"); flush != json.end() && !flush->is_null())
       spec.flush = flush->get<bool>() ? Flush::on : Flush::off;
+    if (auto products = json.find("products"); products != json.end() && !products->is_null()) {
+      const auto word = products->get<std::string>();
+      if (word != "tf32")
+        fail(CTORCH_ERROR_FILE, "the model's contract has products in '", word,
+             "', this library knows 'tf32'; install a newer version of it");
+      spec.tf32 = true;
+    }
     for (const auto& entry : json.at("inputs")) spec.inputs.push_back(parse_tensor(spec, entry));
     for (const auto& entry : json.at("outputs")) spec.outputs.push_back(parse_tensor(spec, entry));
     return spec;
@@ -178,12 +206,59 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
     if (bound < 0) {
       if (sizes[d] < symbol.min || sizes[d] > symbol.max) [[unlikely]]
         refuse("; " + symbol.name + " may be " + std::to_string(symbol.min) +
-               (symbol.max == INT64_MAX ? " or more" : " to " + std::to_string(symbol.max)));
+               (symbol.max == INT64_MAX ? " or more" : " to " + std::to_string(symbol.max)) +
+               (sizes[d] == 0 ? "; if none is no mistake, export the model with --symbol " + symbol.name + "=0.." : ""));
       bound = sizes[d];
     } else if (bound != sizes[d]) [[unlikely]] {
       refuse("; " + symbol.name + " is " + std::to_string(bound) + " in another input");
     }
   }
+}
+
+void Spec::check_values(size_t index, const at::Tensor& tensor) const {
+  const TensorSpec& expected = inputs[index];
+  if (!expected.range || tensor.numel() == 0 || !c10::isIntegralType(tensor.scalar_type(), false)) return;
+  const auto [low, high] = *expected.range;
+  at::Tensor here = tensor;
+  if (!tensor.is_cpu()) {  // the numbers come to the host only if something is wrong with them
+    const auto [least, most] = at::aminmax(tensor);
+    if (least.item<int64_t>() >= low && most.item<int64_t>() <= high) return;
+    here = tensor.cpu();
+  }
+  c10::SmallVector<int64_t, CTORCH_MAX_RANK> steps;
+  for (const int64_t stride : here.strides()) steps.push_back(stride * here.element_size());
+  const auto wrong = find_out_of_range(here.const_data_ptr(), here.scalar_type(), here.sizes(), steps, low, high);
+  if (wrong) [[unlikely]]
+    fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": element ", place_words(wrong->place), " is ",
+         wrong->value, ", expected ", low, " to ", high);
+}
+
+at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device device) const {
+  const TensorSpec& input = inputs[index];
+  c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
+  for (const SpecDim& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
+  const auto options = at::TensorOptions(input.dtype).device(device);
+  if (!input.range) return at::zeros(shape, options);
+  return at::full(shape, std::clamp<int64_t>(0, input.range->low, input.range->high), options);
+}
+
+at::Tensor Spec::resize_input(size_t index, const at::Tensor& tensor, const Bindings& bindings) const {
+  const TensorSpec& input = inputs[index];
+  if (tensor.numel() == 0) return make_input(index, bindings, tensor.device());
+  at::Tensor resized = tensor;
+  for (size_t d = 0; d < input.dims.size(); ++d) {
+    if (input.dims[d].symbol < 0) continue;
+    const int64_t size = bindings[static_cast<size_t>(input.dims[d].symbol)], dim = static_cast<int64_t>(d);
+    const auto places = at::arange(size, at::TensorOptions(at::kLong).device(tensor.device())).remainder(tensor.size(dim));
+    resized = resized.index_select(dim, places);
+  }
+  return input.range ? resized.clamp(input.range->low, input.range->high) : resized;
+}
+
+bool Spec::can_make_inputs() const {
+  return std::all_of(inputs.begin(), inputs.end(), [](const TensorSpec& input) {
+    return input.range || !c10::isIntegralType(input.dtype, /*includeBool=*/false);
+  });
 }
 
 bool Spec::is_single_sample(const TensorSpec& tensor, int64_t rank, const std::vector<Symbol>& symbols) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "contract/values.h"
+#include "ctorch_array.h"
 #include "host/float_state.h"
 
 namespace ctorch {
@@ -26,6 +28,7 @@ struct TensorSpec {
   std::string units;
   c10::ScalarType dtype;
   std::vector<SpecDim> dims;
+  std::optional<ValueRange> range;  // of whole numbers: what else comes is refused. That of others is for people
   bool fortran_layout = false;  // callers have it with the first index fastest; compiled code reads no other, TorchScript any
 };
 
@@ -43,6 +46,7 @@ struct Spec {
   std::vector<TensorSpec> outputs;
   std::vector<Symbol> symbols;
   Flush flush = Flush::as_host;
+  bool tf32 = false;  // devices may multiply float32 matrices in TensorFloat-32
   std::string json;
 
   // Reads the JSON text; throws with the reason for text that is no contract of a known format.
@@ -60,6 +64,18 @@ struct Spec {
 
   // Checks one input against its declaration, binding symbols; dtype is left to the caller when it converts.
   void check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const;
+
+  // Checks the whole numbers of an input, which has passed the other checks.
+  void check_values(size_t index, const at::Tensor& tensor) const;
+
+  // An input made up for trying the network: zeros, or what the contract admits that is next to zero.
+  at::Tensor make_input(size_t index, const Bindings& bindings, c10::Device device) const;
+
+  // The same of other sizes: what an input has is cut, or repeated, so that its numbers stay those that the network takes.
+  at::Tensor resize_input(size_t index, const at::Tensor& tensor, const Bindings& bindings) const;
+
+  // Whether inputs can be made up: zero is no index of everything.
+  bool can_make_inputs() const;
 
   // Whether an array of this rank is one sample of the tensor, given without its batch dimension.
   static bool is_single_sample(const TensorSpec& tensor, int64_t rank, const std::vector<Symbol>& symbols);

@@ -100,6 +100,20 @@ class HandleTable {
     return true;
   }
 
+  // Exchanges the object behind a handle that no other thread has ever looked up; false, with nothing done, for any other.
+  bool replace(uint64_t id, Object& fresh) noexcept {
+    const uint64_t generation = generation_of(id);
+    uint64_t expected = generation;
+    if (!could_name(id) || generation == 0) return false;
+    Slot& slot = slot_of(id);
+    if (slot.maker.load(std::memory_order_relaxed) != this_thread()) return false;
+    if (!slot.generation.compare_exchange_strong(expected, 0)) return false;  // whoever looks now finds nothing
+    const bool only_mine = !slot.visited.load();
+    if (only_mine) std::swap(*std::launder(reinterpret_cast<Object*>(slot.storage)), fresh);
+    slot.generation.store(generation, std::memory_order_release);
+    return only_mine;
+  }
+
   int64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
 
  private:

@@ -17,7 +17,8 @@ std::string read_trimmed(const char* text, int64_t length, const char* argument)
 }
 
 std::string read_path(const char* path, int64_t length) {
-  const std::string text = read_text(path, length, "filename");
+  std::string text = read_text(path, length, "filename");
+  text.erase(0, text.find_first_not_of(' '));
   return text.substr(0, text.find('\0'));
 }
 

@@ -11,7 +11,7 @@ std::string read_text(const char* text, int64_t length, const char* argument);
 // The same without trailing blanks, as Fortran pads.
 std::string read_trimmed(const char* text, int64_t length, const char* argument);
 
-// The same of a path; a null character ends it earlier.
+// The same of a path, without blanks before it; a null character ends it earlier.
 std::string read_path(const char* path, int64_t length);
 
 // Hands a text to the caller; it lives until the next text on this thread.

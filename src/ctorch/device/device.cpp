@@ -48,7 +48,6 @@ c10::Device present_device(int32_t type, int32_t index) {
   if (!name)
     fail(CTORCH_ERROR_DEVICE, "argument 'device_type': ", type,
          " is no torch_k* device constant; present here: ", devices_present());
-  if (type == CTORCH_DEVICE_CPU) fail(CTORCH_ERROR_DEVICE, "argument 'device_index': the cpu has no index, got ", index);
   const int32_t count = device_count(type);
   if (count == 0) fail(CTORCH_ERROR_DEVICE, "device ", name, " is not available; present here: ", devices_present());
   if (index >= count || index < -1)

@@ -10,10 +10,11 @@
 
 namespace ctorch {
 
-// Error, listing what is present, for an absent device. Index -1 is the one that is current on this thread.
+// Error, listing what is present, for an absent device. Index -1 is the one that is current on this thread; that of the CPU
+// means nothing.
 c10::Device present_device(int32_t type, int32_t index);
 inline c10::Device device(int32_t type, int32_t index) {
-  if (type == CTORCH_DEVICE_CPU && index <= 0) [[likely]]
+  if (type == CTORCH_DEVICE_CPU) [[likely]]
     return c10::Device(c10::kCPU);
   return present_device(type, index);
 }

@@ -1,1 +1,1 @@
-ctorch_sources(architecture.cpp device.cpp entries.cpp staging.cpp)
+ctorch_sources(architecture.cpp device.cpp entries.cpp event.cpp memory.cpp products.cpp staging.cpp)

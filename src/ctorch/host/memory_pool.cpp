@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "compat/cpu_allocator.h"
+#include "host/guarded_memory.h"
 
 namespace ctorch {
 namespace {
@@ -168,6 +169,7 @@ class PoolAllocator final : public c10::Allocator {
 
 void use_memory_pool([[maybe_unused]] bool shared_with_host) noexcept {
 #if !defined(__SANITIZE_ADDRESS__)  // there every block must come from the sanitizer and go back to it
+  if (use_guarded_memory()) return;
   const char* given = std::getenv("FTORCH_POOL_MB");
   if (shared_with_host && !given) return;
   char* end = nullptr;

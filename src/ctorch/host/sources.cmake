@@ -1,1 +1,1 @@
-ctorch_sources(environment.cpp float_call.cpp memory_pool.cpp ranks.cpp)
+ctorch_sources(environment.cpp float_call.cpp guarded_memory.cpp memory_pool.cpp ranks.cpp)

@@ -13,7 +13,7 @@
 
 CTORCH_BEGIN
 
-/** Back-propagates; external_gradient may be a null handle for a tensor of one element. */
+/** Back-propagates; a null handle as external_gradient stands for a one for each element. */
 int32_t ctorch_tensor_backward(const ctorch_tensor *tensor, const ctorch_tensor *external_gradient, int32_t retain_graph,
                                int32_t create_graph);
 

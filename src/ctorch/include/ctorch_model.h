@@ -19,12 +19,12 @@ typedef struct ctorch_model {
 } ctorch_model;
 
 /**
- * Loads a model; the content of the file decides how. requires_grad and is_training prepare it for training, which compiled
- * packages refuse. A model that carries its contract is warmed up here, so that the first time step costs what the others cost.
- * trust admits a compiled package without a contract. sha256 (64 hexadecimal digits; length 0: any file) refuses every file but
- * the one with this sum before anything in it is looked at. allow_random admits a network that draws random numbers in
- * evaluation mode, as one does that was traced in training mode; such a model is neither warmed up nor tested against its
- * sample.
+ * Loads a model; the content of the file decides how. requires_grad (1; 0 freezes the weights; -1 leaves them as in the file)
+ * and is_training prepare it for training, which compiled packages refuse. A model that carries its contract is warmed up here,
+ * so that the first time step costs what the others cost. trust admits a compiled package without a contract. sha256 (64
+ * hexadecimal digits; length 0: any file) refuses every file but the one with this sum before anything in it is looked at.
+ * allow_random admits a network that draws random numbers in evaluation mode, as one does that was traced in training mode;
+ * such a model is neither warmed up nor tested against its sample.
  */
 int32_t ctorch_model_load(const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
                           int32_t requires_grad, int32_t is_training, int32_t trust, const char *sha256, int64_t sha256_length,
@@ -53,6 +53,18 @@ int32_t ctorch_model_stats(const ctorch_model *model, int64_t *calls, int64_t *i
  */
 int32_t ctorch_model_subnormal_calls(const ctorch_model *model, int64_t *calls);
 
+/**
+ * Whether calls of a model on a device are recorded as graphs and done again as a whole, where nothing but numbers changes
+ * from call to call. The first two calls of each shape run as ever, the third is recorded; other shapes or addresses are
+ * recorded by themselves. What cannot be recorded runs as ever, and is counted. Nothing happens on the CPU; a device that
+ * this PyTorch has no graphs for, and a network that draws random numbers, are errors.
+ */
+int32_t ctorch_model_use_graphs(const ctorch_model *model, int32_t on);
+
+/** Calls that were recorded, calls that a graph has done, shapes that could not be recorded, and why the last of them. */
+int32_t ctorch_model_graph_stats(const ctorch_model *model, int64_t *captures, int64_t *replays, int64_t *refusals,
+                                 const char **reason, int64_t *length);
+
 /** Another handle on the same model; the last one that is deleted frees it. */
 int32_t ctorch_model_share(const ctorch_model *source, ctorch_model *target);
 
@@ -64,7 +76,8 @@ int32_t ctorch_model_delete(ctorch_model *model);
 
 /**
  * Runs the model. Output handles that hold a tensor are written into, which needs exactly the right shape and dtype; null
- * ones receive the result. With requires_grad all outputs receive the result, connected to the graph. With convert, dtypes
+ * ones receive the result. With requires_grad all outputs receive the result, connected to the graph; host memory that one of
+ * them wrapped receives the values. With convert, dtypes
  * are converted on the way in and out. output_names (blank-padded, names_width characters each, n_outputs of them) picks
  * entries of a dictionary or named outputs; names_width 0 takes outputs in their own order.
  */

@@ -46,6 +46,18 @@ int32_t ctorch_trainer_load_bytes(const void *bytes, int64_t size, const char *n
 int32_t ctorch_trainer_load_open(int32_t descriptor, const char *name, int64_t name_length, const char *sha256,
                                  int64_t sha256_length, ctorch_trainer *trainer);
 
+/**
+ * The same three for a device: the file's code for it is taken, checked before anything is loaded, and the state lives there. A
+ * file without such code is refused. device_index -1 is the device that is current on the thread.
+ */
+int32_t ctorch_trainer_load_on(const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
+                               const char *sha256, int64_t sha256_length, ctorch_trainer *trainer);
+int32_t ctorch_trainer_load_bytes_on(const void *bytes, int64_t size, const char *name, int64_t name_length,
+                                     int32_t device_type, int32_t device_index, const char *sha256, int64_t sha256_length,
+                                     ctorch_trainer *trainer);
+int32_t ctorch_trainer_load_open_on(int32_t descriptor, const char *name, int64_t name_length, int32_t device_type,
+                                    int32_t device_index, const char *sha256, int64_t sha256_length, ctorch_trainer *trainer);
+
 /** Another handle on the same trainer; the last one that is deleted frees it. */
 int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *target);
 
@@ -53,16 +65,16 @@ int32_t ctorch_trainer_share(const ctorch_trainer *source, ctorch_trainer *targe
 int32_t ctorch_trainer_delete(ctorch_trainer *trainer);
 
 /**
- * Takes a step or the first half of one, or evaluates: function is one of CTORCH_RUN_*. loss is the one before the step. With
- * convert, dtypes are converted. Everything is checked before anything runs. The first half changes only what it passes on, and
- * replaces what an earlier one has passed on.
+ * Takes a step or the first half of one, or evaluates: function is one of CTORCH_RUN_*. loss_or_null is the one before the
+ * step; with null nobody waits for a device. With convert, dtypes are converted. Everything is checked before anything runs.
+ * The first half changes only what it passes on, and replaces what an earlier one has passed on.
  */
 int32_t ctorch_trainer_run(const ctorch_trainer *trainer, int32_t function, const ctorch_tensor inputs[], int32_t n_inputs,
-                           const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double *loss);
+                           const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double *loss_or_null);
 
-/** The same straight from host arrays, for one input and one target. */
+/** The same straight from arrays, for one input and one target; those of a trainer on a device may lie there or on the host. */
 int32_t ctorch_trainer_run_arrays(const ctorch_trainer *trainer, int32_t function, const ctorch_array *x, const ctorch_array *y,
-                                  int32_t convert, double *loss);
+                                  int32_t convert, double *loss_or_null);
 
 /**
  * The second half of a step: weights and all that a step changes, from the gradients that are there. They are used up. loss is
@@ -78,7 +90,8 @@ int32_t ctorch_trainer_exchange_count(const ctorch_trainer *trainer, int32_t *co
 
 /**
  * One of them, by its index from 0: what it is (CTORCH_EXCHANGE_*), its dtype and size, and the address of its elements, which
- * may be read and written, belong to the trainer and stay where they are as long as it lives.
+ * may be read and written, belong to the trainer and stay where they are as long as it lives: in the host's memory, also where
+ * the trainer is on a device.
  */
 int32_t ctorch_trainer_exchange(const ctorch_trainer *trainer, int32_t index, int32_t *role, int32_t *dtype, int64_t *elements,
                                 int64_t *bytes, void **data);

@@ -8,11 +8,13 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fenv.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CTORCH_IS_THE_LIBRARY
 #include "ctorch.h"
@@ -55,12 +57,18 @@ void ctorch_interface_announce(const ctorch_interface *caller) {
   atomic_store_explicit(&state, 2, memory_order_release);
 }
 
-/* The implementation lies beside this library, wherever the two were installed. */
-static void implementation_path(char *path, size_t size) {
+/*
+ * The implementation lies beside this library, wherever the two were installed. Where that is must be known before the program
+ * can change its working folder: a library found by a relative path has a relative name.
+ */
+static char implementation_path[4096];
+__attribute__((constructor)) static void find_implementation(void) {
   const char *name = file_of((const void *)&ctorch_last_error);
   const char *slash = strrchr(name, '/');
-  int folder = slash ? (int)(slash - name) : 0;
-  snprintf(path, size, "%.*s%slibctorch_torch.so", folder, name, slash ? "/" : "");
+  char start[2048] = "";
+  if (slash && name[0] != '/' && !getcwd(start, sizeof start)) start[0] = 0;
+  snprintf(implementation_path, sizeof implementation_path, "%s%s%.*s%slibctorch_torch.so", start, start[0] ? "/" : "",
+           slash ? (int)(slash - name) : 0, name, slash ? "/" : "");
 }
 
 static int same_minor(const char *built, const char *found) {
@@ -69,28 +77,55 @@ static int same_minor(const char *built, const char *found) {
   return strncmp(built, found, minor) == 0 && (found[minor] < '0' || found[minor] > '9');
 }
 
-/* Whether PyTorch is in this process already, or may come without us: in Python. */
-static int32_t host_uses_torch(void) {
+/* The PyTorch that is in this process already; empty if there is none. */
+static void find_loaded_torch(char *path, size_t size) {
+  path[0] = 0;
   void *torch = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
+  struct link_map *map = NULL;
+  if (torch && dlinfo(torch, RTLD_DI_LINKMAP, (void *)&map) == 0) snprintf(path, size, "%s", map->l_name);
   if (torch) dlclose(torch);
-  const int32_t python = dlsym(RTLD_DEFAULT, "Py_IsInitialized") != NULL;
-  dlerror(); /* what was not found is no error that the host should hear of */
-  return torch || python;
+}
+
+/* Whether PyTorch may come without us: in Python. */
+static int python_is_there(void) { return dlsym(RTLD_DEFAULT, "Py_IsInitialized") != NULL; }
+
+/* What helps against a reason why the implementation cannot be loaded, or works with another PyTorch. */
+static void find_remedy(const char *reason, const char *loaded_torch, char *remedy, size_t size) {
+  if (strstr(reason, "static TLS"))
+    snprintf(remedy, size,
+             "libraries that were loaded before have taken the room for variables of threads; start the program with "
+             "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384 in the environment, or with LD_PRELOAD=%s",
+             implementation_path);
+  else if (strstr(reason, "GLIBCXX_") || strstr(reason, "CXXABI_"))
+    snprintf(remedy, size,
+             "an older C++ run time was found first or was loaded by the program already; take its folder out of "
+             "LD_LIBRARY_PATH, or put the one of the compiler that built this library before it");
+  else if (loaded_torch[0])
+    snprintf(remedy, size,
+             "the program has loaded %s already, and there can be one PyTorch in a process: build this library again for that "
+             "one, or let the program use torch==" CTORCH_TORCH_VERSION,
+             loaded_torch);
+  else
+    snprintf(remedy, size,
+             "install torch==" CTORCH_TORCH_VERSION
+             " in the environment this library was installed into, or build the library "
+             "again for the PyTorch that is there");
 }
 
 static void load(void) {
   if (atomic_load_explicit(&state, memory_order_acquire) == 2) return; /* somebody does not fit */
-  char path[4096];
-  implementation_path(path, sizeof path);
-  const char *hint = "install torch==" CTORCH_TORCH_VERSION
-                     " in the environment this library was installed into, "
-                     "or build the library again for the PyTorch that is there";
-  const int32_t shared = host_uses_torch();
+  const char *const path = implementation_path;
+  char loaded_torch[2048], remedy[4096];
+  find_loaded_torch(loaded_torch, sizeof loaded_torch);
+  const int32_t shared = loaded_torch[0] || python_is_there();
+  dlerror(); /* what was not found is no error that the host should hear of */
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    const char *reason = dlerror();
+    const char *error = dlerror();
+    const char *reason = error ? error : "unknown reason";
+    find_remedy(reason, loaded_torch, remedy, sizeof remedy);
     snprintf(failure, sizeof failure, "this library was built for PyTorch %s and cannot use the one it found: %s; %s",
-             CTORCH_TORCH_VERSION, reason ? reason : "unknown reason", hint);
+             CTORCH_TORCH_VERSION, reason, remedy);
     return;
   }
   text_function not_separated = (text_function)dlsym(library, "ctorch_rebind_failure");
@@ -101,8 +136,9 @@ static void load(void) {
   text_function torch_version = (text_function)dlsym(library, "ctorch_implementation_torch_version");
   const char *found = torch_version ? torch_version() : "unknown";
   if (!same_minor(CTORCH_TORCH_VERSION, found)) {
+    find_remedy("", loaded_torch, remedy, sizeof remedy);
     snprintf(failure, sizeof failure, "this library was built for PyTorch %s and found PyTorch %s; %s", CTORCH_TORCH_VERSION,
-             found, hint);
+             found, remedy);
     return;
   }
   interface_function interface_of = (interface_function)dlsym(library, "ctorch_implementation_interface");

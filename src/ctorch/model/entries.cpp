@@ -21,7 +21,7 @@ int32_t load(Source&& source, int32_t device_type, int32_t device_index, int32_t
     require(model, "model");
     LoadOptions options;
     options.device = device(device_type, device_index);
-    options.requires_grad = requires_grad != 0;
+    if (requires_grad >= 0) options.requires_grad = requires_grad != 0;
     options.is_training = is_training != 0;
     options.trust = trust != 0;
     options.allow_random = allow_random != 0;
@@ -131,6 +131,24 @@ int32_t ctorch_model_stats(const ctorch_model* model, int64_t* calls, int64_t* i
     *calls = network.calls();
     *input_copies = network.backend().input_copies();
     return_text(network.calls() ? network.backend().last_variant() : "", variant, length);
+  });
+}
+
+int32_t ctorch_model_use_graphs(const ctorch_model* model, int32_t on) {
+  return guard([&] { object_of(model).use_graphs(on != 0); });
+}
+
+int32_t ctorch_model_graph_stats(const ctorch_model* model, int64_t* captures, int64_t* replays, int64_t* refusals,
+                                 const char** reason, int64_t* length) {
+  return guard([&] {
+    require(captures, "captures");
+    require(replays, "replays");
+    require(refusals, "refusals");
+    const Graphs::Counts counts = object_of(model).graph_counts();
+    *captures = counts.captures;
+    *replays = counts.replays;
+    *refusals = counts.refusals;
+    return_text(counts.reason, reason, length);
   });
 }
 

@@ -5,12 +5,11 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <map>
 #include <tuple>
 
-#include "compat/serialization.h"
+#include "compat/device_graph.h"
 #include "compat/tensor_impl.h"
 #include "model/file.h"
 #include "model/package/backend.h"
@@ -19,11 +18,6 @@
 
 namespace ctorch {
 namespace {
-
-// What a test call is given lies in memory as what the program will give.
-at::Tensor in_callers_order(const at::Tensor& tensor, const TensorSpec& spec) {
-  return spec.fortran_layout ? copy_in_order(tensor, true) : tensor;
-}
 
 bool one_block(const at::Tensor& tensor) { return tensor.is_cpu() && plain(tensor) && tensor.is_contiguous(); }
 
@@ -37,7 +31,8 @@ Model::Model(const FileSource& source, const LoadOptions& options)
       backend_ = load_torchscript(archive.adapter(), name_, device_, options.requires_grad, options.is_training, extras_);
       break;
     case ModelFormat::package:
-      backend_ = load_package(std::move(archive), device_, options.requires_grad, options.is_training, options.trust, extras_);
+      backend_ = load_package(std::move(archive), device_, options.requires_grad.value_or(false), options.is_training,
+                              options.trust, extras_);
       break;
   }
   if (!options.is_training) refuse_random();
@@ -48,7 +43,7 @@ Model::Model(const FileSource& source, const LoadOptions& options)
   find_float_type();
   if (!extras_.golden.empty()) sampled_ = fingerprint();
   if (!extras_.spec || options.is_training || !backend_->random_operator().empty()) return;
-  extras_.spec->check_outputs(warm_up().values);
+  if (const auto results = warm_up()) extras_.spec->check_outputs(results->values);
 }
 
 // In evaluation mode a network gives one answer, unless the program has said that it expects others.
@@ -62,7 +57,22 @@ void Model::refuse_random() const {
 
 void Model::set_training(bool on) {
   if (!on) refuse_random();
+  graphs_.forget();
   backend_->set_training(on);
+}
+
+void Model::use_graphs(bool on) {
+  if (on && !device_.is_cpu()) {
+    if (!compat::has_graphs(device_.type()))
+      fail(CTORCH_ERROR_DEVICE, "this library and PyTorch record no graphs on ", device_.str(),
+           "; they do on cuda where the library was built with CUDA's headers, and from PyTorch 2.12 on for xpu");
+    if (const std::string drawn = backend_->random_operator(); !drawn.empty())
+      fail(CTORCH_ERROR_MODEL, "'", name_, "' draws random numbers (", drawn, "), so that its calls cannot be recorded");
+    if (backend_->changes_host_state())
+      fail(CTORCH_ERROR_MODEL, "'", name_,
+           "' does more with its attributes than read them, which a recorded call would not do");
+  }
+  graphs_.switch_to(on);
 }
 
 Model::Model(const Model& other)
@@ -89,6 +99,7 @@ void Model::find_float_type() {
 void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
   if (dtype && !at::isFloatingType(*dtype))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'dtype': weights can be float16, bfloat16, float32 or float64, got ", label(*dtype));
+  graphs_.forget();
   backend_->to(device, dtype);
   device_ = device;
   if (dtype && extras_.spec) {
@@ -96,10 +107,10 @@ void Model::to(c10::Device device, std::optional<at::ScalarType> dtype) {
   }
   find_float_type();
   if (!extras_.spec || backend_->is_training() || !backend_->random_operator().empty()) return;
-  const Results results = warm_up();
-  if (!dtype || results.values.size() != extras_.spec->outputs.size()) return;
+  const auto results = warm_up();
+  if (!dtype || !results || results->values.size() != extras_.spec->outputs.size()) return;
   extras_.spec =
-      extras_.spec->with_output_dtypes(results.values);  // some networks return what they do whatever their weights are
+      extras_.spec->with_output_dtypes(results->values);  // some networks return what they do whatever their weights are
 }
 
 const TensorSpec* Model::output_spec(size_t index) const {
@@ -121,6 +132,10 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
            input.device().str(), ", the model is on ", device_.str(),
            "; make the tensor with the model's device_type and device_index");
     if (extras_.spec) extras_.spec->check_input(i, input, convert, bindings);
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    at::Tensor& input = inputs[i];
+    if (extras_.spec) extras_.spec->check_values(i, input);  // as they came: a conversion could bring them into range
     if (convert) {
       const auto wanted = extras_.spec                ? extras_.spec->inputs[i].dtype
                           : input.is_floating_point() ? float_type_
@@ -135,17 +150,52 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
   }
 }
 
+// What the contract admits and the network does not is mostly an index: say what the whole numbers were.
+[[gnu::cold, gnu::noinline]] void Model::fail_on(c10::ArrayRef<std::pair<size_t, at::Tensor>> whole_numbers) const {
+  const int32_t status = record_exception();
+  const std::string cause = last_error();
+  std::string given;
+  for (const auto& [index, tensor] : whole_numbers) {
+    if (tensor.numel() == 0 || !tensor.is_cpu()) continue;
+    const auto [least, most] = at::aminmax(tensor);
+    given += (given.empty() ? "" : ", ") + port_words("input", index, &extras_.spec->inputs[index]) + " goes from " +
+             std::to_string(least.item<int64_t>()) + " to " + std::to_string(most.item<int64_t>());
+  }
+  fail(status, given, given.empty() ? "the network fails on its inputs: " : ", and the network fails on it: ", cause,
+       given.empty() ? "" : "; numbers out of range are refused in time where the model's declaration has a range");
+}
+
+void Model::compute(c10::SmallVectorImpl<at::Tensor>& inputs, Results& results) const {
+  const bool records = at::GradMode::is_enabled() && !c10::InferenceMode::is_enabled();
+  if (!graphs_.on() || device_.is_cpu() || records || backend_->is_training()) [[likely]]
+    return backend_->run(inputs, results);
+  graphs_.run(device_, backend_->weights_version(), inputs, results,
+              [this](std::span<at::Tensor> given, Results& into) { backend_->run(given, into); });
+}
+
 void Model::run(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert, Results& results) const {
   check_inputs(inputs, convert);
   const FloatCall arithmetic(flush());
+  const Products as_in_contract = products();
   if (extras_.spec) [[likely]] {
-    backend_->run(inputs, results);
+    c10::SmallVector<std::pair<size_t, at::Tensor>, 2> whole_numbers;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (c10::isIntegralType(inputs[i].scalar_type(), /*includeBool=*/false)) whole_numbers.emplace_back(i, inputs[i]);
+    try {
+      compute(inputs, results);
+    } catch (const Error&) {
+      throw;
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
+    } catch (const std::exception&) {
+      fail_on(whole_numbers);
+    }
     return count_call(arithmetic.met_subnormals());
   }
   // Without a contract it is the network itself that finds a mistake: say what it was given.
   const c10::SmallVector<at::Tensor, 8> given_inputs(inputs);
   try {
-    backend_->run(inputs, results);
+    compute(inputs, results);
     count_call(arithmetic.met_subnormals());
   } catch (const c10::OutOfMemoryError&) {
     throw;
@@ -211,142 +261,6 @@ void write_output(const at::Tensor& result, const at::Tensor& target) {
   } else {
     write_into(target, result);
   }
-}
-
-Model::Sample Model::golden_sample() const {
-  const std::vector<char> bytes(extras_.golden.begin(), extras_.golden.end());
-  const auto sample = compat::unpickle(bytes).toGenericDict();
-  const auto list = [&](const char* key) {
-    std::vector<at::Tensor> tensors;
-    const c10::IValue entry = sample.at(key);
-    for (const c10::IValue& item : entry.toListRef()) tensors.push_back(item.toTensor().to(device_));
-    return tensors;
-  };
-  Sample golden{list("inputs"), list("outputs")};
-  if (extras_.spec && golden.first.size() != extras_.spec->inputs.size())
-    fail(CTORCH_ERROR_FILE, "the model's sample is damaged: it has ", golden.first.size(), " inputs, the contract ",
-         extras_.spec->inputs.size(), "; export the model again");
-  for (size_t i = 0; extras_.spec && i < golden.first.size(); ++i) {
-    const TensorSpec& expected = extras_.spec->inputs.at(i);
-    golden.first[i] = in_callers_order(golden.first[i].to(expected.dtype), expected);
-  }
-  return golden;
-}
-
-// A number that tells these weights from others.
-uint64_t Model::fingerprint() const {
-  uint64_t mark = 0;
-  for (const auto& [name, value] : backend_->values()) {
-    const at::Tensor plain = plain_copy(value);
-    const auto* bytes = static_cast<const char*>(plain.const_data_ptr());
-    for (size_t left = plain.nbytes(); left > 0;) {
-      uint64_t word = 0;
-      const size_t length = std::min(left, sizeof word);
-      std::memcpy(&word, bytes, length);
-      mark = (std::rotl(mark, 23) ^ word) * 0x9E3779B97F4A7C15u;
-      bytes += length;
-      left -= length;
-    }
-  }
-  return mark;
-}
-
-// What the present weights give for the sample's inputs, as the content of the extra file; empty if they cannot run on them, or
-// if it would be chance.
-std::string Model::new_sample() const try {
-  if (!backend_->random_operator().empty()) return {};
-  c10::impl::GenericList inputs(c10::AnyType::get()), outputs(c10::AnyType::get());
-  {
-    c10::InferenceMode mode;
-    const auto twin = backend_->clone();
-    twin->set_training(false);
-    Results results;
-    std::vector<at::Tensor> given = golden_sample().first;
-    for (const at::Tensor& tensor : given) inputs.push_back(plain_copy(tensor));
-    twin->run(given, results);
-    for (const at::Tensor& tensor : results.values) outputs.push_back(plain_copy(tensor));
-  }
-  c10::impl::GenericDict sample(c10::StringType::get(), c10::AnyType::get());
-  sample.insert("inputs", inputs);
-  sample.insert("outputs", outputs);
-  std::string bytes;
-  write_archive(
-      [&](const void* data, size_t size) {
-        bytes.append(static_cast<const char*>(data), size);
-        return size;
-      },
-      sample);
-  return bytes;
-} catch (const c10::Error&) {
-  return {};
-} catch (const Error&) {
-  return {};
-}
-
-// The first calls are the slow ones. They happen here, for models that draw no random numbers: those are the program's.
-Results Model::warm_up() const {
-  HostEnvironment host;
-  c10::InferenceMode mode;
-  std::vector<at::Tensor> inputs;
-  if (!extras_.golden.empty()) {
-    inputs = golden_sample().first;
-  } else {
-    for (const auto& input : extras_.spec->inputs) {
-      c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
-      for (const auto& dim : input.dims) {
-        const Symbol* symbol = dim.symbol < 0 ? nullptr : &extras_.spec->symbols[static_cast<size_t>(dim.symbol)];
-        shape.push_back(symbol ? std::clamp<int64_t>(1, symbol->min, symbol->max) : dim.size);
-      }
-      inputs.push_back(in_callers_order(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)), input));
-    }
-  }
-  return backend_->warm_up(inputs);
-}
-
-// On a copy, for networks that change themselves.
-Results Backend::warm_up(const std::vector<at::Tensor>& inputs) {
-  constexpr int calls = 3;
-  const auto copy = clone();
-  Results results;
-  for (int call = 0; call < calls; ++call) {
-    results.values.clear();
-    std::vector<at::Tensor> consumed = inputs;
-    copy->run(consumed, results);
-  }
-  return results;
-}
-
-double Model::self_test() const {
-  if (extras_.golden.empty())
-    fail(CTORCH_ERROR_ARGUMENT, "the model carries no sample to test itself with; export it with pt2ts export");
-  if (fingerprint() != sampled_)
-    fail(CTORCH_ERROR_ARGUMENT,
-         "the weights have changed since the model was loaded, so its sample is not theirs; torch_model_save writes the file "
-         "with a new one");
-  if (const std::string drawn = backend_->random_operator(); !drawn.empty())
-    fail(CTORCH_ERROR_ARGUMENT, "the model draws random numbers (", drawn, "): there is no answer to compare its sample with");
-  c10::InferenceMode mode;
-  auto [inputs, expected] = golden_sample();
-  Results results;
-  const auto twin = backend_->clone();
-  twin->set_training(false);
-  twin->run(inputs, results);
-  check_output_count(results.values.size(), expected.size());
-  double largest = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const at::Tensor& got = results.values[i];
-    if (got.sizes() != expected[i].sizes() || got.scalar_type() != expected[i].scalar_type())
-      fail(CTORCH_ERROR_MODEL, port_words("output", i, output_spec(i)), ": the sample has ", describe(expected[i]),
-           ", the model returned ", describe(got));
-    if (got.numel() == 0) continue;
-    const auto wide = got.is_complex() ? c10::kComplexDouble : c10::kDouble;
-    // Equal values, NaN and infinity among them, differ by nothing.
-    const at::Tensor same = got.eq(expected[i]).logical_or(got.ne(got).logical_and(expected[i].ne(expected[i])));
-    const at::Tensor difference = at::sub(got.to(wide), expected[i].to(wide)).abs();
-    largest =
-        std::max(largest, at::where(same, at::zeros_like(difference), difference).nan_to_num(INFINITY).max().item<double>());
-  }
-  return largest;
 }
 
 void Model::save(const std::string& path) const {

@@ -6,17 +6,19 @@
 
 #include "contract/backend.h"
 #include "contract/spec.h"
+#include "device/products.h"
 #include "device/staging.h"
 #include "host/environment.h"
 #include "io/archive.h"
 #include "model/call_counter.h"
+#include "model/graphs.h"
 #include "tensor/array.h"
 
 namespace ctorch {
 
 struct LoadOptions {
   c10::Device device{c10::kCPU};
-  bool requires_grad = false;
+  std::optional<bool> requires_grad;  // of the weights; nothing: as in the file
   bool is_training = false;
   bool trust = false;         // admits compiled code without our contract
   bool allow_random = false;  // admits a network that draws random numbers in evaluation mode
@@ -63,6 +65,10 @@ class Model {
   // The same network with weights of its own; gradients stay behind.
   std::shared_ptr<Model> copy() const;
 
+  // Records calls on the device and does them again; nothing happens on the CPU.
+  void use_graphs(bool on);
+  Graphs::Counts graph_counts() const { return graphs_.counts(); }
+
   void set_training(bool on);
   void to(c10::Device device, std::optional<at::ScalarType> dtype);
 
@@ -89,6 +95,8 @@ class Model {
     return outcome == Direct::done;
   }
   const TensorSpec* output_spec(size_t index) const;
+  // While it lives, a device multiplies as the contract says; without one, in full float32.
+  Products products() const { return Products(device_, extras_.spec && extras_.spec->tf32); }
   Flush flush() const { return extras_.spec ? extras_.spec->flush : Flush::as_host; }
   void count_call(bool met_subnormals) const {
     calls_.add();
@@ -98,9 +106,11 @@ class Model {
   Model(const Model& other);
   void find_float_type();
   void refuse_random() const;
+  [[noreturn]] void fail_on(c10::ArrayRef<std::pair<size_t, at::Tensor>> whole_numbers) const;
   uint64_t fingerprint() const;
+  void compute(c10::SmallVectorImpl<at::Tensor>& inputs, Results& results) const;
   void check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert) const;
-  Results warm_up() const;                                                     // what the last run returned
+  std::optional<Results> warm_up() const;  // what the last run returned; none if the network fails on what it was given
   using Sample = std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>>;  // inputs and outputs
   Sample golden_sample() const;
   std::string new_sample() const;
@@ -108,6 +118,7 @@ class Model {
   mutable CallCounter calls_;  // before all else: it lies on cache lines of its own
   mutable std::atomic<int64_t> subnormal_calls_{0};
   mutable StagingPool staging_;
+  mutable Graphs graphs_;
   std::unique_ptr<Backend> backend_;
   Extras extras_;
   uint64_t sampled_ = 0;  // the fingerprint of the weights that the sample is of

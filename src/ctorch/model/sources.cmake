@@ -1,2 +1,2 @@
-ctorch_sources(derivatives.cpp entries.cpp file.cpp infer.cpp infer_blocks.cpp model.cpp parameters.cpp
-  watch_gradients.cpp)
+ctorch_sources(call.cpp derivatives.cpp entries.cpp file.cpp graphs.cpp infer.cpp infer_blocks.cpp model.cpp parameters.cpp request.cpp
+  sample.cpp watch_gradients.cpp)

@@ -29,10 +29,10 @@ int32_t ctorch_runtime_torch_version(const char** text, int64_t* length) {
 int32_t ctorch_live_handles(int32_t kind, int64_t* count) {
   return guard([&] {
     require(count, "count");
-    if (kind < CTORCH_HANDLE_ANY || kind > CTORCH_HANDLE_TRAINER)
+    if (kind < CTORCH_HANDLE_ANY || kind > CTORCH_HANDLE_REQUEST)
       fail(CTORCH_ERROR_ARGUMENT, "argument 'kind': ", kind, " is no torch_handle_* constant");
     *count = 0;
-    for (int32_t k = CTORCH_HANDLE_TENSOR; k <= CTORCH_HANDLE_TRAINER; ++k)
+    for (int32_t k = CTORCH_HANDLE_TENSOR; k <= CTORCH_HANDLE_REQUEST; ++k)
       if (const auto* live = live_counts[static_cast<size_t>(k)].load(); live && (kind == CTORCH_HANDLE_ANY || kind == k))
         *count += live->load(std::memory_order_relaxed);
   });

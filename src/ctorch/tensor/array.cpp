@@ -174,8 +174,18 @@ ArrayView array_view(const ctorch_array& array, const char* noun) {
   return permuted;
 }
 
-at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype) {
-  return compat::wrap(array.data, view.shape, view.strides, scalar_type(dtype));
+bool lies_on_device(const ctorch_array& array, c10::Device where, const std::string& word, const char* noun) {
+  if (where.is_cpu()) return false;
+  const auto found = device_of_memory(array.data, where.type());
+  if (found && *found != where)
+    fail(CTORCH_ERROR_DEVICE, "argument '", word, "' lies on ", found->str(), ", the ", noun, " is on ", where.str());
+  return found.has_value();
+}
+
+at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype, c10::Device where) {
+  if (where.is_cpu()) return compat::wrap(array.data, view.shape, view.strides, scalar_type(dtype));
+  const auto options = at::TensorOptions(scalar_type(dtype)).device(where);
+  return at::for_blob(array.data, view.shape).strides(view.strides).options(options).target_device(where).make_tensor();
 }
 
 }  // namespace ctorch

@@ -20,7 +20,11 @@ int32_t array_dtype(const ctorch_array& array, int32_t dtype, const char* noun, 
 // Shape and strides in the tensor's order of dimensions; negative and fractional strides are errors.
 ArrayView array_view(const ctorch_array& array, const char* noun);
 
-// Tensor over the array's own memory.
-at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype);
+// Whether an array lies in the memory of a device: between host_data or use_device_addr and their end its address is one of the
+// device. Memory of another one than `where` is an error, which calls whoever computes there by its noun.
+bool lies_on_device(const ctorch_array& array, c10::Device where, const std::string& word, const char* noun);
+
+// Tensor over the array's own memory, which is that of a device or of the host.
+at::Tensor array_tensor(const ctorch_array& array, const ArrayView& view, int32_t dtype, c10::Device where = c10::kCPU);
 
 }  // namespace ctorch

@@ -58,6 +58,14 @@ inline void store(ctorch_tensor* out, at::Tensor value, bool wraps = false) {
   if (old) tensors().release(old);
 }
 
+// The same under the handle that the variable has already, if it has one and other threads do not know it: codes hand the
+// outputs of a network over as intent(in), and what is in such a variable must not change.
+inline void rebind(ctorch_tensor* out, at::Tensor value) {
+  make_plain(value);
+  TensorObject fresh{std::move(value)};
+  if (!tensors().replace(out->id, fresh)) store(out, std::move(fresh.value));
+}
+
 // Delivers the result of an operation: written through into a tensor that wraps a host array, otherwise given. Where one
 // element is one element, `scalar` lets shape [1] take a result without dimensions.
 void store_result(ctorch_tensor* out, at::Tensor result, bool scalar = false);

@@ -319,7 +319,11 @@ int32_t ctorch_tensor_to_string(const ctorch_tensor* tensor, const char** text, 
 }
 
 int32_t ctorch_tensor_zero(const ctorch_tensor* tensor) {
-  return compute([&] { Input(tensor, "tensor")->zero_(); });
+  return compute([&] {
+    Input input(tensor, "tensor");
+    const at::AutoGradMode recorded(at::GradMode::is_enabled() && !input->is_leaf());  // a weight has no history to add to
+    input->zero_();
+  });
 }
 
 }  // extern "C"

@@ -1,13 +1,14 @@
 module ftorch_autograd
   !! Automatic differentiation: gradients by backward passes, derivatives of expressions. A graph is freed by the call that runs
   !! through it unless retain_graph keeps it; with create_graph the derivative can be differentiated again.
-  use, intrinsic :: iso_c_binding, only: c_int32_t, c_null_ptr, c_ptr
+  use, intrinsic :: iso_c_binding, only: c_associated, c_int32_t, c_null_ptr, c_ptr
   use :: ftorch_arguments, only: handles
   use :: ftorch_capi, only: ctorch_autograd_grad, ctorch_autograd_gradient, ctorch_autograd_hessian, ctorch_autograd_jacobian, &
     ctorch_autograd_jvp, ctorch_autograd_vjp, ctorch_tensor_backward, ctorch_tensor_gradient, ctorch_tensor_set_requires_grad
   use :: ftorch_compiler, only: result_lifetime
-  use :: ftorch_error, only: flag, check_status
+  use :: ftorch_error, only: flag, refuse, check_status
   use :: ftorch_tensor_type, only: torch_tensor
+  use :: ftorch_types, only: torch_error_handle
   implicit none (type, external)
   private
 
@@ -15,9 +16,10 @@ module ftorch_autograd
   public :: torch_tensor_set_requires_grad, torch_gradient, torch_grad, torch_vjp, torch_jvp, torch_jacobian, torch_hessian
 
   interface torch_tensor_backward
-    !! Back-propagates from a tensor: of one element, or with an external gradient of the tensor's shape. What it finds is added to
-    !! the gradients of the tensors that were made with requires_grad. With create_graph these can be differentiated themselves;
-    !! then call zero_grad when done, because such a gradient and its tensor keep each other alive. torch_grad has no such care.
+    !! Back-propagates from a tensor: with an external gradient of the tensor's shape, or else from the sum of its elements. What
+    !! it finds is added to the gradients of the tensors that were made with requires_grad. With create_graph these can be
+    !! differentiated themselves; then call zero_grad when done, because such a gradient and its tensor keep each other alive.
+    !! torch_grad has no such care.
     module procedure backward_scalar, backward_gradient
   end interface torch_tensor_backward
 
@@ -44,6 +46,11 @@ contains
     logical, optional, intent(in) :: retain_graph, create_graph
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
+    if (.not. c_associated(external_gradient%p)) then
+      call refuse(torch_error_handle, 'torch_tensor_backward', &
+        "argument 'external_gradient' is not initialised; leave it out for a gradient of one for each element", stat, errmsg)
+      return
+    end if
     call check_status(ctorch_tensor_backward(tensor%p, external_gradient%p, flag(retain_graph), flag(create_graph)), &
       'torch_tensor_backward', stat, errmsg)
   end subroutine backward_gradient

@@ -1,6 +1,6 @@
 module ftorch_interface_2023
   !! The interface of 2023 that the teaching material uses: functions that return tensors and modules.
-  use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, c_null_ptr, c_ptr
+  use, intrinsic :: iso_c_binding, only: c_associated, c_int32_t, c_int64_t, c_null_ptr, c_ptr
   use :: ftorch_capi, only: ctorch_model_yield, ctorch_tensor_from_blob, ctorch_tensor_yield
   use :: ftorch_compiler, only: results_are_one_shot
   use :: ftorch_error, only: int_or, check_status
@@ -77,12 +77,13 @@ contains
     type(torch_model), intent(in) :: model
     type(torch_tensor), intent(in) :: input_tensors(:)
     integer, intent(in) :: n_inputs
-    type(torch_tensor), intent(inout) :: output_tensor
+    ! allow(C061)
+    type(torch_tensor) :: output_tensor
     logical, optional, intent(in) :: requires_grad
     type(torch_tensor) :: outputs(1)
     outputs(1)%p = output_tensor%p
     call torch_model_forward(model, input_tensors(:min(n_inputs, size(input_tensors))), outputs, requires_grad)
-    output_tensor%p = outputs(1)%p
+    if (.not. c_associated(outputs(1)%p, output_tensor%p)) output_tensor%p = outputs(1)%p
     outputs(1)%p = c_null_ptr  ! lets go of the handle before the local name is finalized
   end subroutine torch_module_forward
 

@@ -7,7 +7,7 @@ module ftorch_error
   private
 
   public :: torch_error_handler, torch_set_error_handler, call_error_handler, check_status, refuse, text_of, lines_of, int_or
-  public :: flag
+  public :: flag, flag_or_saved
 
   abstract interface
     subroutine torch_error_handler(message, status)
@@ -18,6 +18,11 @@ module ftorch_error
       integer, intent(in) :: status
     end subroutine torch_error_handler
   end interface
+
+  interface int_or
+    !! An optional integer argument or its default.
+    module procedure int32_or, int64_or
+  end interface int_or
 
   procedure(torch_error_handler), pointer :: handler => null()
 
@@ -126,13 +131,20 @@ contains
     end do
   end subroutine lines_of
 
-  pure integer(c_int32_t) function int_or(value, default)
-    !! An optional integer argument or its default.
+  pure integer(c_int32_t) function int32_or(value, default)
     integer(c_int32_t), optional, intent(in) :: value
     integer(c_int32_t), intent(in) :: default
-    int_or = default
-    if (present(value)) int_or = value
-  end function int_or
+    int32_or = default
+    if (present(value)) int32_or = value
+  end function int32_or
+
+  pure integer(c_int32_t) function int64_or(value, default)
+    ! Default integers, where the compiler was told to make them wider.
+    integer(c_int64_t), optional, intent(in) :: value
+    integer(c_int64_t), intent(in) :: default
+    int64_or = int(default, c_int32_t)
+    if (present(value)) int64_or = int(max(min(value, int(huge(int64_or), c_int64_t)), -int(huge(int64_or), c_int64_t)), c_int32_t)
+  end function int64_or
 
   pure integer(c_int32_t) function flag(value, default)
     !! An optional logical argument as C has it; absent means false unless there is a default.
@@ -141,5 +153,12 @@ contains
     if (present(default)) flag = merge(1_c_int32_t, 0_c_int32_t, default)
     if (present(value)) flag = merge(1_c_int32_t, 0_c_int32_t, value)
   end function flag
+
+  pure integer(c_int32_t) function flag_or_saved(value)
+    !! An optional logical argument about something that a file says too; absent, the file decides.
+    logical, optional, intent(in) :: value
+    flag_or_saved = -1
+    if (present(value)) flag_or_saved = flag(value)
+  end function flag_or_saved
 
 end module ftorch_error

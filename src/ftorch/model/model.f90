@@ -1,14 +1,13 @@
 module ftorch_model
   !! Models: loading, running, differentiating, asking, saving.
-  use, intrinsic :: iso_c_binding, only: c_double, c_int32_t, c_int64_t, c_loc, c_null_ptr, c_ptr
+  use, intrinsic :: iso_c_binding, only: c_associated, c_double, c_int32_t, c_int64_t, c_loc, c_null_ptr, c_ptr
   use, intrinsic :: iso_fortran_env, only: int64, int8, output_unit, real64
-  use :: ftorch_capi, only: ctorch_model_delete, ctorch_model_forward, ctorch_model_is_training, ctorch_model_load, &
-    ctorch_model_load_bytes, &
-    ctorch_model_parameters, ctorch_model_count_parameters, ctorch_model_save, ctorch_model_self_test, ctorch_model_set_training, &
-    ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, ctorch_model_take_weights, ctorch_model_to_string, &
-    ctorch_model_zero_grad
-  use :: ftorch_devices, only: torch_kCPU
-  use :: ftorch_error, only: flag, int_or, refuse, check_status, text_of
+  use :: ftorch_capi, only: ctorch_model_count_parameters, ctorch_model_delete, ctorch_model_forward, ctorch_model_graph_stats, &
+    ctorch_model_is_training, ctorch_model_load, ctorch_model_load_bytes, ctorch_model_parameters, ctorch_model_save, &
+    ctorch_model_self_test, ctorch_model_set_training, ctorch_model_share, ctorch_model_stats, ctorch_model_subnormal_calls, &
+    ctorch_model_take_weights, ctorch_model_to_string, ctorch_model_use_graphs, ctorch_model_zero_grad
+  use :: ftorch_devices, only: torch_kCPU, torch_kCUDA, torch_kHIP, torch_kMPS, torch_kXPU
+  use :: ftorch_error, only: flag, flag_or_saved, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none
   use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
   use :: ftorch_text, only: digest_or_none, text_or_none
@@ -21,7 +20,9 @@ module ftorch_model
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
   public :: torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
-  public :: torch_model_stats
+  public :: torch_model_stats, torch_model_use_graphs
+  ! What comes along with FTorch's module of this name.
+  public :: c_null_ptr, c_ptr, ftorch_int, torch_kCPU, torch_kCUDA, torch_kHIP, torch_kMPS, torch_kXPU, torch_tensor
 
   type :: torch_model
     !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
@@ -33,6 +34,7 @@ module ftorch_model
     procedure :: jacobian => torch_model_jacobian
     procedure :: hessian => torch_model_hessian
     procedure :: stats => torch_model_stats
+    procedure :: use_graphs => torch_model_use_graphs
     procedure :: save => torch_model_save
     procedure :: print_parameters => torch_model_print_parameters
     procedure :: is_training => torch_model_is_training
@@ -83,14 +85,15 @@ contains
 
   subroutine load_file(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, allow_random, &
     stat, errmsg)
-    !! Loads a model from a file. A null character ends the file name.
+    !! Loads a model from a file. A null character ends the file name; blanks before it do not count.
     type(torch_model), intent(inout) :: model
     character(len=*), intent(in) :: filename
     integer(ftorch_int), optional, intent(in) :: device_type
       !! torch_kCPU unless given
     integer(ftorch_int), optional, intent(in) :: device_index
+      !! Means nothing for the CPU
     logical, optional, intent(in) :: requires_grad
-      !! Whether gradients of the weights are wanted
+      !! Whether gradients of the weights are wanted; unless given, weights are as in the file: trainable or frozen
     logical, optional, intent(in) :: is_training
       !! Training instead of evaluation mode (dropout, batch normalization)
     logical, optional, intent(in) :: trust
@@ -104,7 +107,7 @@ contains
     character(len=:), allocatable :: digest
     digest = digest_or_none(sha256)
     call check_status(ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
-      int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), digest, &
+      int_or(device_index, -1_c_int32_t), flag_or_saved(requires_grad), flag(is_training), flag(trust), digest, &
       len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
   end subroutine load_file
 
@@ -126,8 +129,8 @@ contains
     digest = digest_or_none(sha256)
     called = text_or_none(name)
     call check_status(ctorch_model_load_bytes(c_loc(bytes), size(bytes, kind=c_int64_t), called, len(called, kind=c_int64_t), &
-      int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), flag(requires_grad), flag(is_training), flag(trust), &
-      digest, len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
+      int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), flag_or_saved(requires_grad), flag(is_training), &
+      flag(trust), digest, len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
   end subroutine load_bytes
 
   impure elemental subroutine torch_model_delete(model)
@@ -145,13 +148,17 @@ contains
   end subroutine share
 
   subroutine torch_model_forward(model, input_tensors, output_tensors, requires_grad, convert, output_names, stat, errmsg)
-    !! Runs the model. An output tensor that exists is written into, which needs exactly the right shape and dtype; one that does
-    !! not (a null `p`) receives the result. Nested results are flattened, dictionaries in the order of their sorted keys.
+    !! Runs the model. An output tensor that exists is written into, which needs exactly the right shape and dtype; one that
+    !! does not (a null `p`) receives the result, and must be a variable then. Nested results are flattened, dictionaries in the
+    !! order of their sorted keys.
     class(torch_model), intent(in) :: model
     type(torch_tensor), intent(in) :: input_tensors(:)
-    type(torch_tensor), intent(inout) :: output_tensors(:)
+    ! allow(C061)
+    type(torch_tensor) :: output_tensors(:)
+      ! No intent: codes for FTorch hand over dummy arguments that are intent(in). Their handles stay.
     logical, optional, intent(in) :: requires_grad
-      !! Records the autograd graph; then every output tensor is replaced by the result
+      !! Records the autograd graph; then every output tensor is replaced by the result, and an array that it wrapped gets the
+      !! values
     logical, optional, intent(in) :: convert
       !! Converts dtypes on the way in and out, real64 arrays for a float32 network for instance
     character(len=*), optional, intent(in) :: output_names(:)
@@ -199,7 +206,7 @@ contains
           0_c_int64_t)
       end if
       do i = 1, n_outputs
-        output_tensors(i)%p = outputs(i)
+        if (.not. c_associated(outputs(i), output_tensors(i)%p)) output_tensors(i)%p = outputs(i)
       end do
       call check_status(status, 'torch_model_forward', stat, errmsg)
     end subroutine forward
@@ -260,7 +267,8 @@ contains
       'torch_model_hessian', stat, errmsg)
   end subroutine torch_model_hessian
 
-  subroutine torch_model_stats(model, calls, input_copies, variant, subnormal_calls, stat, errmsg)
+  subroutine torch_model_stats(model, calls, input_copies, variant, subnormal_calls, graph_captures, graph_replays, &
+    graph_refusals, graph_reason, stat, errmsg)
     !! What happened so far.
     class(torch_model), intent(in) :: model
     integer(int64), optional, intent(out) :: calls
@@ -271,24 +279,47 @@ contains
       !! Which of the file's variants the last call took; empty before the first
     integer(int64), optional, intent(out) :: subnormal_calls
       !! Calls that met numbers too small for the full precision, which makes them slow; see torch_set_flush_denormals
+    integer(int64), optional, intent(out) :: graph_captures, graph_replays
+      !! Calls that were recorded, and calls that a graph has done; see torch_model_use_graphs
+    integer(int64), optional, intent(out) :: graph_refusals
+      !! Shapes of inputs whose calls could not be recorded, and run as ever
+    character(len=:), optional, allocatable, intent(out) :: graph_reason
+      !! Why the last of them could not
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     type(c_ptr) :: text
-    integer(c_int64_t) :: length, n_calls, n_copies, n_subnormal
+    integer(c_int64_t) :: length, n_calls, n_copies, n_subnormal, graphs(3)
     integer(c_int32_t) :: status
     text = c_null_ptr
     length = 0
     n_calls = 0
     n_copies = 0
     n_subnormal = 0
+    graphs = 0
     status = ctorch_model_stats(model%p, n_calls, n_copies, text, length)
     if (present(calls)) calls = n_calls
     if (present(input_copies)) input_copies = n_copies
     if (present(variant)) variant = text_of(text, length)
     if (status == 0 .and. present(subnormal_calls)) status = ctorch_model_subnormal_calls(model%p, n_subnormal)
     if (present(subnormal_calls)) subnormal_calls = n_subnormal
+    if (status == 0) status = ctorch_model_graph_stats(model%p, graphs(1), graphs(2), graphs(3), text, length)
+    if (present(graph_captures)) graph_captures = graphs(1)
+    if (present(graph_replays)) graph_replays = graphs(2)
+    if (present(graph_refusals)) graph_refusals = graphs(3)
+    if (present(graph_reason)) graph_reason = text_of(text, length)
     call check_status(status, 'torch_model_stats', stat, errmsg)
   end subroutine torch_model_stats
+
+  subroutine torch_model_use_graphs(model, on, stat, errmsg)
+    !! Lets a device do calls again as a whole instead of one operation after another: CUDA graphs. The first two calls of each
+    !! shape run as ever, the third is recorded; other shapes and addresses are recorded by themselves. What cannot be recorded
+    !! runs as ever: `stats` tells. On the CPU nothing happens.
+    class(torch_model), intent(in) :: model
+    logical, intent(in) :: on
+    integer, optional, intent(out) :: stat
+    character(len=*), optional, intent(inout) :: errmsg
+    call check_status(ctorch_model_use_graphs(model%p, flag(on)), 'torch_model_use_graphs', stat, errmsg)
+  end subroutine torch_model_use_graphs
 
   subroutine torch_model_save(model, filename, stat, errmsg)
     !! Saves the model with its contract; the file appears under its name only when it is complete.

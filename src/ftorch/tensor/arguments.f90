@@ -9,7 +9,8 @@ module ftorch_arguments
   implicit none (type, external)
   private
 
-  public :: operand_of, number_of, array_operand, tensor_operand, handle_or_null, handles, integer_or, long_or, list_of, count_of
+  public :: operand_of, number_of, array_operand, tensor_operand, handle_or_null, handles
+  public :: integer_or, short_or, long_or, list_of, count_of
   public :: text_or_blank, text_length, absent, real_or
 
   integer, parameter :: absent = -huge(0) - 1
@@ -138,8 +139,16 @@ contains
     if (.not. present(value) .and. default == absent) integer_or = -huge(integer_or) - 1
   end function integer_or
 
+  pure integer(c_int64_t) function short_or(value, default)
+    !! The same of one that is int32.
+    integer(int32), optional, intent(in) :: value
+    integer, intent(in) :: default
+    short_or = integer_or(default=default)
+    if (present(value)) short_or = int(value, c_int64_t)
+  end function short_or
+
   pure integer(c_int64_t) function long_or(value, default)
-    !! The same of one that is int64.
+    !! And of one that is int64.
     integer(int64), optional, intent(in) :: value
     integer, intent(in) :: default
     long_or = integer_or(default=default)

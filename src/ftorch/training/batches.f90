@@ -151,7 +151,7 @@ contains
     status = ftorch_from_array(array, order_permute, count_or_none(permute_dims), permute_dims, torch_kSame, &
       torch_kCPU, -1_c_int32_t, 0_c_int32_t, 0_c_int32_t, whole%p)
     if (status == 0) then
-      place = int_or(dim, whole%get_rank())
+      place = int_or(dim, int(whole%get_rank()))
       if (.not. counts_samples(self, whole, place, permute_dims, message)) then
         call refuse(torch_error_argument, 'torch_batches%take', message, stat, errmsg)
         return

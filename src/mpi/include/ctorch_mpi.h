@@ -58,8 +58,8 @@ int32_t ctorch_mpi_model_load(int32_t comm, const char *path, int64_t path_lengt
                               int64_t sha256_length, int32_t allow_random, ctorch_model *model);
 
 /** ctorch_trainer_load in the same way; each rank has a state of its own. */
-int32_t ctorch_mpi_trainer_load(int32_t comm, const char *path, int64_t path_length, const char *sha256, int64_t sha256_length,
-                                ctorch_trainer *trainer);
+int32_t ctorch_mpi_trainer_load(int32_t comm, const char *path, int64_t path_length, int32_t device_type, int32_t device_index,
+                                const char *sha256, int64_t sha256_length, ctorch_trainer *trainer);
 
 /**
  * Between the halves of a compiled step: gradients, loss and buffers of the trainer become their means over all ranks, each of

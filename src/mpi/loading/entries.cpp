@@ -48,15 +48,15 @@ int32_t ctorch_mpi_model_load(int32_t comm, const char* path, int64_t path_lengt
   });
 }
 
-int32_t ctorch_mpi_trainer_load(int32_t comm, const char* path, int64_t path_length, const char* sha256, int64_t sha256_length,
-                                ctorch_trainer* trainer) {
+int32_t ctorch_mpi_trainer_load(int32_t comm, const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
+                                const char* sha256, int64_t sha256_length, ctorch_trainer* trainer) {
   return guard([&] {
     const Group all = group_of(comm);
     const std::string name = same_path(all, path, path_length);
     const SharedFile file(all, name);
     load_together(all, trainer, &ctorch_trainer_share, &ctorch_trainer_delete, [&](ctorch_trainer* made) {
-      return ctorch_trainer_load_open(file.descriptor(), name.data(), static_cast<int64_t>(name.size()), sha256, sha256_length,
-                                      made);
+      return ctorch_trainer_load_open_on(file.descriptor(), name.data(), static_cast<int64_t>(name.size()), device_type,
+                                         device_index, sha256, sha256_length, made);
     });
   });
 }

@@ -62,7 +62,8 @@ void DeviceGradients::sum(const Flat& flat, MPI_Comm comm) {
   need(ctorch_tensor_data(&flat.numbers, &data));
   for (int64_t at = 0; at < flat.count; at += most_in_a_message) {
     const int some = static_cast<int>(std::min(most_in_a_message, flat.count - at));
-    check(MPI_Allreduce(MPI_IN_PLACE, static_cast<Number*>(data) + at, some, type_of<Number>(), MPI_SUM, comm), "MPI_Allreduce");
+    check(MPI_Allreduce(MPI_IN_PLACE, static_cast<Number*>(data) + at, some, type_of<Number>(), MPI_SUM, comm),
+          "MPI_Allreduce");
   }
 }
 

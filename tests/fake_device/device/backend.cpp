@@ -35,7 +35,11 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
 
   c10::Stream getStream(c10::Device device) const override { return current_stream(device); }
   c10::Stream getDefaultStream(c10::Device device) const override { return c10::Stream(c10::Stream::DEFAULT, device); }
-  c10::Stream getStreamFromGlobalPool(c10::Device device, bool) const override { return getDefaultStream(device); }
+  c10::Stream getStreamFromGlobalPool(c10::Device device, bool) const override {
+    const auto index = device.index() < 0 ? current_device() : device.index();
+    return c10::Stream(c10::Stream::UNSAFE, c10::Device(fake::type, index),
+                       reinterpret_cast<c10::StreamId>(pooled_queue(index)));
+  }
   c10::Stream exchangeStream(c10::Stream stream) const override { return exchange_stream(stream); }
   bool queryStream(const c10::Stream& stream) const override { return queue_of(stream).idle(); }
   void synchronizeStream(const c10::Stream& stream) const override {
@@ -57,7 +61,9 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     const Event known = *static_cast<Event*>(event);
     queue_of(stream).add([known] { known.queue->finish(known.position); });
   }
-  bool queryEvent(void* event) const override { return !event || static_cast<Event*>(event)->queue->idle(); }
+  bool queryEvent(void* event) const override {
+    return !event || static_cast<Event*>(event)->queue->has_done(static_cast<Event*>(event)->position);
+  }
   void synchronizeEvent(void* event) const override {
     count_wait();
     if (event) static_cast<Event*>(event)->queue->finish(static_cast<Event*>(event)->position);

@@ -3,7 +3,9 @@
 #include <ATen/Functions.h>
 
 #include <atomic>
+#include <cstring>
 
+#include "graphs.h"
 #include "memory.h"
 #include "streams.h"
 
@@ -36,8 +38,19 @@ Crossings crossings() { return {n_in, n_out, n_pageable}; }
 
 at::Tensor seen_by_cpu(const at::Tensor& tensor) { return tensor.is_cpu() ? tensor : bare(tensor); }
 
+at::Tensor made_there(const at::Tensor& values, c10::Device device) {
+  const at::Tensor made = at::empty_strided(values.sizes(), values.strides(), values.options().device(device));
+  std::memset(made.data_ptr(), 0xff, made.nbytes());  // nobody takes that for a result
+  copy_later(current_queue(device.index()), values, made);
+  return made;
+}
+
 void cross(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   if (from.is_cpu() && to.is_cpu()) return copy_now(from, to);
+  if (recording()) {
+    TORCH_CHECK(!from.is_cpu() && !to.is_cpu(), "operation not permitted when stream is capturing: a copy from or to the host");
+    return record([from = as_recorded(from), to = as_recorded(to)] { copy_now(from, to); });
+  }
   Queue& queue = current_queue(from.is_cpu() ? to.device().index() : from.device().index());
   if (!from.is_cpu() && !to.is_cpu()) {
     Queue& other = current_queue(to.device().index());

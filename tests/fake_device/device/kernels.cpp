@@ -11,10 +11,13 @@
 
 #include <cstring>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "copies.h"
+#include "graphs.h"
 #include "memory.h"
+#include "products.h"
 #include "streams.h"
 
 namespace fake {
@@ -88,13 +91,17 @@ class Hidden {
   }
   void hide(Queue& queue) {
     for (auto& [serial, entry] : old_) {
-      const auto& [block, bytes] = entry;
+      const Block& block = entry.first;
       if (!is_alive(block)) continue;
       queue.add([block, now = Bytes(block.first, block.first + block.bytes)] {
         if (is_alive(block)) std::memcpy(block.first, now.data(), now.size());
       });
-      std::memcpy(block.first, bytes.data(), bytes.size());
     }
+    undo();
+  }
+  void undo() {
+    for (auto& [serial, entry] : old_)
+      if (is_alive(entry.first)) std::memcpy(entry.first.first, entry.second.data(), entry.second.size());
   }
 
  private:
@@ -124,14 +131,56 @@ c10::OperatorHandle on_cpu(const c10::OperatorHandle& op) {
   return c10::Dispatcher::singleton().findSchemaOrThrow("aten::convolution", "");
 }
 
+struct Inside {
+  bool before = std::exchange(inside_kernel, true);
+  ~Inside() { inside_kernel = before; }
+};
+
+std::vector<at::Tensor> results_on(const torch::jit::Stack& stack, const c10::OperatorHandle& op) {
+  std::vector<at::Tensor> results;
+  for (const c10::IValue& value : torch::jit::last(stack, op.schema().returns().size()))
+    for_each_tensor(value, [&](const at::Tensor& tensor) { results.push_back(tensor); });
+  return results;
+}
+
+c10::IValue argument_as_recorded(const c10::IValue& value) {
+  if (value.isTensor()) return as_recorded(value.toTensor());
+  if (!value.isTensorList()) return value;
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(as_recorded(tensor));
+  return list;
+}
+
+// The kernel again, with its results where they were.
+void record_kernel(const c10::OperatorHandle& op, torch::jit::Stack arguments, std::vector<at::Tensor> results,
+                   c10::Device device) {
+  for (c10::IValue& argument : arguments) argument = argument_as_recorded(argument);
+  for (at::Tensor& result : results) result = as_recorded(result);
+  record([=] {
+    const c10::InferenceMode values_only;
+    const c10::DeviceGuard guard(device);
+    const Inside inside;
+    torch::jit::Stack stack = arguments;
+    at::native::cpu_fallback(on_cpu(op), &stack);
+    const std::vector<at::Tensor> now = results_on(stack, op);
+    for (size_t i = 0; i < now.size(); ++i)
+      if (now[i].data_ptr() != results[i].data_ptr()) seen_by_cpu(results[i]).copy_(seen_by_cpu(now[i]));
+  });
+}
+
 void run_on_cpu(const c10::OperatorHandle& op, c10::Stack* stack) {
   const auto& arguments = op.schema().arguments();
   const auto last = torch::jit::last(*stack, arguments.size());
-  const std::vector<c10::IValue> given(last.begin(), last.end());
+  std::vector<c10::IValue> given(last.begin(), last.end());
   const c10::Device device = common_device(given);
   const c10::DeviceGuard guard(device);
+  const std::string& name = op.schema().name();
+  if (name == "aten::addmm" || name == "aten::convolution_overrideable") note_products();
   Queue& queue = current_queue(device.index());
-  queue.finish();
+  const bool recorded = recording() && !inside_kernel;
+  for (const auto& result : op.schema().returns())
+    if (recorded && result.type()->kind() == c10::TypeKind::NumberType) refuse_while_recording("a number for the host");
+  if (!recording()) queue.finish();
   Hidden hidden;
   for (size_t i = 0; i < arguments.size(); ++i) {
     for_each_tensor(given[i], [&](const at::Tensor& tensor) {
@@ -140,16 +189,19 @@ void run_on_cpu(const c10::OperatorHandle& op, c10::Stack* stack) {
     });
     // Random numbers are the device's, not the CPU's.
     if (given[i].isNone() && arguments[i].name() == "generator")
-      (*stack)[stack->size() - arguments.size() + i] = at::globalContext().defaultGenerator(device);
+      given[i] = (*stack)[stack->size() - arguments.size() + i] = at::globalContext().defaultGenerator(device);
   }
-  struct Inside {
-    bool before = std::exchange(inside_kernel, true);
-    ~Inside() { inside_kernel = before; }
-  } inside;
+  const Inside inside;
   at::native::cpu_fallback(on_cpu(op), stack);
-  for (const c10::IValue& value : torch::jit::last(*stack, op.schema().returns().size()))
-    for_each_tensor(value, [&](const at::Tensor& tensor) { hidden.result(tensor); });
-  if (!inside.before) hidden.hide(queue);
+  const std::vector<at::Tensor> results = results_on(*stack, op);
+  for (const at::Tensor& result : results) hidden.result(result);
+  if (inside.before) return;
+  if (recorded) {
+    hidden.undo();
+    return record_kernel(op, std::move(given), results, device);
+  }
+  count_launch();
+  hidden.hide(queue);
 }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {

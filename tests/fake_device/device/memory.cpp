@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 namespace fake {
 namespace {
@@ -19,6 +22,9 @@ struct Memory {
   std::map<const char*, Block> blocks;  // by their first byte
   std::array<Counts, n_devices> devices;
   Counts pinned, all;
+  std::array<Counts, n_devices> tensors;                                   // of PyTorch, among them
+  std::map<std::pair<c10::DeviceIndex, size_t>, std::vector<char*>> kept;  // what PyTorch has no tensor in, for the next ones
+  std::array<int64_t, n_devices> kept_bytes{};
   int64_t limit = -1, serial = 0;
 
   Counts& counts(c10::DeviceIndex device) { return device < 0 ? pinned : devices[static_cast<size_t>(device)]; }
@@ -45,12 +51,109 @@ Block find(const void* address) {
   return wanted < block.first + block.bytes ? block : Block{};
 }
 
-struct DeviceAllocator final : c10::Allocator {
-  c10::DataPtr allocate(size_t bytes) override {
-    void* block = bytes ? obtain(bytes, current) : nullptr;
-    return {block, block, &release, c10::Device(type, current)};
+char* fresh(size_t bytes) {
+  auto* block = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  if (!block) throw std::bad_alloc();
+  return block;
+}
+
+void give_back_kept(c10::DeviceIndex device) {
+  for (auto& [key, blocks] : memory().kept) {
+    if (key.first != device) continue;
+    for (char* block : blocks) std::free(block);
+    blocks.clear();
   }
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  memory().kept_bytes[static_cast<size_t>(device)] = 0;
+}
+
+// Room for more on a device: what is kept has to go before memory has run out.
+void make_room(c10::DeviceIndex device, int64_t bytes) {
+  const Memory& all = memory();
+  const auto index = static_cast<size_t>(device);
+  if (all.limit < 0 || all.devices[index].bytes + all.kept_bytes[index] + bytes <= all.limit) return;
+  give_back_kept(device);
+  TORCH_CHECK_WITH(OutOfMemoryError, all.devices[index].bytes + bytes <= all.limit, "the fake device ", device,
+                   " is out of memory: ", bytes, " bytes beside ", all.devices[index].bytes, " of ", all.limit);
+}
+
+// Not a number: what nobody has written shows.
+void* enter(char* block, size_t bytes, c10::DeviceIndex device) {
+  Memory& all = memory();
+  std::memset(block, 0xff, bytes);
+  all.blocks[block] = {block, bytes, ++all.serial, device};
+  count(all.counts(device), static_cast<int64_t>(bytes), 1);
+  if (device >= 0) count(all.all, static_cast<int64_t>(bytes), 1);
+  return block;
+}
+
+Block leave(void* block) {
+  Memory& all = memory();
+  const Block known = find(block);
+  TORCH_INTERNAL_ASSERT(known.first == block);
+  count(all.counts(known.device), -static_cast<int64_t>(known.bytes), -1);
+  if (known.device >= 0) count(all.all, -static_cast<int64_t>(known.bytes), -1);
+  all.blocks.erase(known.first);
+  return known;
+}
+
+void* obtain_for_tensor(size_t bytes, c10::DeviceIndex device) {
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  auto& kept = all.kept[{device, bytes}];
+  char* block = nullptr;
+  if (kept.empty()) {
+    make_room(device, static_cast<int64_t>(bytes));
+    block = fresh(bytes);
+  } else {
+    block = kept.back();
+    kept.pop_back();
+    all.kept_bytes[static_cast<size_t>(device)] -= static_cast<int64_t>(bytes);
+  }
+  count(all.tensors[static_cast<size_t>(device)], static_cast<int64_t>(bytes), 1);
+  return enter(block, bytes, device);
+}
+
+void keep(void* block) {
+  if (!block) return;
+  Memory& all = memory();
+  const std::lock_guard lock(all.mutex);
+  const Block known = leave(block);
+  count(all.tensors[static_cast<size_t>(known.device)], -static_cast<int64_t>(known.bytes), -1);
+  all.kept[{known.device, known.bytes}].push_back(known.first);
+  all.kept_bytes[static_cast<size_t>(known.device)] += static_cast<int64_t>(known.bytes);
+}
+
+struct DeviceAllocator final : c10::DeviceAllocator {
+  c10::DataPtr allocate(size_t bytes) override {
+    void* block = bytes ? obtain_for_tensor(bytes, current) : nullptr;
+    return {block, block, &keep, c10::Device(type, current)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &keep; }
+  bool initialized() override { return true; }
+  void emptyCache(c10::MempoolId_t) override {
+    const std::lock_guard lock(memory().mutex);
+    for (c10::DeviceIndex device = 0; device < n_devices; ++device) give_back_kept(device);
+  }
+  void recordStream(const c10::DataPtr&, c10::Stream) override {}
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex device) override {
+    const std::lock_guard lock(memory().mutex);
+    const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    const Counts& tensors = memory().tensors[static_cast<size_t>(device)];
+    c10::CachingDeviceAllocator::DeviceStats stats;
+    stats.allocated_bytes[all].current = tensors.bytes;
+    stats.allocated_bytes[all].peak = tensors.peak;
+    stats.reserved_bytes[all].current = tensors.bytes + memory().kept_bytes[static_cast<size_t>(device)];
+    return stats;
+  }
+  void resetAccumulatedStats(c10::DeviceIndex) override {}
+  void resetPeakStats(c10::DeviceIndex) override {}
+  std::pair<size_t, size_t> getMemoryInfo(c10::DeviceIndex device) override {
+    const std::lock_guard lock(memory().mutex);
+    const auto index = static_cast<size_t>(device);
+    const int64_t total = memory().limit < 0 ? int64_t{1} << 30 : memory().limit;
+    const int64_t free = total - memory().devices[index].bytes - memory().kept_bytes[index];
+    return {static_cast<size_t>(free), static_cast<size_t>(total)};
+  }
   void copy_data(void* to, const void* from, std::size_t count) const override { default_copy_data(to, from, count); }
 };
 
@@ -80,30 +183,20 @@ Block block_at(const void* address) {
 bool is_alive(const Block& block) { return block && block_at(block.first).serial == block.serial; }
 
 void* obtain(size_t bytes, c10::DeviceIndex device) {
-  Memory& all = memory();
-  const std::lock_guard lock(all.mutex);
-  Counts& counts = all.counts(device);
-  TORCH_CHECK_WITH(OutOfMemoryError, device < 0 || all.limit < 0 || counts.bytes + static_cast<int64_t>(bytes) <= all.limit,
-                   "the fake device ", device, " is out of memory: ", bytes, " bytes beside ", counts.bytes, " of ", all.limit);
-  auto* block = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-  if (!block) throw std::bad_alloc();
-  std::memset(block, 0xff, bytes);  // not a number: what nobody has written shows
-  all.blocks[block] = {block, bytes, ++all.serial, device};
-  count(counts, static_cast<int64_t>(bytes), 1);
-  if (device >= 0) count(all.all, static_cast<int64_t>(bytes), 1);
-  return block;
+  const std::lock_guard lock(memory().mutex);
+  if (device >= 0) make_room(device, static_cast<int64_t>(bytes));
+  return enter(fresh(bytes), bytes, device);
 }
 
 void release(void* block) {
   if (!block) return;
-  Memory& all = memory();
-  const std::lock_guard lock(all.mutex);
-  const Block known = find(block);
-  TORCH_INTERNAL_ASSERT(known.first == block);
-  count(all.counts(known.device), -static_cast<int64_t>(known.bytes), -1);
-  if (known.device >= 0) count(all.all, -static_cast<int64_t>(known.bytes), -1);
-  all.blocks.erase(known.first);
-  std::free(block);
+  const std::lock_guard lock(memory().mutex);
+  std::free(leave(block).first);
+}
+
+int64_t last_serial() {
+  const std::lock_guard lock(memory().mutex);
+  return memory().serial;
 }
 
 bool is_pinned(const void* address) {

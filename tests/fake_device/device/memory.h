@@ -31,6 +31,7 @@ void release(void* block);
 bool is_pinned(const void* address);
 
 void set_limit(int64_t bytes);  // of each device; negative: none
+int64_t last_serial();
 
 struct Counts {
   int64_t blocks = 0, bytes = 0, peak = 0, made = 0;

@@ -10,6 +10,7 @@ extern "C" {
 int64_t fake_copies_in() { return crossings().in; }
 int64_t fake_copies_out() { return crossings().out; }
 int64_t fake_pageable_copies() { return crossings().pageable; }
+int64_t fake_launches() { return launches(); }
 int64_t fake_waits() { return waits(); }
 int64_t fake_live_blocks() { return device_memory().blocks; }
 int64_t fake_live_bytes() { return device_memory().bytes; }
@@ -32,6 +33,12 @@ void fake_add(void* stream, float* numbers, int64_t count, float value) {
   static_cast<Queue*>(stream)->add([=] {
     for (int64_t i = 0; i < count; ++i) numbers[i] += value;
   });
+}
+
+// A kernel that fails, when the stream gets there.
+void fake_fail(void* stream) {
+  Queue& queue = stream ? *static_cast<Queue*>(stream) : current_queue(current_device());
+  queue.add([] { TORCH_CHECK(false, "the fake device has met an illegal instruction"); });
 }
 
 }  // extern "C"

@@ -5,13 +5,14 @@
 #include <mutex>
 #include <vector>
 
+#include "graphs.h"
 #include "memory.h"
 
 namespace fake {
 namespace {
 
 std::recursive_mutex mutex;  // work may wait for other streams
-std::atomic<int64_t> n_waits{0};
+std::atomic<int64_t> n_waits{0}, n_launches{0};
 
 std::vector<Queue*>& queues() {
   static auto& all = *new std::vector<Queue*>{new Queue(0), new Queue(1)};  // first the default ones
@@ -24,11 +25,13 @@ thread_local std::array<c10::StreamId, n_devices> current{};
 }  // namespace
 
 void Queue::add(std::function<void()> work) {
+  if (recording() && this == &current_queue(device_)) return record(std::move(work));
   const std::lock_guard lock(mutex);
   work_.push_back(std::move(work));
 }
 
 void Queue::finish(int64_t position) {
+  refuse_while_recording("waiting for a stream");
   const std::lock_guard lock(mutex);
   while (done_ < position && !work_.empty()) {
     const std::function<void()> next = std::move(work_.front());
@@ -46,6 +49,11 @@ int64_t Queue::position() const {
 bool Queue::idle() const {
   const std::lock_guard lock(mutex);
   return work_.empty();
+}
+
+bool Queue::has_done(int64_t position) const {
+  const std::lock_guard lock(mutex);
+  return done_ >= position;
 }
 
 Queue& queue_of(const c10::Stream& stream) {
@@ -72,6 +80,11 @@ Queue* make_queue(c10::DeviceIndex device) {
   return queues().back();
 }
 
+Queue* pooled_queue(c10::DeviceIndex device) {
+  static std::array<Queue*, n_devices> pool{make_queue(0), make_queue(1)};
+  return pool[static_cast<size_t>(device)];
+}
+
 void finish_device(c10::DeviceIndex device) {
   const std::lock_guard lock(mutex);
   const std::vector<Queue*> all = queues();
@@ -84,6 +97,8 @@ void order(Queue& first, Queue& then) {
   then.add([&first, position = first.position()] { first.finish(position); });
 }
 
+int64_t launches() { return n_launches; }
+void count_launch() { ++n_launches; }
 int64_t waits() { return n_waits; }
 void count_wait() { ++n_waits; }
 

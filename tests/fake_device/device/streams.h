@@ -19,6 +19,7 @@ class Queue {
   void finish(int64_t position);  // all work that was queued before it
   int64_t position() const;       // of the next work
   bool idle() const;
+  bool has_done(int64_t position) const;
 
  private:
   c10::DeviceIndex device_;
@@ -31,12 +32,15 @@ Queue& queue_of(const c10::Stream& stream);
 Queue& current_queue(c10::DeviceIndex device);  // of the calling thread
 c10::Stream current_stream(c10::Device device);
 c10::Stream exchange_stream(c10::Stream stream);
-Queue* make_queue(c10::DeviceIndex device);  // lives as long as the process
+Queue* make_queue(c10::DeviceIndex device);    // lives as long as the process
+Queue* pooled_queue(c10::DeviceIndex device);  // PyTorch's own beside the default one
 void finish_device(c10::DeviceIndex device);
 
 // One queue goes on only after what another one holds now.
 void order(Queue& first, Queue& then);
 
+int64_t launches();  // how often the host has queued a kernel, or a whole graph
+void count_launch();
 int64_t waits();  // how often a thread has waited for a stream, an event or a device
 void count_wait();
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -108,8 +109,8 @@ def test_replaced_weights_reach_all_kernels(nets: list[nn.Module], tmp_path: Pat
     seen: list[tuple[set[str], bool]] = []
     check = verification._check_file
 
-    def recorded(path: Path, spec: Spec, trials: object, tolerance: object, weights: object = None) -> set[str]:
-        taken = check(path, spec, trials, tolerance, weights)  # type: ignore[arg-type]
+    def recorded(path: Path, spec: Spec, trials: Any, tolerance: Any, weights: Any = None, *place: str) -> set[str]:
+        taken = check(path, spec, trials, tolerance, weights, *place)
         seen.append((taken, weights is not None))
         return taken
 

@@ -73,6 +73,7 @@ def test_an_option_that_is_gone_is_named() -> None:
 USES: dict[str, Callable[[], object]] = {
     "torch._inductor.aot_compile": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
     "torch._inductor.config.cpp": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
+    "torch._inductor.codegen.cpp.TilingSelect": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
     "torch._inductor.cpp_builder": lambda: inductor.aot_compile(LINEAR, [], {}, Path()),
     "torch._inductor.runtime.cache_dir_utils.cache_dir": inductor.cache_folder,
     "torch._inductor.codegen": inductor.interface_source,

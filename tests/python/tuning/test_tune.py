@@ -150,7 +150,7 @@ def test_a_candidate_with_wrong_numbers_cannot_win(
     monkeypatch.setattr(tuner, "_ROUNDS", 2)
     agrees = tuner._agrees
     monkeypatch.setattr(
-        tuner, "_agrees", lambda runner, variant, *rest: variant.kind == "torchscript" and agrees(runner, variant, *rest)
+        tuner, "_agrees", lambda file, *rest: pt2ts.read_spec(file).variants[0].kind == "torchscript" and agrees(file, *rest)
     )
     rows = pt2ts.tune(path, (3,))
     assert [(row.candidate, row.seconds is None, row.chosen) for row in rows] == [

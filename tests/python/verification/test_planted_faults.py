@@ -102,6 +102,31 @@ def test_rounding_that_the_networks_own_copy_in_float64_explains_is_no_fault() -
         compare(gives(have + 5.0), [trial], "script")
 
 
+@pytest.mark.parametrize("samples", [1, 2, 5, 64])
+def test_each_place_of_an_output_that_spans_decades_has_its_own_scale(samples: int) -> None:
+    """Float32 itself, adding in another order, passes; a hundredth of the weights of any column does not."""
+    module = modules.Convection()
+    x = torch.randn(samples, 61, generator=torch.Generator().manual_seed(samples))
+    order = torch.randperm(128, generator=torch.Generator().manual_seed(9))
+    other = modules.Convection()
+    with torch.no_grad():
+        other.first.weight.copy_(module.first.weight[order])
+        other.first.bias.copy_(module.first.bias[order])
+        other.second.weight.copy_(module.second.weight[:, order])
+        want, have = module(x), other(x)
+    trial = Trial({}, [x], [("y", want)], Yardstick(module).measure([x], [want]))
+    assert not torch.equal(want, have)
+    compare(gives(have), [trial], "script")
+    for place in (0, 74, 147):
+        broken = modules.Convection()
+        with torch.no_grad():
+            broken.last.weight[place] *= 1.01
+            wrong = broken(x)
+        with pytest.raises(pt2ts.CheckError, match=r"output 'y' differs by \S+ where rounding explains \S+") as error:
+            compare(gives(wrong), [trial], "script")
+        assert "tolerance=..." in error.value.hint
+
+
 def gives(value: torch.Tensor) -> Call:
     """Return a model of one output."""
 

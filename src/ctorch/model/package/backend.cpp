@@ -6,6 +6,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 
 #include "compat/tensor_impl.h"
@@ -92,20 +93,25 @@ class PackageBackend final : public Backend {
   Results warm_up(const std::vector<at::Tensor>& inputs) override {
     constexpr int calls = 2;
     Results results;
+    std::exception_ptr failure;  // of one variant, which keeps no other from its first calls
     const auto buffers = weights_->buffer_values();
-    for (const auto& loaded : variants_->all()) {
-      Bindings bindings{};
-      for (const auto& [symbol, input, dim] : places_) bindings[symbol] = inputs[input].sizes()[static_cast<size_t>(dim)];
-      std::vector<at::Tensor> given = inputs;
-      if (!loaded->variant->admits(bindings, info_->spec->symbols.size())) given = smallest_inputs(*loaded->variant, bindings);
-      for (int call = 0; call < calls; ++call) {
-        results.values.clear();
-        std::vector<at::Tensor> consumed = given;
-        run_variant(*loaded, consumed, bindings, weights_->version(), results);
+    for (const auto& loaded : variants_->all()) try {
+        Bindings bindings{};
+        for (const auto& [symbol, input, dim] : places_) bindings[symbol] = inputs[input].sizes()[static_cast<size_t>(dim)];
+        std::vector<at::Tensor> given = inputs;
+        if (!loaded->variant->admits(bindings, info_->spec->symbols.size()))
+          given = smallest_inputs(inputs, *loaded->variant, bindings);
+        for (int call = 0; call < calls; ++call) {
+          results.values.clear();
+          std::vector<at::Tensor> consumed = given;
+          run_variant(*loaded, consumed, bindings, weights_->version(), results);
+        }
+      } catch (const std::exception&) {
+        failure = std::current_exception();
       }
-    }
     weights_->restore_buffers(buffers);
     copies_ = 0;
+    if (failure) std::rethrow_exception(failure);
     return results;
   }
 
@@ -135,6 +141,13 @@ class PackageBackend final : public Backend {
       if (loaded->aoti() && !loaded->aoti()->random_operator().empty()) return loaded->aoti()->random_operator();
     }
     return {};
+  }
+
+  uint64_t weights_version() const override { return weights_->version(); }
+  bool changes_host_state() const override {
+    const auto& all = variants_->all();
+    return std::any_of(all.begin(), all.end(),
+                       [](const auto& loaded) { return loaded->script() && loaded->script()->changes_host_state(); });
   }
 
   bool is_training() const override { return false; }
@@ -248,16 +261,12 @@ class PackageBackend final : public Backend {
     copies_.fetch_add(1, std::memory_order_relaxed);
   }
 
-  // Inputs of the smallest sizes that a variant is for; `bindings` receives them.
-  std::vector<at::Tensor> smallest_inputs(const Variant& variant, Bindings& bindings) const {
+  // These inputs brought to the smallest sizes that a variant is for; `bindings` receives them.
+  std::vector<at::Tensor> smallest_inputs(const std::vector<at::Tensor>& of, const Variant& variant, Bindings& bindings) const {
     const Spec& spec = *info_->spec;
     for (size_t i = 0; i < spec.symbols.size(); ++i) bindings[i] = std::max(spec.symbols[i].min, variant.sizes[i].min);
     std::vector<at::Tensor> inputs;
-    for (const auto& input : spec.inputs) {
-      c10::SmallVector<int64_t, CTORCH_MAX_RANK> shape;
-      for (const auto& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
-      inputs.push_back(at::zeros(shape, at::TensorOptions(input.dtype).device(device_)));
-    }
+    for (size_t i = 0; i < spec.inputs.size(); ++i) inputs.push_back(spec.resize_input(i, of[i], bindings));
     return inputs;
   }
 

@@ -76,8 +76,13 @@ bool lies_apart(std::span<const int64_t> sizes, const int64_t* byte_strides, int
 
 DirectPorts::Port DirectPorts::port_of(const TensorSpec& tensor) {
   const bool real = tensor.dtype == at::kFloat || tensor.dtype == at::kDouble;
-  return {
-      dtype_code(tensor.dtype), tensor.dtype, static_cast<int64_t>(c10::elementSize(tensor.dtype)), real, false, tensor.dims};
+  return {dtype_code(tensor.dtype),
+          tensor.dtype,
+          static_cast<int64_t>(c10::elementSize(tensor.dtype)),
+          real,
+          false,
+          tensor.dims,
+          tensor.range};
 }
 
 DirectPorts::DirectPorts(const Spec& spec) : symbols_(spec.symbols) {
@@ -135,6 +140,15 @@ bool DirectPorts::fits(const Port& port, const View& view, size_t missing, bool 
   return true;
 }
 
+bool DirectPorts::in_range(const Port& port, const KernelArray& array, const Bindings& bindings) const {
+  std::array<int64_t, CTORCH_MAX_RANK> sizes;
+  const size_t rank = port.dims.size();
+  for (size_t d = 0; d < rank; ++d)
+    sizes[d] = port.dims[d].symbol < 0 ? port.dims[d].size : bindings[static_cast<size_t>(port.dims[d].symbol)];
+  return !find_out_of_range(array.data, port.scalar, std::span(sizes.data(), rank), std::span(array.byte_strides, rank),
+                            port.range->low, port.range->high);
+}
+
 template <class View, class Views>
 bool DirectPorts::fit_all(const Views& inputs, const Views& outputs, bool one_sample, bool convert, DirectCall& call) const {
   if (inputs.size() != inputs_.size() || outputs.size() != outputs_.size() || inputs.size() > max_direct_ports ||
@@ -147,6 +161,8 @@ bool DirectPorts::fit_all(const Views& inputs, const Views& outputs, bool one_sa
     if (!fits(inputs_[i], View(inputs[i]), missing, convert, call.bindings, call.inputs[i], call.byte_strides[i].data(),
               spans[i]))
       return false;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs_[i].range && !in_range(inputs_[i], call.inputs[i], call.bindings)) return false;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const size_t place = inputs.size() + i;
     if (!fits(outputs_[i], View(outputs[i]), missing, convert, call.bindings, call.outputs[i], call.byte_strides[place].data(),

@@ -40,10 +40,12 @@ class DirectPorts {
     bool real = false;    // of a kind that can be converted on the way
     bool output = false;  // written, so that no two of its elements may lie at one place
     std::vector<SpecDim> dims;
+    std::optional<ValueRange> range;
   };
   struct Span {
     uintptr_t first, last;
   };
+  bool in_range(const Port& port, const KernelArray& array, const Bindings& bindings) const;
   template <class View, class Views>
   bool fit_all(const Views& inputs, const Views& outputs, bool one_sample, bool convert, DirectCall& call) const;
   template <class View>

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <vector>
 
+#include "compat/code_errors.h"
 #include "core/error.h"
 #include "host/float_call.h"
 #include "io/nameless_file.h"
@@ -87,6 +88,7 @@ Library::Library(const Package& package, const std::string& member) : words_("'"
     fail(CTORCH_ERROR_LIBRARY, words_, ": the program's symbols cannot be kept out of it");
   }
   lead_teams_of(handle_);
+  ctorch_rebind(handle_, compat::standard_error_symbol, compat::errors_of_code());
 }
 
 Library::~Library() { ::dlclose(handle_); }

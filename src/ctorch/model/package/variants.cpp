@@ -6,21 +6,10 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "device/architecture.h"
+#include "model/package/runs_here.h"
 
 namespace ctorch {
 namespace {
-
-bool is_for(const Variant& variant, c10::Device device) {
-  return variant.device.empty() || variant.device == c10::DeviceTypeName(device.type(), /*lower_case=*/true);
-}
-
-template <class Names>
-std::string words_of(const Names& names) {
-  std::string words;
-  for (const auto& name : names) words += (words.empty() ? "" : ", ") + name;
-  return words;
-}
 
 // BatchNorm counts the batches of its training; a network in evaluation mode never reads the count.
 bool never_computes(const std::string& weight) { return weight.ends_with("num_batches_tracked"); }
@@ -46,7 +35,7 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
     : info_(std::move(info)), weights_(weights), device_(device), symbols_(info_->spec ? info_->spec->symbols.size() : 0) {
   for (const Variant& variant : info_->variants) {
     if (!is_for(variant, device)) continue;
-    if (const std::string words = why_not(variant); !words.empty()) {
+    if (const std::string words = why_not(variant, device_); !words.empty()) {
       left_out_ += (left_out_.empty() ? "variant '" : "; variant '") + variant.name + "' " + words;
       continue;
     }
@@ -76,24 +65,12 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
   if (loaded_.empty()) nothing_runs_here();
 }
 
-std::string Variants::why_not(const Variant& variant) const {
-  if (variant.isa)
-    if (const std::string missing = isa_missing(*variant.isa); !missing.empty())
-      return "needs " + isa_words(*variant.isa) + " and lacks " + missing;
-  if (!variant.architectures.empty())
-    if (const std::string found = architecture_of(device_); !runs_on(found, variant.architectures))
-      return "is for " + words_of(variant.architectures) + ", and the device is " + found;
-  return {};
-}
-
 void Variants::nothing_runs_here() const {
   if (device_.is_cpu())
     fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' cannot run on this processor, ", cpu_words(), ": ", left_out_,
          "; export it for an older processor (pt2ts export --isa) or with a variant for all of them (--with-fallback)");
-  std::set<std::string> devices;
-  for (const Variant& variant : info_->variants) devices.insert(variant.device);
-  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(),
-       ", which argument 'device_type' asks for: ", left_out_.empty() ? "it has code for " + words_of(devices) : left_out_,
+  fail(CTORCH_ERROR_DEVICE, "'", info_->path, "' has no code for ", device_.str(), ", which argument 'device_type' asks for: ",
+       left_out_.empty() ? "it has code for " + devices_of(info_->variants) : left_out_,
        "; export it for this device (pt2ts export --device), or with a form for all of them (--with-fallback)");
 }
 

@@ -58,7 +58,6 @@ class Variants {
   void take_kernel(LoadedVariant& loaded, std::shared_ptr<const KernelLibrary> library);
   void judge(uint64_t version) const;
   bool is_never_chosen(const Variant& variant) const;
-  std::string why_not(const Variant& variant) const;  // in words; empty if this machine can run it
   [[noreturn]] void nothing_runs_here() const;
   std::string words_for(const Variant& variant) const;
 

@@ -19,6 +19,7 @@
 #include "compat/tensor_impl.h"
 #include "core/error.h"
 #include "io/archive.h"
+#include "tensor/conversion.h"
 #include "tensor/memory.h"
 
 namespace ctorch {
@@ -127,6 +128,8 @@ class TorchScript final : public TorchScriptBackend {
     }
     return results;
   }
+
+  bool changes_host_state() const override { return !self_.isNone(); }
 
   std::unique_ptr<Backend> clone() const override {
     at::NoGradGuard values_only;
@@ -291,8 +294,8 @@ class TorchScript final : public TorchScriptBackend {
 }  // namespace
 
 std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compat::ReadAdapter>& content,
-                                                     const std::string& path, c10::Device device, bool requires_grad,
-                                                     bool is_training, Extras& extras) {
+                                                     const std::string& path, c10::Device device,
+                                                     std::optional<bool> requires_grad, bool is_training, Extras& extras) {
   torch::jit::ExtraFilesMap files{{spec_record, ""}, {golden_record, ""}};
   torch::jit::Module module;
   try {
@@ -303,7 +306,7 @@ std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compa
   }
   module.eval();
   for (at::Tensor parameter : module.parameters())
-    if (parameter.is_floating_point() || parameter.is_complex()) parameter.set_requires_grad(requires_grad);
+    if (requires_grad && differentiable(parameter.scalar_type())) parameter.set_requires_grad(*requires_grad);
   auto backend = std::make_unique<TorchScript>(std::move(module));
   backend->set_training(is_training);
   if (const std::string& text = files[spec_record]; !text.empty()) extras.spec = Spec::parse(text);

@@ -1,6 +1,7 @@
 // The backend for TorchScript files, also for one that is a member of a package.
 #pragma once
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -18,7 +19,7 @@ class TorchScriptBackend : public Backend {
 
 // `path` is for messages.
 std::unique_ptr<TorchScriptBackend> load_torchscript(const std::shared_ptr<compat::ReadAdapter>& content,
-                                                     const std::string& path, c10::Device device, bool requires_grad,
-                                                     bool is_training, Extras& extras);
+                                                     const std::string& path, c10::Device device,
+                                                     std::optional<bool> requires_grad, bool is_training, Extras& extras);
 
 }  // namespace ctorch

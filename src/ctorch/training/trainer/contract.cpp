@@ -57,7 +57,7 @@ State TrainerFile::values() const {
   return values;
 }
 
-TrainerFile TrainerFile::read(const Package& package) {
+TrainerFile TrainerFile::read(const Package& package, c10::Device device) {
   TrainerFile file;
   file.contract = package.info().contract;
   try {
@@ -78,6 +78,8 @@ TrainerFile TrainerFile::read(const Package& package) {
       if (offset < end) throw std::invalid_argument("two tensors of its state overlap");
       end = offset + bytes;
     }
+    if (!device.is_cpu())
+      for (StateTensor& tensor : file.state) tensor.value = tensor.value.to(device);
     if (const auto found = json.find("exchange"); found != json.end()) file.exchange = Exchange(*found, file.values());
     require_own(file.state, trainer_step, at::kLong);
     require_own(file.state, trainer_seed, at::kLong);

@@ -32,8 +32,8 @@ struct TrainerFile {
 
   State values() const;  // of the state, by name
 
-  // Reads the contract of a package that has been verified; throws for one that contradicts itself.
-  static TrainerFile read(const Package& package);
+  // Reads the contract of a package that has been verified, the state onto a device; throws for one that contradicts itself.
+  static TrainerFile read(const Package& package, c10::Device device);
 };
 
 }  // namespace ctorch

@@ -2,6 +2,7 @@
 #include "core/shared_handle.h"
 #include "core/text.h"
 #include "ctorch_trainer.h"
+#include "device/device.h"
 #include "model/handle.h"
 #include "tensor/array.h"
 #include "tensor/handle.h"
@@ -26,10 +27,21 @@ Trainer::Tensors collect(const ctorch_tensor handles[], int32_t count, const cha
   return tensors;
 }
 
-at::Tensor tensor_over(const ctorch_array* array, const char* noun) {
+at::Tensor tensor_over(const ctorch_array* array, c10::Device where, const char* noun) {
   require(array, noun);
   const int32_t dtype = array_dtype(*array, CTORCH_DTYPE_DEFAULT, noun);
-  return array_tensor(*array, array_view(*array, noun), dtype);
+  const bool there = lies_on_device(*array, where, noun, "trainer");
+  return array_tensor(*array, array_view(*array, noun), dtype, there ? where : c10::Device(c10::kCPU));
+}
+
+template <class Source>
+int32_t load(Source&& source, int32_t device_type, int32_t device_index, const char* sha256, int64_t sha256_length,
+             ctorch_trainer* trainer) {
+  return compute([&] {
+    require(trainer, "trainer");
+    store(trainer,
+          std::make_shared<Trainer>(source(), device(device_type, device_index), read_text(sha256, sha256_length, "sha256")));
+  });
 }
 
 }  // namespace
@@ -38,29 +50,36 @@ extern "C" {
 
 int32_t ctorch_trainer_load(const char* path, int64_t path_length, const char* sha256, int64_t sha256_length,
                             ctorch_trainer* trainer) {
-  return compute([&] {
-    require(trainer, "trainer");
-    store(trainer,
-          std::make_shared<Trainer>(FileSource{read_path(path, path_length)}, read_text(sha256, sha256_length, "sha256")));
-  });
+  return ctorch_trainer_load_on(path, path_length, CTORCH_DEVICE_CPU, -1, sha256, sha256_length, trainer);
 }
 
 int32_t ctorch_trainer_load_bytes(const void* bytes, int64_t size, const char* name, int64_t name_length, const char* sha256,
                                   int64_t sha256_length, ctorch_trainer* trainer) {
-  return compute([&] {
-    require(trainer, "trainer");
-    store(trainer, std::make_shared<Trainer>(bytes_in_memory(bytes, size, name, name_length),
-                                             read_text(sha256, sha256_length, "sha256")));
-  });
+  return ctorch_trainer_load_bytes_on(bytes, size, name, name_length, CTORCH_DEVICE_CPU, -1, sha256, sha256_length, trainer);
 }
 
 int32_t ctorch_trainer_load_open(int32_t descriptor, const char* name, int64_t name_length, const char* sha256,
                                  int64_t sha256_length, ctorch_trainer* trainer) {
-  return compute([&] {
-    require(trainer, "trainer");
-    store(trainer,
-          std::make_shared<Trainer>(open_file(descriptor, name, name_length), read_text(sha256, sha256_length, "sha256")));
-  });
+  return ctorch_trainer_load_open_on(descriptor, name, name_length, CTORCH_DEVICE_CPU, -1, sha256, sha256_length, trainer);
+}
+
+int32_t ctorch_trainer_load_on(const char* path, int64_t path_length, int32_t device_type, int32_t device_index,
+                               const char* sha256, int64_t sha256_length, ctorch_trainer* trainer) {
+  return load([&] { return FileSource{read_path(path, path_length)}; }, device_type, device_index, sha256, sha256_length,
+              trainer);
+}
+
+int32_t ctorch_trainer_load_bytes_on(const void* bytes, int64_t size, const char* name, int64_t name_length,
+                                     int32_t device_type, int32_t device_index, const char* sha256, int64_t sha256_length,
+                                     ctorch_trainer* trainer) {
+  return load([&] { return bytes_in_memory(bytes, size, name, name_length); }, device_type, device_index, sha256, sha256_length,
+              trainer);
+}
+
+int32_t ctorch_trainer_load_open_on(int32_t descriptor, const char* name, int64_t name_length, int32_t device_type,
+                                    int32_t device_index, const char* sha256, int64_t sha256_length, ctorch_trainer* trainer) {
+  return load([&] { return open_file(descriptor, name, name_length); }, device_type, device_index, sha256, sha256_length,
+              trainer);
 }
 
 int32_t ctorch_trainer_share(const ctorch_trainer* source, ctorch_trainer* target) { return share_handle(source, target); }
@@ -70,18 +89,17 @@ int32_t ctorch_trainer_delete(ctorch_trainer* trainer) { return delete_handle(ta
 int32_t ctorch_trainer_run(const ctorch_trainer* trainer, int32_t function, const ctorch_tensor inputs[], int32_t n_inputs,
                            const ctorch_tensor targets[], int32_t n_targets, int32_t convert, double* loss) {
   return compute([&] {
-    require(loss, "loss");
     Trainer& object = object_of(trainer);
-    *loss = object.run(function, collect(inputs, n_inputs, "input"), collect(targets, n_targets, "target"), convert != 0);
+    object.run(function, collect(inputs, n_inputs, "input"), collect(targets, n_targets, "target"), convert != 0, false, loss);
   });
 }
 
 int32_t ctorch_trainer_run_arrays(const ctorch_trainer* trainer, int32_t function, const ctorch_array* x, const ctorch_array* y,
                                   int32_t convert, double* loss) {
   return compute([&] {
-    require(loss, "loss");
     Trainer& object = object_of(trainer);
-    *loss = object.run(function, {tensor_over(x, "input")}, {tensor_over(y, "target")}, convert != 0);
+    const c10::Device where = object.device();
+    object.run(function, {tensor_over(x, where, "input")}, {tensor_over(y, where, "target")}, convert != 0, true, loss);
   });
 }
 
@@ -101,12 +119,15 @@ int32_t ctorch_trainer_mark_gradients(const ctorch_trainer* trainer, int32_t who
 }
 
 int32_t ctorch_trainer_exchange_count(const ctorch_trainer* trainer, int32_t* count) {
-  return answer_with(count, "count", [&] { return static_cast<int32_t>(object_of(trainer).exchanged().size()); });
+  return compute([&] {
+    require(count, "count");
+    *count = static_cast<int32_t>(object_of(trainer).exchanged().size());
+  });
 }
 
 int32_t ctorch_trainer_exchange(const ctorch_trainer* trainer, int32_t index, int32_t* role, int32_t* dtype, int64_t* elements,
                                 int64_t* bytes, void** data) {
-  return guard([&] {
+  return compute([&] {
     require(role, "role");
     require(dtype, "dtype");
     require(elements, "elements");
@@ -120,24 +141,30 @@ int32_t ctorch_trainer_exchange(const ctorch_trainer* trainer, int32_t index, in
     *dtype = dtype_code(flat.value.scalar_type());
     *elements = flat.value.numel();
     *bytes = static_cast<int64_t>(flat.value.nbytes());
-    *data = flat.value.mutable_data_ptr();
+    *data = flat.shown.mutable_data_ptr();
   });
 }
 
 int32_t ctorch_trainer_learning_rate(const ctorch_trainer* trainer, int32_t last, double* learning_rate) {
-  return answer_with(learning_rate, "learning_rate", [&] { return object_of(trainer).learning_rate(last != 0); });
+  return compute([&] {
+    require(learning_rate, "learning_rate");
+    *learning_rate = object_of(trainer).learning_rate(last != 0);
+  });
 }
 
 int32_t ctorch_trainer_set_learning_rate(const ctorch_trainer* trainer, double learning_rate) {
-  return guard([&] { object_of(trainer).set_learning_rate(learning_rate); });
+  return compute([&] { object_of(trainer).set_learning_rate(learning_rate); });
 }
 
 int32_t ctorch_trainer_set_seed(const ctorch_trainer* trainer, int64_t seed) {
-  return guard([&] { object_of(trainer).set_seed(seed); });
+  return compute([&] { object_of(trainer).set_seed(seed); });
 }
 
 int32_t ctorch_trainer_count(const ctorch_trainer* trainer, int64_t* count) {
-  return answer_with(count, "count", [&] { return object_of(trainer).count(); });
+  return compute([&] {
+    require(count, "count");
+    *count = object_of(trainer).count();
+  });
 }
 
 int32_t ctorch_trainer_save(const ctorch_trainer* trainer, const char* path, int64_t path_length) {

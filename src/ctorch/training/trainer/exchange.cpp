@@ -35,8 +35,10 @@ Exchange::Exchange(const nlohmann::json& json, const State& state) {
     const auto elements = entry.at("elements").get<int64_t>();
     if (elements < 0) throw std::invalid_argument("what its halves exchange has an impossible size");
     const auto dtype = scalar_type_named(entry.at("dtype").get<std::string>());
-    flats_.push_back({entry.at("name").get<std::string>(), exchange_role(entry.at("role").get<std::string>()),
-                      at::zeros({elements}, at::TensorOptions(dtype))});
+    const c10::Device device = state.empty() ? c10::Device(c10::kCPU) : state.front().second.device();
+    const auto value = at::zeros({elements}, at::TensorOptions(dtype).device(device));
+    flats_.push_back({entry.at("name").get<std::string>(), exchange_role(entry.at("role").get<std::string>()), value,
+                      device.is_cpu() ? value : at::Tensor()});
   }
   for (const auto& entry : json.at("parts")) {
     const auto name = entry.at("name").get<std::string>();
@@ -57,6 +59,21 @@ std::optional<at::Tensor> Exchange::find(const std::string& name) const {
   for (const Part& part : parts_)
     if (part.role == CTORCH_EXCHANGE_GRADIENTS && of_gradients + part.name == name) return part.value;
   return std::nullopt;
+}
+
+void Exchange::show() {
+  for (Flat& flat : flats_)
+    if (!flat.shown.defined()) flat.shown = flat.value.to(c10::kCPU);
+}
+
+void Exchange::fetch() const {
+  for (const Flat& flat : flats_)
+    if (flat.shown.defined() && !flat.value.is_cpu()) flat.shown.copy_(flat.value);
+}
+
+void Exchange::send() const {
+  for (const Flat& flat : flats_)
+    if (flat.shown.defined() && !flat.value.is_cpu()) flat.value.copy_(flat.shown);
 }
 
 void Exchange::clear() const {

@@ -16,8 +16,9 @@ class Exchange {
  public:
   struct Flat {
     std::string name;
-    int32_t role;  // CTORCH_EXCHANGE_*
-    at::Tensor value;
+    int32_t role;      // CTORCH_EXCHANGE_*
+    at::Tensor value;  // where compiled code reads and writes
+    at::Tensor shown;  // what programs see: the same, or in the host's memory what is on a device
   };
 
   // That of a package without halves.
@@ -31,6 +32,12 @@ class Exchange {
 
   // The flat tensor of this name, or the gradient of one weight, in its shape: "trainer.gradient.0.weight".
   std::optional<at::Tensor> find(const std::string& name) const;
+
+  // The host's part, of a device: it is there from the first `show` on, and as the device has it after `fetch`, or the device
+  // as it is after `send`. On the CPU there is nothing to do.
+  void show();
+  void fetch() const;
+  void send() const;
 
   // What a batch without samples passes on: no gradients, no loss, and the buffers as they are.
   void clear() const;

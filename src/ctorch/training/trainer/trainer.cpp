@@ -2,17 +2,20 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "core/error.h"
 #include "core/text.h"
 #include "ctorch_trainer.h"
+#include "device/products.h"
 #include "host/environment.h"
-#include "model/package/isa.h"
+#include "model/package/runs_here.h"
 #include "tensor/conversion.h"
 #include "tensor/handle.h"
 #include "tensor/memory.h"
@@ -37,25 +40,25 @@ constexpr const char* input_noun = "input";
 void check_shape(const Spec& spec, const char* noun, size_t index, const at::Tensor& tensor, bool convert, Bindings& bindings) {
   try {
     spec.check_input(index, tensor, convert, bindings);
+    spec.check_values(index, tensor);
   } catch (const Error& error) {
     const std::string message = error.what();
     fail(error.status(), message.starts_with(input_noun) ? noun + message.substr(std::strlen(input_noun)) : message);
   }
 }
 
-double number_of(const at::Tensor& loss) {
-  switch (loss.scalar_type()) {  // item() would ask the dispatcher
-    case at::kFloat: return *loss.const_data_ptr<float>();
-    case at::kDouble: return *loss.const_data_ptr<double>();
-    default: return loss.item<double>();
-  }
+double number_of(const at::Tensor& tensor) {
+  if (tensor.is_cpu() && tensor.scalar_type() == at::kFloat) return *tensor.const_data_ptr<float>();
+  if (tensor.is_cpu() && tensor.scalar_type() == at::kDouble) return *tensor.const_data_ptr<double>();
+  return tensor.item<double>();  // asks the dispatcher
 }
 
 }  // namespace
 
-Trainer::Trainer(const FileSource& source, const std::string& sha256) {
+Trainer::Trainer(const FileSource& source, c10::Device device, const std::string& sha256) : device_(device) {
   const Package package = open_package(source, sha256);
-  file_ = TrainerFile::read(package);
+  require_code(package.info());
+  file_ = TrainerFile::read(package, device_);
   const size_t tensors = file_.inputs.inputs.size() + file_.targets.inputs.size();
   step_ = load(package, "step", tensors);
   evaluate_ = load(package, "evaluate", tensors);
@@ -66,10 +69,33 @@ Trainer::Trainer(const FileSource& source, const std::string& sha256) {
   package.keep_only_weights();
 }
 
+// Whether there is code for the device, and all of it can run there, before any is loaded.
+void Trainer::require_code(const PackageInfo& info) const {
+  bool found = false;
+  for (const Variant& variant : info.variants) {
+    if (variant.kind != VariantKind::aoti)
+      fail(CTORCH_ERROR_FILE, "'", info.path, "': '", variant.name, "' is no compiled step; export it again");
+    if (!is_for(variant, device_)) continue;
+    found = true;
+    const std::string words = why_not(variant, device_);
+    if (!words.empty() && device_.is_cpu())
+      fail(CTORCH_ERROR_LIBRARY, "'", info.path, "' cannot run here: '", variant.name, "' ", words,
+           "; export it on this machine, or with --isa for a processor like this one");
+    if (!words.empty())
+      fail(CTORCH_ERROR_DEVICE, "'", info.path, "' cannot run on ", device_.str(), ": '", variant.name, "' ", words,
+           "; export it for this device (pt2ts export-training --device)");
+  }
+  if (!found)
+    fail(CTORCH_ERROR_DEVICE, "'", info.path, "' has no code for ", device_.str(),
+         ", which argument 'device_type' asks for: it has code for ", devices_of(info.variants),
+         "; export it for this device (pt2ts export-training --device)");
+}
+
 Trainer::Forms Trainer::load(const Package& package, const char* function, size_t tensors) const {
   Forms forms{function, {}};
   for (const Variant& variant : package.info().variants)
-    if (is_form_of(variant, function)) forms.list.push_back({variant, load(package, variant, tensors)});
+    if (is_for(variant, device_) && is_form_of(variant, function))
+      forms.list.push_back({variant, load(package, variant, tensors)});
   if (forms.list.empty())
     fail(CTORCH_ERROR_FILE, "'", package.info().path, "' has no compiled '", function, "'; export it again");
   return forms;
@@ -77,13 +103,7 @@ Trainer::Forms Trainer::load(const Package& package, const char* function, size_
 
 std::unique_ptr<AotiModel> Trainer::load(const Package& package, const Variant& variant, size_t tensors) const {
   const std::string& path = package.info().path;
-  if (variant.kind != VariantKind::aoti)
-    fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' is no compiled step; export it again");
-  if (variant.isa)
-    if (const std::string missing = isa_missing(*variant.isa); !missing.empty())
-      fail(CTORCH_ERROR_LIBRARY, "'", path, "' cannot run here: ", missing,
-           "; export it on this machine, or with --isa for a processor like this one");
-  auto code = std::make_unique<AotiModel>(Library::of(package, variant.member), c10::kCPU);
+  auto code = std::make_unique<AotiModel>(Library::of(package, variant.member), device_);
   if (code->count_inputs() != tensors)
     fail(CTORCH_ERROR_FILE, "'", path, "': '", variant.name, "' takes ", code->count_inputs(), " tensors, its contract names ",
          tensors, "; export it again");
@@ -117,15 +137,16 @@ void Trainer::need_halves() const {
          "the package has whole steps only, not their two halves; export it with halves=True (pt2ts export-training --halves)");
 }
 
-void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, Bindings& bindings) const {
+void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool convert, bool of_arrays,
+                    Bindings& bindings) const {
   if (tensors.size() != spec.inputs.size()) [[unlikely]]
     fail(CTORCH_ERROR_ARGUMENT, "the trainer takes ", spec.inputs.size(), " ", noun, spec.inputs.size() == 1 ? "" : "s",
          ", got ", tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     at::Tensor& tensor = tensors[i];
-    if (!tensor.is_cpu()) [[unlikely]]
-      fail(CTORCH_ERROR_DEVICE, port_words(noun, i, &spec.inputs[i]), " is on ", tensor.device().str(),
-           ", the trainer on cpu; make the tensor there");
+    if (tensor.device() != device_ && !(of_arrays && tensor.is_cpu())) [[unlikely]]
+      fail(CTORCH_ERROR_DEVICE, port_words(noun, i, &spec.inputs[i]), " is on ", tensor.device().str(), ", the trainer on ",
+           device_.str(), "; make the tensor there");
     check_shape(spec, noun, i, tensor, convert, bindings);
     const auto wanted = spec.inputs[i].dtype;
     if (tensor.scalar_type() != wanted) {
@@ -140,13 +161,13 @@ void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool c
   }
 }
 
-double Trainer::run(int32_t function, Tensors inputs, Tensors targets, bool convert) {
+void Trainer::run(int32_t function, Tensors inputs, Tensors targets, bool convert, bool of_arrays, double* loss) {
   const Forms& forms = forms_of(function);
   c10::InferenceMode mode;
   Bindings bindings;
   bindings.fill(-1);
-  check(file_.inputs, input_noun, inputs, convert, bindings);
-  check(file_.targets, "target", targets, convert, bindings);
+  check(file_.inputs, input_noun, inputs, convert, of_arrays, bindings);
+  check(file_.targets, "target", targets, convert, of_arrays, bindings);
   std::vector<at::Tensor> given;
   given.reserve(inputs.size() + targets.size());
   for (at::Tensor& tensor : inputs) given.push_back(std::move(tensor));
@@ -154,17 +175,33 @@ double Trainer::run(int32_t function, Tensors inputs, Tensors targets, bool conv
   std::lock_guard alone(turn_);
   const Form& form = choose(forms, bindings);
   if (function != CTORCH_RUN_EVALUATE) is_whole_ = false;  // a step makes gradients those of other weights
-  const double loss = loss_of(form, std::move(given));
-  if (function == CTORCH_RUN_GRADIENTS) is_whole_ = true;
-  return loss;
+  compute_loss(form, std::move(given), loss);
+  if (function != CTORCH_RUN_GRADIENTS) return;
+  file_.exchange.fetch();
+  is_whole_ = true;
 }
 
-double Trainer::loss_of(const Form& form, std::vector<at::Tensor>&& given) {
+void Trainer::compute_loss(const Form& form, std::vector<at::Tensor>&& given, double* loss) {
   const ThreadLimit limit(form.variant.threads);
-  const auto results = form.code->run(std::move(given));
+  const c10::OptionalDeviceGuard here(device_.is_cpu() ? std::nullopt : std::optional(device_));
+  std::optional<StagingPool::Lease> staging;
+  if (!device_.is_cpu()) staging.emplace(staging_, device_);
+  for (at::Tensor& tensor : given)
+    if (tensor.device() != device_) tensor = (*staging)->send(tensor);
+  const auto results = [&] {
+    const Products in_float32(device_, false);
+    return form.code->run(std::move(given));
+  }();
   if (results.size() != 1) [[unlikely]]
     fail(CTORCH_ERROR_MODEL, "the compiled step returned ", results.size(), " tensors instead of the loss; export it again");
-  return number_of(results.front());
+  if (!loss) return;
+  if (!staging) {
+    *loss = number_of(results.front());
+    return;
+  }
+  const at::Tensor fetched = (*staging)->fetch(results.front());
+  (*staging)->wait();
+  *loss = number_of(fetched);
 }
 
 double Trainer::apply() {
@@ -176,13 +213,17 @@ double Trainer::apply() {
          "there are no gradients to apply: call gradients before, for each apply; those that were there have been used up by "
          "apply, step or restore, or their exchange among ranks has failed");
   is_whole_ = false;
-  return loss_of(apply_.list.front(), {});
+  file_.exchange.send();
+  double loss = 0;
+  compute_loss(apply_.list.front(), {}, &loss);
+  return loss;
 }
 
 void Trainer::pass_on_nothing() {
   need_halves();
   std::lock_guard alone(turn_);
   file_.exchange.clear();
+  file_.exchange.fetch();
   is_whole_ = true;
 }
 
@@ -194,14 +235,17 @@ void Trainer::mark(bool is_whole) {
   is_whole_ = is_whole;
 }
 
-const std::vector<Exchange::Flat>& Trainer::exchanged() const {
+const std::vector<Exchange::Flat>& Trainer::exchanged() {
   need_halves();
+  std::lock_guard alone(turn_);
+  file_.exchange.show();
   return file_.exchange.flats();
 }
 
 at::Tensor Trainer::find(const std::string& name) const {
   for (const StateTensor& tensor : file_.state)
     if (tensor.name == name) return tensor.value;
+  file_.exchange.send();
   if (const auto found = file_.exchange.find(name)) return *found;
   std::string known = names();
   std::replace(known.begin(), known.end(), '\n', ' ');
@@ -210,24 +254,24 @@ at::Tensor Trainer::find(const std::string& name) const {
 
 double Trainer::learning_rate(bool last) const {
   std::lock_guard alone(turn_);
-  return *find(last ? trainer_last_rate : trainer_rate).const_data_ptr<double>();
+  return number_of(find(last ? trainer_last_rate : trainer_rate));
 }
 
 void Trainer::set_learning_rate(double rate) {
   if (!(rate >= 0) || std::isinf(rate))
     fail(CTORCH_ERROR_ARGUMENT, "argument 'learning_rate': expected a number, 0 or more, got ", rate);
   std::lock_guard alone(turn_);
-  *find(trainer_rate).mutable_data_ptr<double>() = rate;
+  find(trainer_rate).fill_(rate);
 }
 
 void Trainer::set_seed(int64_t seed) {
   std::lock_guard alone(turn_);
-  *find(trainer_seed).mutable_data_ptr<int64_t>() = seed;
+  find(trainer_seed).fill_(seed);
 }
 
 int64_t Trainer::count() const {
   std::lock_guard alone(turn_);
-  return *find(trainer_step).const_data_ptr<int64_t>();
+  return find(trainer_step).item<int64_t>();
 }
 
 std::string Trainer::names() const {
@@ -248,6 +292,7 @@ void Trainer::set_tensor(const std::string& name, const at::Tensor& values, bool
     fail(CTORCH_ERROR_ARGUMENT, "'", name, "': expected ", describe(target), ", got ", describe(values),
          values.sizes() == target.sizes() && !convert ? "; pass convert=.true. or values of that dtype" : "");
   target.copy_(values);
+  file_.exchange.fetch();
 }
 
 void Trainer::save(const std::string& path) const {

@@ -1,0 +1,177 @@
+"""Examples with a host model: the hosts without a network, the judgement of runs, and planted faults that it must see."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from hosts.runs import Fields, Host, Setting, Verdicts, read
+
+from ..support import run
+from .conftest import EXAMPLES, SST, CMake, command
+
+HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "15_forecast": "forecast"}
+#: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
+PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
+    "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
+    "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
+    "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
+}
+#: What a host reads.
+FILES: dict[str, dict[str, Setting]] = {"15_forecast": {"observations": SST / "data" / "ostia_monthly.nc"}}
+
+
+@contextmanager
+def script(example: str, name: str) -> Iterator[ModuleType]:
+    """Import a script of an example, whose modules have names that others have too."""
+    mine = ("check", "plot", "emulators", "train")
+    others = {module: sys.modules.pop(module) for module in mine if module in sys.modules}
+    sys.path.insert(0, str(EXAMPLES / example))
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.path.remove(str(EXAMPLES / example))
+        for module in mine:
+            sys.modules.pop(module, None)
+        sys.modules.update(others)
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, configure: CMake) -> tuple[str, Host]:
+    """A host without a network: nothing has to be trained."""
+    folder = tmp_path_factory.mktemp(request.param)
+    done = configure(request.param, folder, "gfortran")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run("cmake", "--build", folder, "--target", f"{HOSTS[request.param]}_plain")
+    return request.param, Host(folder / f"{HOSTS[request.param]}_plain", folder / "runs")
+
+
+def test_a_run_in_parts_has_the_bits_of_a_whole_one(plain: tuple[str, Host]) -> None:
+    example, host = plain
+    whole, first, second = ({**part, **FILES.get(example, {})} for part in PARTS[example])
+    host.run("whole", **whole, restart="whole_end.nc")
+    host.run("first", **first, restart="half.nc")
+    host.run("second", **second, start="half.nc", restart="parts_end.nc")
+    ends = [read(host.folder / f"{name}_end.nc") for name in ("whole", "parts")]
+    assert ends[0].keys() == ends[1].keys()
+    assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+#: Wrong namelists, and what is said of them.
+WRONG = (
+    ("speed = 3", "speed"),
+    ("start = 'nothing.nc'", "nothing.nc"),
+    ("network = 'some.pt'", "without a network"),
+    ("output = 'no/such/folder.nc'", "no/such/folder.nc"),
+)
+WRONG_IN = {
+    "10_qbo": ("scheme = 'magic'", "scheme is none of"),
+    "11_rain": ("scheme = 'magic'", "scheme is none of"),
+    "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
+}
+
+
+def test_what_is_wrong_is_said(plain: tuple[str, Host]) -> None:
+    example, host = plain
+    host.folder.mkdir(exist_ok=True)
+    files = "".join(f", {key} = '{path}'" for key, path in FILES.get(example, {}).items())
+    for words, message in (*WRONG, WRONG_IN[example]):
+        scheme = ", scheme = 'network'" if "some.pt" in words and example != "15_forecast" else ""
+        (host.folder / "wrong.nml").write_text(f"&run {words}{scheme}{files} /\n")
+        done = command(host.program, "wrong.nml", cwd=host.folder)
+        assert done.returncode == 1, words + done.stdout
+        assert message in done.stderr, done.stderr
+        assert "Backtrace" not in done.stderr
+    done = command(host.program, "missing.nml", cwd=host.folder)
+    assert done.returncode == 1
+    assert "missing.nml" in done.stderr
+
+
+def oscillation(months: float, amplitude: float) -> Fields:
+    """Return 30 years of a wind that turns as it should, at all heights."""
+    time = 5 * np.arange(30 * 73, dtype=np.float64)
+    height = 17_125 + 250 * np.arange(72, dtype=np.float64)
+    wind = np.asarray(amplitude * np.sin(2 * np.pi * time / (months * 365 / 12)), np.float64)
+    return {"time": time, "height": height, "u": np.tile(wind[:, None], (1, 72))}
+
+
+#: Period and amplitude of a network, and with stronger waves; what is wrong with them beside the scheme's (28, 25), (24, 28).
+WINDS = {
+    "right": ((28.5, 25.5), (24.3, 28.4), ""),
+    "slow": ((29.6, 25.0), (25.6, 28.0), "period online"),
+    "strong": ((28.0, 26.5), (24.0, 29.5), "amplitude online"),
+    "no faster": ((28.0, 25.0), (27.0, 28.0), "response of the period"),
+    "no stronger": ((28.0, 25.0), (24.0, 24.0), "response of the amplitude"),
+    "none": ((1e6, 25.0), (24.0, 28.0), "period online, amplitude online, response of the period, response of the amplitude"),
+}
+
+
+@pytest.mark.parametrize("case", WINDS)
+def test_the_judgement_of_an_oscillation(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    usual, strong, wrong = WINDS[case]
+    with script("10_qbo", "check") as check:
+        assert check.climate(oscillation(28.0, 25.0)).period == pytest.approx(28.0, abs=1e-3)
+        assert check.climate(oscillation(28.0, 25.0)).amplitude == pytest.approx(25.0, rel=0.02)
+        asked = {"emulated": np.ones((3, 72)), "drag": np.random.default_rng(0).normal(size=(3, 72))}
+        found = {"waves_1.0": oscillation(28.0, 25.0), "waves_1.3": oscillation(24.0, 28.0)}
+        for name in check.NETWORKS:
+            found |= {f"{name}_1.0": oscillation(*usual), f"{name}_1.3": oscillation(*strong), f"{name}_offline": asked}
+        verdicts = Verdicts("test")
+        check.judge_networks(found, verdicts)
+    said = capsys.readouterr().out
+    failed = [sentence.partition(": ")[2] for sentence in verdicts.failed if sentence.startswith("layered_usual")]
+    expected = [part for part in wrong.split(", ") if part]
+    assert len(failed) == len(expected), said
+    assert all(any(sentence.startswith(part) for sentence in failed) for part in expected), said
+    assert verdicts.finish() == (1 if wrong else 0)
+
+
+#: Faults planted in a host: what is written instead of what, and the verdict that must fail.
+FAULTS = {
+    "10_qbo": (
+        ("drag = emulated", "drag = 0.9_real64 * emulated", "layered_usual: period online"),
+        ("call read_last(trim(start), 'random_state', state)", "state = seed", "stopped on day 103"),
+    ),
+    "11_rain": (
+        ("vapour = reshape(after(:, 2), [nx, nz])", "vapour = reshape(after(:, 2), [nx, nz]) * (1 + 1e-12_real64)", "built: water"),
+        ("accounts%negative_rain = kept(6)", "accounts%negative_rain = 1", "stopped in step 210"),
+    ),
+    "15_forecast": (
+        (" + 104729 * member,", ",", "the mean of the ensemble"),
+        ("call read_last(trim(start), 'state', state(:, 1))", "state = 0", "stopped after month 31"),
+    ),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("example", FAULTS)
+def test_a_planted_fault_is_seen(example: str, configure: CMake, tmp_path: Path) -> None:
+    name, trained = HOSTS[example], tmp_path / "trained"
+    done = configure(example, trained, "gfortran")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run("cmake", "--build", trained, "--target", "demo")
+    for folder in ("hosts", "course", SST.name):
+        shutil.copytree(EXAMPLES / folder, tmp_path / "examples" / folder)
+    for number, (right, wrong, verdict) in enumerate(FAULTS[example]):
+        source, build = tmp_path / "examples" / example, tmp_path / f"build_{number}"
+        shutil.copytree(EXAMPLES / example, source, dirs_exist_ok=True)
+        text = (source / "main.f90").read_text()
+        assert right in text
+        (source / "main.f90").write_text(text.replace(right, wrong))
+        assert configure(str(source), build, "gfortran").returncode == 0
+        run("cmake", "--build", build, "--target", f"{name}_plain")
+        for file in (*trained.glob("*.pt*"), *trained.glob("*.json")):
+            (build / file.name).write_bytes(file.read_bytes())  # newer than the program that makes samples: not trained again
+        run("cmake", "--build", build, "--target", name)
+        done = command("cmake", "--build", build, "--target", "demo")
+        assert done.returncode != 0
+        failed = [line for line in done.stdout.splitlines() if line.startswith("  FAIL")]
+        assert any(verdict in line for line in failed), done.stdout
