@@ -1,7 +1,7 @@
 """Put the documentation site together in ``build/site/html``: guides, examples with their figures, references.
 
-The pages are those of the repository. Their links are turned to where the pages lie in the site; a source file that a page links to
-becomes a page. A link that leads nowhere, also one in what FORD writes, or something from a foreign host, is an error.
+The pages are those of the repository. Their links are turned to where the pages lie in the site; a source file or folder that a
+page links to becomes a page. A link that leads nowhere, in what FORD writes too, and what comes from a foreign host are errors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORTRAN = PAGES / "reference" / "fortran"
 
 _LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^( *)```")
-_LANGUAGES = {".f90": "fortran", ".fypp": "fortran", ".nml": "fortran", ".py": "python", ".cpp": "cpp", ".c": "c"}
+_LANGUAGES = {f".{end}": "fortran" for end in ("f90", "fypp", "nml")} | {f".{end}": end for end in ("py", "cpp", "c", "cmake")}
 # What FORD's pages fetch from elsewhere, and what they get instead: MkDocs carries the same library. They have no formulas.
 _FOREIGN = {
     r'<link\s+href="https://[^"]*/bootstrap.min.css"[^>]*>': '<link href="{root}css/bootstrap.min.css" rel="stylesheet">',
@@ -45,10 +45,11 @@ def in_the_site(text: str, page: Path, places: dict[Path, Path]) -> str:
     """Return a page with its links turned; what they lead to and is no page yet is added to ``places``."""
 
     def turned(link: re.Match[str]) -> str:
-        file = (page.parent / link[1]).resolve()
-        if not file.is_file() or ROOT not in file.parents:
+        file = ((page if page.is_dir() else page.parent) / link[1]).resolve()
+        if not file.exists() or ROOT not in file.parents:
             return link[0]
-        place = places.setdefault(file, file.relative_to(ROOT).with_name(file.name + ".md"))
+        name = file.relative_to(ROOT)
+        place = places.setdefault(file, name / "files.md" if file.is_dir() else name.with_name(name.name + ".md"))
         return f"]({os.path.relpath(place, places[page].parent)}{link[2] or ''})"
 
     return _LINK.sub(turned, text)
@@ -79,17 +80,25 @@ def figures(folder: str) -> Iterator[str]:
             yield f"\n`{picture}` is not drawn yet: `make examples`, then `make site` again.\n"
 
 
+def text_of(page: Path, places: dict[Path, Path]) -> str:
+    """Return what stands on a page: its own text, the files of a folder, or a source file."""
+    if page.is_dir():
+        listed = "".join(f"- [{file.name}]({file.name})\n" for file in sorted(page.iterdir()) if file.suffix in _LANGUAGES)
+        return in_the_site(f"# {page.name}\n\n{listed}", page, places)
+    if page.suffix == ".md":
+        return with_wide_lists(in_the_site(page.read_text(), page, places))
+    return f"# {page.name}\n\n````{_LANGUAGES.get(page.suffix, 'text')}\n{page.read_text()}````\n"
+
+
 def write_pages() -> None:
-    """Write the pages of the repository, and those of the source files that they link to."""
-    places = pages()
-    texts = {page: in_the_site(page.read_text(), page, places) for page in list(places)}
-    for page, place in places.items():
-        target = PAGES / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if page in texts:
-            target.write_text(with_wide_lists(texts[page]))
-        else:
-            target.write_text(f"# {page.name}\n\n````{_LANGUAGES.get(page.suffix, 'text')}\n{page.read_text()}````\n")
+    """Write the pages of the repository, and those of the source files and folders that they link to."""
+    places, written = pages(), set[Path]()
+    while waiting := places.keys() - written:
+        for page in waiting:
+            target = PAGES / places[page]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text_of(page, places))
+        written |= waiting
     for page, place in places.items():
         if page.name == "README.md" and (drawn := list(figures(page.parent.name))):
             with (PAGES / place).open("a") as text:

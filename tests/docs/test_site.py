@@ -48,6 +48,8 @@ def test_pages_keep_their_links(script: Script) -> None:
         "[x](main.f90.md) [y](../../docs/training.md)"
     )
     assert places[example.with_name("main.f90")] == Path("examples/04_line/main.f90.md")
+    assert build_site.in_the_site("[z](../hosts)", example, places) == "[z](../hosts/files.md)"
+    assert "[draws.f90](draws.f90.md)" in build_site.text_of(ROOT / "examples" / "hosts", places)
     assert build_site.with_wide_lists("- a\n  - b\n```\n  c\n```\n") == "- a\n    - b\n```\n  c\n```\n"
 
 
