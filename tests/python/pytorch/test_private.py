@@ -16,7 +16,7 @@ import torch
 
 import pt2ts
 from pt2ts.errors import UnsupportedTorchError
-from pt2ts.pytorch import inductor, operators, symbols, torchscript, tracing
+from pt2ts.pytorch import inductor, operators, products, symbols, torchscript, tracing
 from pt2ts.pytorch.private import private
 
 HOME = Path(pt2ts.__file__).parent
@@ -83,6 +83,7 @@ USES: dict[str, Callable[[], object]] = {
     "torch._C._aoti.AOTIModelPackageLoader": lambda: inductor.open_model(Path("none.pt2"), "model"),
     "torch.fx.experimental.symbolic_shapes.ShapeEnv": tracing.fake_mode,
     "torch._subclasses.FakeTensorMode": tracing.fake_mode,
+    "torch.utils._python_dispatch.TorchDispatchMode": lambda: products.with_factors(torch.relu),
     "torch.fx.experimental.symbolic_shapes.DimDynamic": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.symbolic_shapes.StatelessSymbolicContext": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.proxy_tensor.make_fx": lambda: tracing.record(torch.relu, [torch.ones(1)], {}),
