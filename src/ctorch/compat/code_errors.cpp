@@ -1,6 +1,5 @@
 #include "compat/code_errors.h"
 
-#include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/version.h>
 
 #include <algorithm>

@@ -9,8 +9,12 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 #include <vector>
+
+#include "graphs.h"
+#include "streams.h"
 
 namespace fake {
 namespace {
@@ -22,8 +26,9 @@ struct Memory {
   std::map<const char*, Block> blocks;  // by their first byte
   std::array<Counts, n_devices> devices;
   Counts pinned, all;
-  std::array<Counts, n_devices> tensors;                                   // of PyTorch, among them
-  std::map<std::pair<c10::DeviceIndex, size_t>, std::vector<char*>> kept;  // what PyTorch has no tensor in, for the next ones
+  std::array<Counts, n_devices> tensors;  // of PyTorch, among them
+  // What PyTorch has no tensor in, for the next ones of the same stream: its work may not have come to the last one yet.
+  std::map<std::tuple<c10::DeviceIndex, const void*, size_t>, std::vector<char*>> kept;
   std::array<int64_t, n_devices> kept_bytes{};
   int64_t limit = -1, serial = 0;
 
@@ -59,7 +64,7 @@ char* fresh(size_t bytes) {
 
 void give_back_kept(c10::DeviceIndex device) {
   for (auto& [key, blocks] : memory().kept) {
-    if (key.first != device) continue;
+    if (std::get<0>(key) != device) continue;
     for (char* block : blocks) std::free(block);
     blocks.clear();
   }
@@ -77,10 +82,11 @@ void make_room(c10::DeviceIndex device, int64_t bytes) {
 }
 
 // Not a number: what nobody has written shows.
-void* enter(char* block, size_t bytes, c10::DeviceIndex device) {
+void spoil(char* block, size_t bytes) { std::memset(block, 0xff, bytes); }
+
+void* enter(char* block, size_t bytes, c10::DeviceIndex device, const void* stream = nullptr) {
   Memory& all = memory();
-  std::memset(block, 0xff, bytes);
-  all.blocks[block] = {block, bytes, ++all.serial, device};
+  all.blocks[block] = {block, bytes, ++all.serial, device, stream};
   count(all.counts(device), static_cast<int64_t>(bytes), 1);
   if (device >= 0) count(all.all, static_cast<int64_t>(bytes), 1);
   return block;
@@ -97,20 +103,31 @@ Block leave(void* block) {
 }
 
 void* obtain_for_tensor(size_t bytes, c10::DeviceIndex device) {
+  Queue& stream = current_queue(device);
   Memory& all = memory();
-  const std::lock_guard lock(all.mutex);
-  auto& kept = all.kept[{device, bytes}];
   char* block = nullptr;
-  if (kept.empty()) {
-    make_room(device, static_cast<int64_t>(bytes));
-    block = fresh(bytes);
-  } else {
-    block = kept.back();
-    kept.pop_back();
-    all.kept_bytes[static_cast<size_t>(device)] -= static_cast<int64_t>(bytes);
+  bool used_before = false;
+  {
+    const std::lock_guard lock(all.mutex);
+    auto& kept = all.kept[{device, &stream, bytes}];
+    used_before = !kept.empty();
+    if (used_before) {
+      block = kept.back();
+      kept.pop_back();
+      all.kept_bytes[static_cast<size_t>(device)] -= static_cast<int64_t>(bytes);
+    } else {
+      make_room(device, static_cast<int64_t>(bytes));
+      block = fresh(bytes);
+    }
+    count(all.tensors[static_cast<size_t>(device)], static_cast<int64_t>(bytes), 1);
+    enter(block, bytes, device, &stream);
   }
-  count(all.tensors[static_cast<size_t>(device)], static_cast<int64_t>(bytes), 1);
-  return enter(block, bytes, device);
+  // In its turn, after what the stream still does with the tensor before.
+  if (used_before && !recording() && !stream.idle())
+    stream.add([block, bytes] { spoil(block, bytes); });
+  else
+    spoil(block, bytes);
+  return block;
 }
 
 void keep(void* block) {
@@ -119,7 +136,7 @@ void keep(void* block) {
   const std::lock_guard lock(all.mutex);
   const Block known = leave(block);
   count(all.tensors[static_cast<size_t>(known.device)], -static_cast<int64_t>(known.bytes), -1);
-  all.kept[{known.device, known.bytes}].push_back(known.first);
+  all.kept[{known.device, known.stream, known.bytes}].push_back(known.first);
   all.kept_bytes[static_cast<size_t>(known.device)] += static_cast<int64_t>(known.bytes);
 }
 
@@ -131,6 +148,7 @@ struct DeviceAllocator final : c10::DeviceAllocator {
   c10::DeleterFnPtr raw_deleter() const override { return &keep; }
   bool initialized() override { return true; }
   void emptyCache(c10::MempoolId_t) override {
+    for (c10::DeviceIndex device = 0; device < n_devices; ++device) finish_device(device);
     const std::lock_guard lock(memory().mutex);
     for (c10::DeviceIndex device = 0; device < n_devices; ++device) give_back_kept(device);
   }
@@ -185,7 +203,9 @@ bool is_alive(const Block& block) { return block && block_at(block.first).serial
 void* obtain(size_t bytes, c10::DeviceIndex device) {
   const std::lock_guard lock(memory().mutex);
   if (device >= 0) make_room(device, static_cast<int64_t>(bytes));
-  return enter(fresh(bytes), bytes, device);
+  char* const block = fresh(bytes);
+  spoil(block, bytes);
+  return enter(block, bytes, device);
 }
 
 void release(void* block) {

@@ -20,6 +20,7 @@ struct Block {
   size_t bytes = 0;
   int64_t serial = 0;            // 0: no block
   c10::DeviceIndex device = -1;  // -1: pinned memory of the host
+  const void* stream = nullptr;  // of a tensor: the one that it was made on
   explicit operator bool() const { return serial != 0; }
 };
 

@@ -1,1 +1,1 @@
-ftorch_sources(trainer.fypp)
+ftorch_sources(state.fypp trainer.fypp)
