@@ -4,7 +4,7 @@ program loads
   !! `peak small big`: memory in kB that loading `big` takes at its peak and in the end, after `small` was loaded; `mapped` if the
   !! file itself is a part of the memory. `hold file`: loads, says so, waits for a line, then computes. `save file path`: loads and
   !! writes again; `save file path times`: so many times, until one fails. `look file end`: loads again and again, and writes what
-  !! each model makes of ones, until there is a file `end`.
+  !! each model makes of ones, once more when there is a file `end`.
   use, intrinsic :: iso_fortran_env, only: output_unit, real32
   use :: ftorch
   implicit none (type, external)
@@ -112,10 +112,11 @@ contains
     logical :: is_over
     x = 1
     do
+      inquire (file=end, exist=is_over)
       call torch_model_load(model, file)
       call model%infer(x, y)
-      write (*, '(3(1x,f0.1))') y
-      inquire (file=end, exist=is_over)
+      write (output_unit, '(3(1x,f0.1))') y
+      flush (output_unit)
       if (is_over) exit
     end do
   end subroutine look
