@@ -16,6 +16,7 @@ from ..container.filetype import StrPath
 from ..container.reading import read_golden, read_spec
 from ..contract.batch import batch_symbol
 from ..contract.golden import Golden
+from ..contract.ranges import at, range_text, symbols_of
 from ..contract.spec import Shape, Spec, TensorSpec
 from ..contract.tolerance import SLACK, TOLERANCE
 from .kinds import Elements, HostKind, elements, is_converted
@@ -107,7 +108,7 @@ class Port:
         spec = self.spec
         facts = [clean(spec.units)] if spec.units else []
         if spec.range is not None:
-            facts.append(f"range {spec.range[0]:.10g} to {spec.range[1]:.10g}")
+            facts.append(f"range {range_text(spec.range, digits=10)}")
         if self.converted:
             facts.append(f"{spec.dtype} in the model, converted in each call")
         first = ["; ".join(facts)] if facts else []
@@ -254,8 +255,7 @@ class ModuleView:
         for name, bounds in self.spec.symbols.items():
             if name not in used:
                 continue
-            limits = f"{bounds.min} or more" if bounds.max is None else f"{bounds.min} to {bounds.max}"
-            lines.append(f"{clean(name)} is {limits}")
+            lines.append(f"{clean(name)} is {bounds.text()}")
         return lines
 
     @property
@@ -329,9 +329,9 @@ def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
     found: list[Guard] = []
     for port in inputs:
         kind, half = port.elements, port.elements.storage in ("torch_kFloat16", "torch_kBFloat16")
-        if port.spec.range is None or half or kind.category not in ("real", "integer"):
-            continue
-        low, high = port.spec.range
+        if port.spec.range is None or symbols_of(port.spec.range) or half or kind.category not in ("real", "integer"):
+            continue  # what follows a size is compared by the library in each call
+        low, high = at(port.spec.range, {})
         if kind.category == "real":
             value, bounds = "values", (real_literal(low, kind.kind), real_literal(high, kind.kind))
         else:
