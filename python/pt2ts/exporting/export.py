@@ -66,11 +66,11 @@ def export(
     Parameters
     ----------
     module
-        The module. Its forward takes tensors and returns a tensor or a nesting of tuples, lists and dictionaries of tensors.
+        The module. Its forward takes and returns tensors, or any nesting of tuples, lists, dictionaries and dataclasses of them.
         What turns raw data into an answer (scaling, masks, units) belongs inside it.
     example_inputs
-        Typical inputs: a tensor, a sequence of them, or a mapping from name to tensor. None makes some from full
-        declarations in ``inputs``. A trailing None stands for an optional argument left out.
+        Typical inputs: a tensor, a sequence of arguments of forward, or a mapping from argument to value. None makes some from
+        full declarations in ``inputs``. None in place of an optional argument leaves it out.
     path
         The file to write. It is replaced in one step, at the end, and only when all checks pass.
     inputs
@@ -80,7 +80,8 @@ def export(
         The same for outputs: by the names they have in a dictionary or named tuple, in any order; or by new names, in flattened
         order (dictionaries by sorted key). Shapes and dtypes are found out by running the module; those given here are checked.
     symbols
-        Bounds of symbols by name, ``{"batch": (1, 1024)}``; from 1 up without end by default.
+        Bounds of symbols by name, ``{"batch": (1, 1024)}``; from 1 up without end by default. A third number says of what the
+        sizes are multiples: ``{"ny": (4, None, 4)}``.
     dynamic_batch
         For inputs declared without a shape: the first dimension is the symbol ``batch``, the others are fixed. False fixes all
         of them.

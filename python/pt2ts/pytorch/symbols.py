@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from .private import part_of
+from .private import part_of, private
+
+
+@contextmanager
+def ones_like_others() -> Iterator[None]:
+    """Let programs be recorded in which a size of 1 is treated as all others, inside of a ``with`` block."""
+    private("torch.fx.experimental._config.backed_size_oblivious")
+    with private("torch.fx.experimental._config.patch")(backed_size_oblivious=True):
+        yield
 
 
 def hint(size: Any) -> int | None:

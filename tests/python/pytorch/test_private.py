@@ -87,6 +87,8 @@ USES: dict[str, Callable[[], object]] = {
     "torch.fx.experimental.symbolic_shapes.DimDynamic": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.symbolic_shapes.StatelessSymbolicContext": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.proxy_tensor.make_fx": lambda: tracing.record(torch.relu, [torch.ones(1)], {}),
+    "torch.fx.experimental._config.backed_size_oblivious": lambda: symbols.ones_like_others().__enter__(),
+    "torch.fx.experimental._config.patch": lambda: symbols.ones_like_others().__enter__(),
     "torch.utils._pytree.tree_is_leaf": lambda: trees.opened([1]),
     "torch.utils._pytree.tree_flatten": lambda: trees.opened([1]),
     "torch.utils._pytree.tree_flatten_with_path": lambda: trees.opened([1]),
