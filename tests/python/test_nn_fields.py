@@ -27,7 +27,9 @@ class Seen(nn.Module):
 
 
 @pytest.mark.parametrize("modes", [("edge", "periodic"), ("mirror", "zero"), ("zero", "edge"), ("periodic", "mirror")])
-@pytest.mark.parametrize(("size", "multiple", "halo", "wide"), [((5, 9), 4, 0, (8, 12)), ((4, 8), 4, 0, (4, 8)), ((3, 2), 8, 7, (24, 16))])
+@pytest.mark.parametrize(
+    ("size", "multiple", "halo", "wide"), [((5, 9), 4, 0, (8, 12)), ((4, 8), 4, 0, (4, 8)), ((3, 2), 8, 7, (24, 16))]
+)
 def test_what_the_network_sees_is_what_numpy_pads(
     modes: tuple[str, str], size: tuple[int, int], multiple: int, halo: int, wide: tuple[int, int]
 ) -> None:
@@ -105,7 +107,12 @@ def test_numbers_are_distributed_as_they_should() -> None:
 
 
 def test_other_seeds_and_streams_give_other_numbers() -> None:
-    drawn = [Noise(kind, stream)(MANY, torch.tensor(seed)) for kind in ("normal", "uniform") for stream in (0, 1) for seed in (5, 6, 5 << 32)]
+    drawn = [
+        Noise(kind, stream)(MANY, torch.tensor(seed))
+        for kind in ("normal", "uniform")
+        for stream in (0, 1)
+        for seed in (5, 6, 5 << 32)
+    ]
     for number, one in enumerate(drawn):
         for other in drawn[:number]:
             correlation = torch.corrcoef(torch.stack([one, other]))[0, 1]

@@ -94,12 +94,17 @@ def export(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Largest absolute difference from the module allowed; by dtype otherwise.")
     ] = None,
+    provenance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD=TEXT", help="What people should know: data, code, hyperparameters, device, licence; repeat."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
     from ..contract.batch import parse_batch
     from ..contract.declare import parse_symbol
     from ..contract.formats import choose_files, format_of, with_options
+    from ..contract.provenance import parse as parse_provenance
     from ..exporting import export as exporter
     from ..inspection import inspect as inspector
     from ..sources.load import find_weights, load_complete, load_examples
@@ -144,6 +149,7 @@ def export(
             dtype=dtype,
             precision=precision,
             tolerance=tolerance,
+            provenance=parse_provenance(provenance or []),
         )
     written = [file.path for file in files]
     if as_json:

@@ -24,6 +24,7 @@ from ..contract.declare import Bounds, Declared
 from ..contract.dtypes import require_precision
 from ..contract.formats import AnyFormat, Package, Target, TorchScript, choose_files
 from ..contract.former import takes_callbacks, takes_options
+from ..contract.provenance import checked
 from ..contract.spec import Spec
 from ..contract.words import Normalization, Precision, Products
 from ..errors import DeclarationError, ExportError, option
@@ -53,6 +54,7 @@ def export(
     dtype: Precision | None = None,
     precision: Products | None = None,
     tolerance: float | None = None,
+    provenance: Mapping[str, str] | None = None,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
@@ -111,6 +113,9 @@ def export(
         The largest absolute difference between the file and the module that is allowed; otherwise what rounding explains: 1e-5
         (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
         output's typical size, and more where the module's own copy in float64 shows that its rounding is larger.
+    provenance
+        What people will want to know, word by word, such as ``{"data": "ERA5 1979-2018", "code": "git 1a2b3c",
+        "licence": "CC BY 4.0", "hyperparameters": "width 128, Adam 1e-3", "device": "A100"}``. `inspect` shows it.
 
     Returns
     -------
@@ -152,6 +157,7 @@ def export(
         description=description,
         normalization=normalization,
         flush_denormals=flush_denormals,
+        provenance=checked(provenance),
     )
     start()  # of the process in which the file will run, since that takes a while
     copy = model_copy(module, request.converted_to)

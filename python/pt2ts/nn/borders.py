@@ -43,7 +43,9 @@ class Pad(nn.Module):
         unknown = [mode for mode in modes if mode not in MODES]
         if isinstance(modes, str) or unknown or not modes:
             given = f"'{unknown[0]}' is no mode" if unknown and not isinstance(modes, str) else f"modes is {modes!r}"
-            raise DeclarationError(given, f"one of {', '.join(MODES)} for each of the last dimensions, such as ('edge', 'periodic')")
+            raise DeclarationError(
+                given, f"one of {', '.join(MODES)} for each of the last dimensions, such as ('edge', 'periodic')"
+            )
         self.network = network
         self.multiple = multiple
         self.modes = list(modes)

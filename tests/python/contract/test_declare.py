@@ -115,7 +115,13 @@ def test_bounds_that_cannot_be_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "symbol"),
-    [("ny%4", (1, None, 4)), ("ny % 4 == 0", (1, None, 4)), ("ny=8..640%4", (8, 640, 4)), ("ny = 8.. % 4", (8, None, 4)), ("ny=8%4", (8, 8, 4))],
+    [
+        ("ny%4", (1, None, 4)),
+        ("ny % 4 == 0", (1, None, 4)),
+        ("ny=8..640%4", (8, 640, 4)),
+        ("ny = 8.. % 4", (8, None, 4)),
+        ("ny=8%4", (8, 8, 4)),
+    ],
 )
 def test_multiples_of_symbols(text: str, symbol: tuple[int, int | None, int]) -> None:
     assert parse_symbol(text) == ("ny", pt2ts.Symbol(*symbol))
@@ -138,6 +144,7 @@ def test_multiples_that_cannot_be_read(text: str) -> None:
 )
 def test_ranges_may_follow_sizes(text: str, bounds: Any, words: str) -> None:
     item = pt2ts.Declaration.parse(text)
+    assert item.range is not None
     assert item.range == bounds
     assert range_text(item.range) == words
     assert from_json(to_json(item.range)) == bounds

@@ -34,7 +34,8 @@ class Convection(nn.Module):
         x = functional.relu(self.linear2(x))
         x = functional.relu(self.linear3(x))
         x = functional.relu(self.linear4(x))
-        return self.linear5(x) * self.scale
+        y: Tensor = self.linear5(x) * self.scale
+        return y
 
 
 class GravityWaves(nn.Module):
@@ -117,11 +118,12 @@ class Radiation(nn.Module):
         first, _ = self.rnn1(levels, (h, torch.zeros_like(h)))
         second, (last, _) = self.rnn2(first)
         y = torch.sigmoid(self.out(torch.cat([first, second], -1)))
-        return y * last.abs().mean((0, 2))[:, None, None]
+        flux: Tensor = y * last.abs().mean((0, 2))[:, None, None]
+        return flux
 
 
 class CloudCover(nn.Module):
-    """Cloud cover of a cell in per cent (Grundner et al. 2022): what the network gives is cut to what can be, and no condensate is no cloud."""
+    """Cloud cover of a cell in per cent (Grundner et al. 2022), cut to what can be; no condensate is no cloud."""
 
     def __init__(self, inputs: int = 24, width: int = 64) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ class CloudCover(nn.Module):
         )  # fmt: skip
 
     def forward(self, cell: Tensor) -> Tensor:
-        cover = self.layers(cell).squeeze(-1).clamp(0.0, 100.0)
+        cover: Tensor = self.layers(cell).squeeze(-1).clamp(0.0, 100.0)
         condensate = cell[:, 0] + cell[:, 1]
         cover[condensate < 1e-20] = 0.0
         return cover
@@ -153,7 +155,8 @@ class SpectralConv(nn.Module):
         out_ft = torch.zeros(x.shape[0], x.shape[1], x.size(-2), x.size(-1) // 2 + 1, dtype=torch.cfloat, device=x.device)
         out_ft[:, :, :m1, :m2] = torch.einsum("bixy,ioxy->boxy", x_ft[:, :, :m1, :m2], self.weights1)
         out_ft[:, :, -m1:, :m2] = torch.einsum("bixy,ioxy->boxy", x_ft[:, :, -m1:, :m2], self.weights2)
-        return torch.fft.irfft2(out_ft, s=(x.size(-2), x.size(-1)))
+        y: Tensor = torch.fft.irfft2(out_ft, s=(x.size(-2), x.size(-1)))
+        return y
 
 
 class FourierOperator(nn.Module):
@@ -177,8 +180,8 @@ class FourierOperator(nn.Module):
         x = functional.pad(x, [0, 9, 0, 9])
         for conv, w in zip(self.convs, self.ws, strict=True):
             x = functional.gelu(conv(x) + w(x))
-        x = self.q(x[..., :-9, :-9])
-        return x.permute(0, 2, 3, 1)
+        y: Tensor = self.q(x[..., :-9, :-9])
+        return y.permute(0, 2, 3, 1)
 
 
 class Potential(nn.Module):

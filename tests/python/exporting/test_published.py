@@ -25,7 +25,7 @@ def export(name: str, path: Path, **options: object) -> tuple[nn.Module, pt2ts.S
     return net, pt2ts.export(net, None, path, inputs=inputs, symbols=symbols, **options)  # type: ignore[arg-type]
 
 
-def faults(name: str, path: Path, net: nn.Module) -> list[str]:
+def faults(path: Path, net: nn.Module) -> list[str]:
     """Return what ``verify`` finds wrong."""
     return [f"{found.check} {found.case}: {found.fault}" for found in pt2ts.verify(path, against=net) if not found.passed]
 
@@ -33,19 +33,21 @@ def faults(name: str, path: Path, net: nn.Module) -> list[str]:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_torchscript(name: str, tmp_path: Path) -> None:
     net, _ = export(name, tmp_path / "m.pt")
-    assert faults(name, tmp_path / "m.pt", net) == []
+    assert faults(tmp_path / "m.pt", net) == []
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in DAILY else [pytest.mark.long]) for name in NETWORKS])
 def test_packages(name: str, tmp_path: Path) -> None:
     net, _ = export(name, tmp_path / "m.pt2", format=pt2ts.Package(batch=(), threads=1))
-    assert faults(name, tmp_path / "m.pt2", net) == []
+    assert faults(tmp_path / "m.pt2", net) == []
 
 
 @pytest.mark.parametrize("form", ["pt", "pt2"])
 def test_eleven_decades_are_right_in_each(form: str, tmp_path: Path) -> None:
     """Each output on its own scale, against float64: the smallest are no noise of the largest."""
-    net, _ = export("convection", tmp_path / f"m.{form}", **({"format": pt2ts.Package(batch=(), threads=1)} if form == "pt2" else {}))
+    net, _ = export(
+        "convection", tmp_path / f"m.{form}", **({"format": pt2ts.Package(batch=(), threads=1)} if form == "pt2" else {})
+    )
     assert isinstance(net, Convection)
     x, found = torch.randn(64, 61), torch.empty(64, 148)
     with LibraryModel(tmp_path / f"m.{form}") as model:

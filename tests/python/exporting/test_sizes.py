@@ -1,4 +1,4 @@
-"""Sizes that are multiples, indices whose range follows a size, masks, and random numbers from a seed: in contracts and in calls."""
+"""Sizes that are multiples, indices whose range follows a size, masks, random numbers from a seed: in contracts and in calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class UNet(nn.Module):
         super().__init__()
         self.first, self.second = nn.Conv2d(2, width, 3, padding=1), nn.Conv2d(width, 2 * width, 3, padding=1)
         self.deep = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
-        self.back, self.out = nn.ConvTranspose2d(2 * width, 2 * width, 2, stride=2), nn.ConvTranspose2d(2 * width, width, 2, stride=2)
+        self.back, self.out = (
+            nn.ConvTranspose2d(2 * width, 2 * width, 2, stride=2),
+            nn.ConvTranspose2d(2 * width, width, 2, stride=2),
+        )
         self.last = nn.Conv2d(2 * width, 1, 1)
 
     def forward(self, field: Tensor) -> Tensor:
@@ -171,11 +174,17 @@ def test_indices_are_compared_with_the_size_of_the_call(tmp_path: Path) -> None:
 
 def test_sizes_are_multiples_in_each_call(tmp_path: Path) -> None:
     _, spec = make("multiples", tmp_path / "m.pt")
-    assert pt2ts.read_spec(tmp_path / "m.pt").symbols == spec.symbols == {"batch": Symbol(), "ny": Symbol(4, None, 4), "nx": Symbol(4, 64, 4)}
+    assert (
+        pt2ts.read_spec(tmp_path / "m.pt").symbols
+        == spec.symbols
+        == {"batch": Symbol(), "ny": Symbol(4, None, 4), "nx": Symbol(4, 64, 4)}
+    )
     with LibraryModel(tmp_path / "m.pt") as model:
         admits(model, torch.randn(1, 2, 8, 64), shape=(1, 1, 8, 64))
         words = refusal(model, torch.randn(1, 2, 6, 8), shape=(1, 1, 6, 8))
-        assert "got float32 [1, 2, 6, 8]; ny may be 4 or more, a multiple of 4; a network inside pt2ts.nn.Pad takes any size" in words
+        assert (
+            "got float32 [1, 2, 6, 8]; ny may be 4 or more, a multiple of 4; a network inside pt2ts.nn.Pad takes any size" in words
+        )
         assert "nx may be 4 to 64, a multiple of 4" in refusal(model, torch.randn(1, 2, 8, 68), shape=(1, 1, 8, 68))
         assert "--symbol ny=0.." in refusal(model, torch.randn(1, 2, 0, 8), shape=(1, 1, 0, 8))
     assert "ny is 4 or more, a multiple of 4" in pt2ts.fortran_module(tmp_path / "m.pt")
@@ -198,26 +207,32 @@ def test_indices_are_folded_where_there_are_fewer_nodes(tmp_path: Path) -> None:
     assert resize(spec.inputs, inputs, {"nodes": 0, "links": 0})[1].shape == (2, 0)
 
 
+FIELDS = ["field[1,2,ny,nx]"]
+
+
 @pytest.mark.parametrize(
-    ("module", "example", "options", "words"),
+    ("module", "example", "inputs", "symbols", "words"),
     [
-        (UNet(), torch.randn(1, 2, 6, 8), {"inputs": ["f[1,2,ny,nx]"], "symbols": {"ny": (1, None, 4)}}, "ny=6, and 4 or more, a multiple of 4"),
-        (UNet(), torch.randn(1, 2, 6, 8), {"inputs": ["f[1,2,ny,nx]"], "symbols": {"ny": (1, None, 4)}}, "pt2ts.nn.Pad, which takes any"),
-        (UNet(), torch.randn(1, 2, 8, 8), {"inputs": ["f[1,2,ny,nx]"], "symbols": {"ny": (5, 7, 4)}}, "the bounds of 'ny' are empty"),
-        (UNet(), torch.randn(1, 2, 8, 8), {"inputs": ["f[1,2,ny,nx]"], "symbols": {"ny": (1, 8, 0)}}, "multiples of 0"),
-        (Graph(), None, {"inputs": ["s[n,4] float32", "e[2,m] int64 1..k"]}, "the range of 'e' ends at 'k', which is no size of an input"),
-        (Graph(), None, {"inputs": ["s[n,4] float32 0..n", "e[2,m] int64 1..n"]}, "ends at 'n', and it is float32"),
+        (UNet(), torch.randn(1, 2, 6, 8), FIELDS, {"ny": (1, None, 4)}, "ny=6, and 4 or more, a multiple of 4"),
+        (UNet(), torch.randn(1, 2, 6, 8), FIELDS, {"ny": (1, None, 4)}, "pt2ts.nn.Pad, which takes any"),
+        (UNet(), torch.randn(1, 2, 8, 8), FIELDS, {"ny": (5, 7, 4)}, "the bounds of 'ny' are empty"),
+        (UNet(), torch.randn(1, 2, 8, 8), FIELDS, {"ny": (1, 8, 0)}, "multiples of 0"),
+        (Graph(), None, ["s[n,4] float32", "e[2,m] int64 1..k"], {}, "the range of 'e' ends at 'k', which is no size of an"),
+        (Graph(), None, ["s[n,4] float32 0..n", "e[2,m] int64 1..n"], {}, "ends at 'n', and it is float32"),
         (
             Graph(),
-            (torch.randn(3, 4), torch.tensor([[1, 4], [2, 1]])),
-            {"inputs": ["s[n,4]", "e[2,m] int64 1..n"]},
-            "input 'e' goes from 1 to 4 in the example, and 1..n is declared",
+            (torch.randn(3, 4), torch.tensor([[1, 0], [2, 1]])),
+            ["s[n,4]", "e[2,m] int64 1..n"],
+            {},
+            "input 'e' goes from 0 to 2 in the example, and 1..n is declared",
         ),
     ],
-)  # fmt: skip
-def test_declarations_are_refused(module: nn.Module, example: Any, options: dict[str, Any], words: str, tmp_path: Path) -> None:
+)
+def test_declarations_are_refused(
+    module: nn.Module, example: Any, inputs: list[str], symbols: dict[str, Any], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(pt2ts.DeclarationError) as caught:
-        pt2ts.export(module, example, tmp_path / "m.pt", **options)
+        pt2ts.export(module, example, tmp_path / "m.pt", inputs=inputs, symbols=symbols)
     assert words in str(caught.value)
     assert not list(tmp_path.iterdir())
 
