@@ -102,7 +102,12 @@ UNFIT = {
     "name": (Other(400, 1), "pressure[batch,20] float32 Pa", "", "the network is not one that makes heating of temperature"),
     "always": (Other(0, float("nan")), "temperature[batch,20] float32 K", "", "something that is no number"),
     "late": (Other(295, float("nan")), "temperature[batch,20] float32 K 200..290", "", "something that is no number"),
-    "late, scheme": (Other(295, float("nan")), "temperature[batch,20] float32 K 200..290", "without_network = 'scheme'", "no number"),
+    "late, scheme": (
+        Other(295, float("nan")),
+        "temperature[batch,20] float32 K 200..290",
+        "without_network = 'scheme'",
+        "no number",
+    ),
 }
 
 

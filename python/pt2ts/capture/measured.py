@@ -1,4 +1,4 @@
-"""Declarations and the statistics of the data: units and ranges that are left out are taken from them, those that are said must agree."""
+"""Declarations and the statistics of the data: what is left out is taken from them, and units that are said must agree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def with_statistics(request: Request, statistics: Statistics) -> Request:
         raise DeclarationError(
             f"none of what is declared ({', '.join(named) or 'nothing'}) is in '{statistics.path}' "
             f"({', '.join(statistics.variables)})",
-            f"declare them by the names of the data ({option('inputs')}), or name those otherwise: pt2ts stats --variable MINE=NAME",
+            f"declare them by the names of the data ({option('inputs')}), or rename those: pt2ts stats --variable MINE=NAME",
         )
     inputs, outputs = (None if items is None else _completed(kind, items, statistics) for kind, items in kinds)
     return replace(request, inputs=inputs, outputs=outputs)
@@ -38,7 +38,8 @@ def _with(what: str, item: Declaration, statistics: Statistics) -> Declaration:
     if levels > 1 and item.shape is not None and levels not in item.shape:
         shape = ",".join(map(str, item.shape))
         raise DeclarationError(
-            f"{what} is declared [{shape}], and {file} has {levels} levels of it ('{measured.level}')", "they are not the same levels"
+            f"{what} is declared [{shape}], and {file} has {levels} levels of it ('{measured.level}')",
+            "they are not the same levels",
         )
     return replace(
         item,

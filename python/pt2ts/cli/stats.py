@@ -25,9 +25,7 @@ def stats(
         typer.Option(metavar="NAME", help="Variable with the areas of cells, or none; cell_measures or the latitude otherwise."),
     ] = None,
     where: Annotated[str | None, typer.Option(metavar="CONDITION", help="Which values count: 'lsm<0.5'.")] = None,
-    grid: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where areas and masks are that the files have not.")
-    ] = None,
+    grid: Annotated[Path | None, typer.Option(metavar="FILE", help="Where areas and masks are that the files have not.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure means and deviations of data, level by level, for networks to scale by."""

@@ -114,8 +114,8 @@ def export(
         (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
         output's typical size, and more where the module's own copy in float64 shows that its rounding is larger.
     stats
-        A file that `pt2ts.stats` has written. Units, ranges and descriptions of inputs and outputs that are declared by the names in
-        it are taken from there where the declarations leave them out; units that are declared must be the same.
+        A file that `pt2ts.stats` has written. Units, ranges and descriptions of inputs and outputs that are declared by the names
+        in it are taken from there where the declarations leave them out; units that are declared must be the same.
 
     Returns
     -------

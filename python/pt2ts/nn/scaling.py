@@ -2,7 +2,7 @@
 
 # No "from __future__ import annotations" here: TorchScript reads the annotations of attributes, and strings are none to it.
 
-from pathlib import Path
+from os import PathLike
 
 import torch
 from torch import Tensor
@@ -58,7 +58,7 @@ class Standardize(Exact):
         return Standardize(samples.double().mean(others), samples.double().std(others).clamp(min=smallest), dim)
 
     @staticmethod
-    def from_stats(path: str | Path, *names: str, dim: int = -1, smallest: float = 0.0) -> "Standardize":
+    def from_stats(path: str | PathLike[str], *names: str, dim: int = -1, smallest: float = 0.0) -> "Standardize":
         """Take mean and standard deviation from a file of `pt2ts.stats`.
 
         Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class Statistics:
         return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @staticmethod
-    def read(path: str | Path) -> Statistics:
+    def read(path: str | PathLike[str]) -> Statistics:
         """Read a file that `pt2ts.stats` has written."""
         try:
             data = json.loads(Path(path).read_text())
@@ -107,7 +108,9 @@ class Statistics:
         except OSError as error:
             raise LoadError(f"cannot read '{path}': {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LoadError(f"'{path}' holds no statistics ({error})", "pt2ts stats DATA.nc -o FILE.json writes such a file") from error
+            raise LoadError(
+                f"'{path}' holds no statistics ({error})", "pt2ts stats DATA.nc -o FILE.json writes such a file"
+            ) from error
 
     def __getitem__(self, name: str) -> Variable:
         if name not in self.variables:

@@ -116,7 +116,7 @@ class Grid:
 
     def _fitted(self, other: Any, variable: Any) -> Any:
         """Return areas or a mask after having compared their grid with the variable's, coordinate by coordinate."""
-        other = other.squeeze([dim for dim in other.dims if other.sizes[dim] == 1 and dim not in variable.dims], drop=True)
+        other = other.squeeze(drop=True)  # masks often have a time of their own
         for dim in other.dims:
             if dim not in variable.dims:
                 raise DeclarationError(

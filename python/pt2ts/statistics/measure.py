@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,7 +55,15 @@ class _Measured:
         if None in mean:
             warn(f"'{self.name}' has no values at {mean.count(None)} of {len(mean)} levels")
         return Variable(
-            mean, moments.std(), moments.minimum, moments.maximum, moments.count, self.units, self.description, self.level, self.weights
+            mean,
+            moments.std(),
+            moments.minimum,
+            moments.maximum,
+            moments.count,
+            self.units,
+            self.description,
+            self.level,
+            self.weights,
         )
 
 
@@ -70,8 +79,8 @@ def stats(
 ) -> Statistics:
     """Measure means and deviations of variables over all files together, level by level.
 
-    Files are read by xarray: packed numbers are unpacked, and missing values do not count. Cells are weighted by their area. One block
-    of a file is in memory at a time.
+    Files are read by xarray: packed numbers are unpacked, and missing values do not count. Cells are weighted by their area. One
+    block of a file is in memory at a time.
 
     Parameters
     ----------
@@ -105,7 +114,7 @@ def stats(
     """
     xarray = _xarray()
     condition = None if where is None else Condition.parse(where)
-    paths = [Path(files)] if isinstance(files, (str, Path)) else [Path(str(file)) for file in files]
+    paths = [Path(files)] if isinstance(files, (str, PathLike)) else [Path(file) for file in files]
     if not paths:
         raise DeclarationError("no files are given", "give those that hold the training data")
     found: dict[str, _Measured] = {}
@@ -122,7 +131,10 @@ def stats(
     if level not in (None, NONE) and not any(item.level for item in found.values()):
         raise DeclarationError(f"no variable has a dimension '{level}'", f"{option('level', NONE)} is one number for all levels")
     result = Statistics(
-        {name: item.result() for name, item in found.items()}, tuple(str(path) for path in paths), where or "", f"pt2ts {__version__}"
+        {name: item.result() for name, item in found.items()},
+        tuple(str(path) for path in paths),
+        where or "",
+        f"pt2ts {__version__}",
     )
     if output is not None:
         write_files({Path(output): result.to_text().encode()})
@@ -131,7 +143,7 @@ def stats(
 
 def rows(statistics: Statistics) -> list[tuple[str, ...]]:
     """Return the rows of a table for people: of many levels the first and the last."""
-    made = []
+    made: list[tuple[str, ...]] = []
     for name, item in statistics.variables.items():
         level = "" if item.level is None else f"{item.level} ({len(item.mean)})"
         numbers = (_ends(item.mean), _ends(item.std), f"{item.minimum:.5g} to {item.maximum:.5g}", f"{item.count}")
@@ -163,9 +175,7 @@ def _names(dataset: Any, wanted: Sequence[str] | None, source: str, beside: Sequ
         yield mine, name
 
 
-def _measure(
-    measured: _Measured, grid: Grid, name: str, level: str | None, area: str | None, condition: Condition | None
-) -> None:
+def _measure(measured: _Measured, grid: Grid, name: str, level: str | None, area: str | None, condition: Condition | None) -> None:
     variable = grid.data[name]
     _agree_on_units(measured, variable, grid.source)
     along = grid.level(variable, level)
