@@ -98,6 +98,9 @@ def export(
         list[str] | None,
         typer.Option(metavar="WORD=TEXT", help="What people should know: data, code, hyperparameters, device, licence; repeat."),
     ] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What pt2ts stats has written: units and ranges, taken and compared.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
@@ -150,6 +153,7 @@ def export(
             precision=precision,
             tolerance=tolerance,
             provenance=parse_provenance(provenance or []),
+            stats=stats,
         )
     written = [file.path for file in files]
     if as_json:

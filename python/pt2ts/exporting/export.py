@@ -14,6 +14,7 @@ import torch
 
 from ..capture.draft import make_draft
 from ..capture.examples import make_examples
+from ..capture.measured import with_statistics
 from ..capture.module_copy import model_copy
 from ..capture.request import Request, as_bounds, declarations
 from ..capture.tf32 import with_tf32
@@ -28,6 +29,7 @@ from ..contract.provenance import checked
 from ..contract.spec import Spec
 from ..contract.words import Normalization, Precision, Products
 from ..errors import DeclarationError, ExportError, option
+from ..nn.statistics import Statistics
 from ..runtime.fresh import start
 from ..sources.onnx import declared_inputs, declared_outputs
 from ..toolchain.devices import find_device
@@ -55,6 +57,7 @@ def export(
     precision: Products | None = None,
     tolerance: float | None = None,
     provenance: Mapping[str, str] | None = None,
+    stats: StrPath | None = None,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
@@ -116,6 +119,9 @@ def export(
     provenance
         What people will want to know, word by word, such as ``{"data": "ERA5 1979-2018", "code": "git 1a2b3c",
         "licence": "CC BY 4.0", "hyperparameters": "width 128, Adam 1e-3", "device": "A100"}``. `inspect` shows it.
+    stats
+        A file that `pt2ts.stats` has written. Units, ranges and descriptions of inputs and outputs that are declared by the names
+        in it are taken from there where the declarations leave them out; units that are declared must be the same.
 
     Returns
     -------
@@ -159,6 +165,8 @@ def export(
         flush_denormals=flush_denormals,
         provenance=checked(provenance),
     )
+    if stats is not None:
+        request = with_statistics(request, Statistics.read(stats))
     start()  # of the process in which the file will run, since that takes a while
     copy = model_copy(module, request.converted_to)
     examples = make_examples(copy, example_inputs, request)

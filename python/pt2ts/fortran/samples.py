@@ -12,8 +12,8 @@ import torch
 from ..contract.ranges import at
 from ..contract.spec import Spec
 from ..errors import SpecError
-from .kinds import Elements
-from .view import ModuleView, Port, real_literal
+from .kinds import Elements, real_literal
+from .view import ModuleView, Port
 
 #: A sample of no more values than this is written out.
 _WRITTEN_OUT = 24
