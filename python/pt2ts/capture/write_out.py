@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..contract.spec import TensorSpec
 from ..pytorch import tracing
 from ..pytorch.quiet import quiet
+from .free_counts import FreeCounts
 from .module_copy import replace_forward
 
 _aten = torch.ops.aten
@@ -40,7 +41,7 @@ def written_out(module: nn.Module, inputs: Sequence[TensorSpec], examples: Seque
             results: tuple[Tensor, ...] = torch.func.functional_call(module, weights, tensors[len(names) :])
         return results
 
-    with quiet(), mode:
+    with quiet(), mode, FreeCounts():
         graph = tracing.record(compute, fakes, tracing.decompositions(_IN_PARTS))
     module.add_module(_PART, graph)
 

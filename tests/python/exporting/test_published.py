@@ -36,10 +36,22 @@ def test_torchscript(name: str, tmp_path: Path) -> None:
     assert faults(tmp_path / "m.pt", net) == []
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in DAILY else [pytest.mark.long]) for name in NETWORKS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in DAILY else [pytest.mark.long])
+        for name in NETWORKS
+        if name != "radiation of any depth"
+    ],
+)
 def test_packages(name: str, tmp_path: Path) -> None:
     net, _ = export(name, tmp_path / "m.pt2", format=pt2ts.Package(batch=(), threads=1))
     assert faults(tmp_path / "m.pt2", net) == []
+
+
+def test_a_recurrent_layer_of_any_length_is_refused_with_two_ways_out(tmp_path: Path) -> None:
+    with pytest.raises(pt2ts.UnexportableError, match=r"declare how many there are by a number.*or write a TorchScript file"):
+        export("radiation of any depth", tmp_path / "m.pt2", format=pt2ts.Package(batch=()))
 
 
 @pytest.mark.parametrize("form", ["pt", "pt2"])

@@ -12,9 +12,12 @@ from torch import Tensor, nn
 
 import pt2ts
 from pt2ts import Symbol
+from pt2ts.capture.program import export_program, flat_module
 from pt2ts.contract.batch import batch_symbol
 from pt2ts.contract.samples import make_from_specs, resize
+from pt2ts.contract.spec import TensorSpec
 from pt2ts.nn import Noise, Pad
+from pt2ts.pytorch.symbols import ones_like_others
 from pt2ts.runtime.library import LibraryModel
 
 
@@ -235,6 +238,23 @@ def test_declarations_are_refused(
         pt2ts.export(module, example, tmp_path / "m.pt", inputs=inputs, symbols=symbols)
     assert words in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+class Coordinates(nn.Module):
+    """As many coordinates as there are columns."""
+
+    def forward(self, field: Tensor) -> Tensor:
+        return field + torch.linspace(-1, 3, field.shape[1]) + torch.linspace(0.5, 0.25, steps=field.shape[1], dtype=torch.float64)
+
+
+def test_a_row_of_numbers_as_long_as_an_input() -> None:
+    """PyTorch's own linspace would make the length of the example a constant."""
+    inputs, symbols = [TensorSpec("field", "float32", ("batch", "nx"))], {"batch": Symbol(), "nx": Symbol()}
+    with ones_like_others():
+        program = export_program(flat_module(Coordinates()), inputs, [torch.zeros(4, 5)], symbols)
+    for size in (1, 2, 3, 8, 101):
+        field = torch.zeros(3, size)
+        torch.testing.assert_close(program.module(check_guards=False)(field)[0], Coordinates()(field), rtol=1e-6, atol=1e-6)
 
 
 def test_numbers_that_no_seed_decides_are_refused_with_the_way_out(tmp_path: Path) -> None:
