@@ -43,7 +43,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 _SIZE = re.compile(r"L\['\w+'\](?:\[(\d+)\])\.size\(\)\[(\d+)\]")
 _DEFINED = re.compile(r" = " + _SIZE.pattern)
 
-_DEFAULT_HINT = f"write that line with torch functions, or write a TorchScript file ({_SCRIPT})"
+DEFAULT_HINT = f"write that line with torch functions, or write a TorchScript file ({_SCRIPT})"
 
 
 #: A size that is built in, and what to do about it where a recurrent layer does that.
@@ -62,7 +62,7 @@ def explain_export(error: Exception, *, recurrent: bool = False) -> Explanation:
     # Of violated constraints the first line says only that there are some; the items below say which.
     first = next((line.removeprefix("- ") for line in lines if line.startswith("- ")), lines[0]).split(". ")[0]
     first = _SIZE.sub(lambda found: f"size {int(found[2]) + 1} of input {int(found[1]) + 1}", _DEFINED.sub("", first))
-    reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), ("", _DEFAULT_HINT))
+    reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), ("", DEFAULT_HINT))
     if recurrent and re.search(_FROZEN, text):
         hint = _RECURRENT
     return Explanation(f"{reason or type(error).__name__} ({first.rstrip(':.')})", hint, run.where, run.code)

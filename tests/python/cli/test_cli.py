@@ -82,7 +82,7 @@ def test_export_from_a_factory_with_arguments_and_weights(tmp_path: Path) -> Non
     spec = pt2ts.read_spec(tmp_path / "m.pt")
     assert (spec.name, spec.description) == ("convection", "for a test")
     assert spec.provenance == {"data": "ERA5, 1979 = first year", "licence": "CC BY 4.0"}
-    assert re.search(r"licence\s+.*CC BY 4\.0", done.out)
+    assert re.search(r"licence\s+.*CC BY 4\.0", pt2ts_command("inspect", tmp_path / "m.pt").out)
     assert spec.inputs[0].units == "K"
     assert spec.outputs[0].name == "heating"
     assert spec.symbols == {"batch": pt2ts.Symbol(1, 1024)}
