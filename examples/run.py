@@ -147,6 +147,13 @@ EXAMPLES = (
         pictures=("forecast.png",),
         has_long=True,
     ),
+    Example(
+        "skeleton",
+        (
+            Check("tests of the host", r"(\d+% tests passed, \d+ tests failed) out of"),
+            Check("network minus scheme at the ground, rms (K/day)", r"^ +1 +\S+ +(\S+)$"),
+        ),
+    ),
 )
 
 

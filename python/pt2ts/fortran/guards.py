@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..contract.ranges import at, symbols_of
 from .kinds import real_literal
 
 if TYPE_CHECKING:
@@ -92,16 +93,17 @@ def guards_of(ports: Sequence[Port]) -> tuple[Guard, ...]:
         is_number = not port.is_input and kind.category == "real"
         if not port.is_input and kind.category == "logical" and port.spec.name == "outside":
             found.append(Guard(len(found) + 1, port, "values", "", ""))
-        if half or kind.category not in ("real", "integer") or not (port.spec.range or is_number):
+        bounds = None if symbols_of(port.spec.range) else port.spec.range  # what follows a size is compared by the library
+        if half or kind.category not in ("real", "integer") or not (bounds or is_number):
             continue
-        low, high = port.spec.range or (-math.inf, math.inf)
+        low, high = at(bounds or (-math.inf, math.inf), {})
         if kind.category == "real":
-            value, bounds = "values", (real_literal(low, kind.kind), real_literal(high, kind.kind))
+            value, ends = "values", (real_literal(low, kind.kind), real_literal(high, kind.kind))
         else:
             byte = "iand(int(values, int64), 255_int64)"
             value = byte if kind.storage else "int(values, int64)"
-            bounds = (_integer(math.ceil(low)), _integer(math.floor(high)))
-        found.append(Guard(len(found) + 1, port, value, *bounds))
+            ends = (_integer(math.ceil(low)), _integer(math.floor(high)))
+        found.append(Guard(len(found) + 1, port, value, *ends))
     return tuple(found)
 
 

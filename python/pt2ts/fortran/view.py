@@ -13,6 +13,7 @@ from ..container.filetype import StrPath
 from ..container.reading import read_golden, read_spec
 from ..contract.batch import batch_symbol
 from ..contract.golden import Golden
+from ..contract.ranges import range_text
 from ..contract.spec import Shape, Spec, TensorSpec
 from ..contract.tolerance import SLACK, TOLERANCE
 from .guards import Guard, guards_of
@@ -125,7 +126,7 @@ class Port:
         spec = self.spec
         facts = [clean(spec.units)] if spec.units else []
         if spec.range is not None:
-            facts.append(f"range {spec.range[0]:.10g} to {spec.range[1]:.10g}")
+            facts.append(f"range {range_text(spec.range, digits=10)}")
         if self.converted:
             facts.append(f"{spec.dtype} in the model, converted in each call")
         first = ["; ".join(facts)] if facts else []
@@ -251,8 +252,7 @@ class ModuleView:
         for name, bounds in self.spec.symbols.items():
             if name not in used:
                 continue
-            limits = f"{bounds.min} or more" if bounds.max is None else f"{bounds.min} to {bounds.max}"
-            lines.append(f"{clean(name)} is {limits}")
+            lines.append(f"{clean(name)} is {bounds.text()}")
         return lines
 
     @property
