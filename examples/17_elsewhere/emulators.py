@@ -15,7 +15,8 @@ def _sibling(folder: str, name: str) -> ModuleType:
     """Import emulators.py of another example by another name; TorchScript admits none that begins with a digit."""
     place = Path(__file__).resolve().parents[1] / folder / "emulators.py"
     spec = importlib.util.spec_from_file_location(name, place)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -83,7 +84,7 @@ def declared(state: Tensor) -> list[str]:
 
 
 def importance(rain: Tensor, bins: int = 24) -> Tensor:
-    """Return importance weights, whose mean is 1: a quarter of a training goes to all amounts of rain alike, however rare they are."""
+    """Return importance weights, whose mean is 1: a quarter of a training goes to all amounts of rain alike, the rarest too."""
     amount = rain.clamp(min=0).sqrt()
     place = (amount / amount.max() * bins).long().clamp(max=bins - 1)
     rare = 1 / torch.bincount(place, minlength=bins).to(rain.dtype)[place]

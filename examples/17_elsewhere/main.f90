@@ -7,14 +7,14 @@ program elsewhere
    use, intrinsic :: iso_c_binding, only: c_bool
    use, intrinsic :: iso_fortran_env, only: error_unit, int64, output_unit, real64
    use draws, only: draw
+   use fallback, only: own_scheme
    use history, only: history_file, read_last
    use kessler, only: make_rain, saturation
-   use storms, only: air, carry, fall, first_theta, first_vapour, set_up
+   use storms, only: air, carry, dt, fall, first_theta, first_vapour, set_up
    use storm_network, only: finalize, guard_counts, guard_report, init, n_guarded, network_rain => run, &
       guarded_rain => run_guarded
    implicit none (type, external)
 
-   real(real64), parameter :: dt = 10                      !< s
    real(real64), parameter :: lifetime = 900               !< s, in which an updraft comes and goes
    real(real64), parameter :: pi = acos(-1.0_real64)
    real(real64), parameter :: trace = 1e-9_real64          !< kg/kg of cloud or rain, below which there is nothing to do
@@ -42,8 +42,8 @@ program elsewhere
    real(real64), allocatable :: before(:, :), after(:, :)  !< piece of air, kind: into the scheme and out of it; first temperature
    real(real64), allocatable :: pressure(:)                !< Pa, of the same pieces
    logical(c_bool), allocatable :: far(:)                  !< what the network says of them: not like those that it has learnt
-   real(real64) :: beyond_range(n_guarded, 2) = 0               !< values below and above the ranges, before this run
-   real(real64) :: errors(3, 4) = 0                        !< inside, outside, far: pieces; squares of changes, errors, guarded errors
+   real(real64) :: beyond_range(n_guarded, 2) = 0          !< values below and above the ranges, before this run
+   real(real64) :: errors(3, 4) = 0                        !< inside, outside, far: pieces, squares of changes, errors, guarded ones
    real(real64) :: book(4) = 0                             !< kg m-2 of water: at first, came in, left, rained
    real(real64) :: now = 0, draws_state
 
@@ -200,22 +200,6 @@ contains
       call guarded_rain(before(:, 1), pressure, before(:, 2), before(:, 3), before(:, 4), &
                         state(:, 1), state(:, 2), state(:, 3), state(:, 4), far, own_scheme, fell)
    end subroutine ask_guarded
-
-   !> What takes over where the network was never trained.
-   subroutine own_scheme(sample_numbers, temperature, pressures, vapour, cloud, rain, &
-                         temperature_next, vapour_next, cloud_next, rain_next, outside)
-      integer, intent(in) :: sample_numbers(:)
-      real(real64), intent(in) :: temperature(:), pressures(:), vapour(:), cloud(:), rain(:)
-      real(real64), intent(inout) :: temperature_next(:), vapour_next(:), cloud_next(:), rain_next(:)
-      logical(c_bool), intent(inout) :: outside(:)
-      if (size(sample_numbers) /= size(rain)) error stop 'a number for each sample'
-      outside = .true.
-      temperature_next = temperature
-      vapour_next = vapour
-      cloud_next = cloud
-      rain_next = rain
-      call make_rain(temperature_next, pressures, vapour_next, cloud_next, rain_next, dt)
-   end subroutine own_scheme
 
    !> Adds up what the network makes of the rain, and what the guarded one does, where the scheme is in charge.
    subroutine compare(here, error, error_with_guard, side)

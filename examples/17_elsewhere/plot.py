@@ -40,4 +40,3 @@ def draw(found: dict[str, Fields], path: Path) -> None:
     panel.legend()
     figure.savefig(path)
     print(f"Picture: {path}")
-

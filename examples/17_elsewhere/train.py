@@ -57,7 +57,10 @@ def main() -> None:
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     made = host.run_all(
-        {name: {"samples": True, "steps_between_records": 7, **storms} for name, storms in (("home", TRAINING), ("other", HELD_OUT))}
+        {
+            name: {"samples": True, "steps_between_records": 7, **storms}
+            for name, storms in (("home", TRAINING), ("other", HELD_OUT))
+        }
     )
     (state, change), other = samples(made["home"]), samples(made["other"])
     scale = change.abs().mean(0)
