@@ -6,6 +6,7 @@ There `/proc/cpuinfo` still tells of the machine's own processor, as in some con
 from __future__ import annotations
 
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from torch import nn
 import pt2ts
 
 from ..fortran.misuse.table import DEVICE
-from ..support import BuildFortran
+from ..support import ROOT, BuildFortran
 
 RUN_PACKAGE = Path(__file__).resolve().parents[1] / "fortran" / "run_package.f90"
 #: Without AVX; with AVX2; both, from another maker.
@@ -90,3 +91,14 @@ def test_without_avx(program: Path, files: Path) -> None:
     assert run_on(OLDEST, program, files / "oldest.pt2") == "stat 0 model b1"
     assert run_on(OLDEST, program, files / "fallback.pt2") == "stat 0 fallback fallback"
     assert run_on(OLDEST, program, files / "script.pt") == "stat 0 torchscript torchscript"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["host/float_call.cpp", "io/sha256.cpp", "loader/rebind.c", "model/package/isa.cpp"])
+def test_what_knows_the_processor_compiles_for_arm(name: str) -> None:
+    packages = Path(sysconfig.get_path("purelib"))
+    sources = ROOT / "src" / "ctorch"
+    language = ["gcc", "-std=gnu11"] if name.endswith(".c") else ["g++", "-std=c++20"]
+    command = [f"aarch64-linux-gnu-{language[0]}", language[1], "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{sources}"]
+    given = [f"-isystem{packages / folder}" for folder in ("ftorch/include", "torch/include")]
+    subprocess.run([*command, *given, sources / name], check=True)
