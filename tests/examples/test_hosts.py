@@ -145,12 +145,12 @@ def storms(factor: float, rarest: float = 1.0, left: float = 0.0) -> Fields:
 
 #: Storms of the weighted network in a warmer climate, with guard and without, and at home without; and what is wrong with them.
 RARE = {
-    "right": (storms(1.01, left=0.5), storms(1.02), storms(1.01), ""),
-    "rare": (storms(1.0, 0.9, left=0.5), storms(1.2), storms(1.01), "warmer, weighted and guarded"),
-    "no help": (storms(1.02, left=0.5), storms(1.01), storms(1.01), "warmer, weighted: a storm is off"),
-    "no guard": (storms(1.01, left=0.1), storms(1.02), storms(1.01), "warmer: the guard leaves"),
-    "no weights": (storms(1.01, left=0.5), storms(1.02), storms(1.01, 1.2), "importance weights"),
-    "NaN": (storms(1.01, left=0.5), storms(1.02), storms(1.01, np.nan), "importance weights"),
+    "right": (storms(1.01, left=0.5), storms(1.02), storms(1.005), ""),
+    "rare": (storms(1.0, 0.94, left=0.5), storms(1.2), storms(1.005), "warmer, weighted and guarded"),
+    "no help": (storms(1.028, left=0.5), storms(1.01), storms(1.005), "warmer, weighted: a storm is off"),
+    "no guard": (storms(1.01, left=0.1), storms(1.02), storms(1.005), "warmer: the guard leaves"),
+    "no weights": (storms(1.01, left=0.5), storms(1.02), storms(1.005, 1.2), "importance weights"),
+    "NaN": (storms(1.01, left=0.5), storms(1.02), storms(1.005, np.nan), "importance weights"),
 }
 
 
