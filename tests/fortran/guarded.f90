@@ -1,5 +1,5 @@
 program guarded
-  !! Samples that a network was not trained for are left to a scheme: guarded FILE of [sample, variable], FILE of [variable, sample].
+  !! Samples that a network was not trained for are left to a scheme: guarded FILE FILE, the second one for Fortran's order.
   use, intrinsic :: iso_fortran_env, only: int64, output_unit, real32, real64
   use, intrinsic :: iso_c_binding, only: c_bool
   use, intrinsic :: ieee_arithmetic, only: ieee_quiet_nan, ieee_value
