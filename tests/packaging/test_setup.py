@@ -83,7 +83,8 @@ def complete(machine: Path) -> Path:
     shutil.copy(ROOT / "scripts" / "setup", project / "scripts")
     shutil.copytree(ROOT / "requirements", project / "requirements")
     python.parent.mkdir(parents=True)
-    commands = ("gfortran", *MPIS, "chromium", "chromedriver", "python3", "bin/flang-22")
+    browser, others = ("chromium", "chromedriver"), ("qemu-x86_64", "aarch64-linux-gnu-g++")
+    commands = ("gfortran", *MPIS, *browser, *others, "python3", "bin/flang-22")
     tools = {machine / name: "" for name in (*commands, "include/flang/ISO_Fortran_binding.h")}
     for path, body in {**tools, machine / "lib/libomp.so": "", machine / "pkg-config": "", python: "echo asked: $*"}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
