@@ -4,16 +4,17 @@
 !> `scheme` in the namelist is 'kessler', 'network', 'guarded', 'both' (the scheme, and the network asked beside it) or 'none'.
 !> `layers`, `lowest`, `growth` and `warming` move all this to other levels and to another climate.
 program elsewhere
+   use, intrinsic :: iso_c_binding, only: c_bool
    use, intrinsic :: iso_fortran_env, only: error_unit, int64, output_unit, real64
    use draws, only: draw
+   use fallback, only: own_scheme
    use history, only: history_file, read_last
    use kessler, only: make_rain, saturation
-   use storms, only: air, carry, fall, first_theta, first_vapour, set_up
+   use storms, only: air, carry, dt, fall, first_theta, first_vapour, set_up
    use storm_network, only: finalize, guard_counts, guard_report, init, n_guarded, network_rain => run, &
       guarded_rain => run_guarded
    implicit none (type, external)
 
-   real(real64), parameter :: dt = 10                      !< s
    real(real64), parameter :: lifetime = 900               !< s, in which an updraft comes and goes
    real(real64), parameter :: pi = acos(-1.0_real64)
    real(real64), parameter :: trace = 1e-9_real64          !< kg/kg of cloud or rain, below which there is nothing to do
@@ -40,8 +41,9 @@ program elsewhere
    real(real64), allocatable :: asked(:, :), fallbacks(:, :)   !< layer, storm: steps with moist air, and those of the scheme
    real(real64), allocatable :: before(:, :), after(:, :)  !< piece of air, kind: into the scheme and out of it; first temperature
    real(real64), allocatable :: pressure(:)                !< Pa, of the same pieces
-   real(real64) :: outside(n_guarded, 2) = 0               !< values below and above the ranges, before this run
-   real(real64) :: errors(2, 4) = 0                        !< inside and outside: pieces, change of rain, error, error with guard
+   logical(c_bool), allocatable :: far(:)                  !< what the network says of them: not like those that it has learnt
+   real(real64) :: beyond_range(n_guarded, 2) = 0          !< values below and above the ranges, before this run
+   real(real64) :: errors(3, 4) = 0                        !< inside, out of range, far: pieces; squares of changes, errors, guarded
    real(real64) :: book(4) = 0                             !< kg m-2 of water: at first, came in, left, rained
    real(real64) :: now = 0, draws_state
 
@@ -81,8 +83,8 @@ contains
       call read_last(trim(start), 'rained', rained)
       call read_last(trim(start), 'asked', asked)
       call read_last(trim(start), 'fallbacks', fallbacks)
-      call read_last(trim(start), 'below', outside(:, 1))
-      call read_last(trim(start), 'above', outside(:, 2))
+      call read_last(trim(start), 'below', beyond_range(:, 1))
+      call read_last(trim(start), 'above', beyond_range(:, 2))
       call read_last(trim(start), 'errors', errors)
       call read_last(trim(start), 'book', book)
       call read_last(trim(start), 'step', now)
@@ -146,6 +148,7 @@ contains
       logical :: moist(layers, n_storms)
       real(real64), allocatable :: given(:, :), with_guard(:, :)
       integer, allocatable :: fell(:)
+      logical, allocatable :: new(:)
       integer :: kind
       associate (exner => spread(a%exner, 2, n_storms), pressures => spread(a%pressure, 2, n_storms))
          moist = q(:, :, 3) > trace .or. q(:, :, 4) > trace .or. q(:, :, 2) > saturation(q(:, :, 1) * exner, pressures)
@@ -155,6 +158,8 @@ contains
          asked = asked + merge(1, 0, moist)
          after = before
          allocate (fell(size(pressure)), source=0)
+         if (allocated(far)) deallocate (far)
+         allocate (far(size(pressure)))
          if (size(pressure) > 0) then
             select case (scheme)
             case ('network')
@@ -167,10 +172,15 @@ contains
             if (scheme == 'both') then
                given = before
                with_guard = before
+               far = .false.
+               call ask_guarded(with_guard, fell)   ! now far is true where the network was asked, and says so
+               new = far
                call ask_network(given)
-               call ask_guarded(with_guard, fell)
-               call compare(fell == 0, given(:, 4) - after(:, 4), with_guard(:, 4) - after(:, 4), 1)
-               call compare(fell /= 0, given(:, 4) - after(:, 4), with_guard(:, 4) - after(:, 4), 2)
+               associate (error => given(:, 4) - after(:, 4), guarded => with_guard(:, 4) - after(:, 4))
+                  call compare(fell == 0, error, guarded, 1)
+                  call compare(fell /= 0 .and. .not. new, error, guarded, 2)
+                  call compare(fell /= 0 .and. new, error, guarded, 3)
+               end associate
             end if
          end if
          fallbacks = fallbacks + unpack(real(fell, real64), moist, 0.0_real64)
@@ -184,29 +194,15 @@ contains
    subroutine ask_network(state)
       real(real64), intent(inout) :: state(:, :)
       call network_rain(before(:, 1), pressure, before(:, 2), before(:, 3), before(:, 4), &
-                        state(:, 1), state(:, 2), state(:, 3), state(:, 4))
+                        state(:, 1), state(:, 2), state(:, 3), state(:, 4), far)
    end subroutine ask_network
 
    subroutine ask_guarded(state, fell)
       real(real64), intent(inout) :: state(:, :)
       integer, intent(inout) :: fell(:)
       call guarded_rain(before(:, 1), pressure, before(:, 2), before(:, 3), before(:, 4), &
-                        state(:, 1), state(:, 2), state(:, 3), state(:, 4), own_scheme, fell)
+                        state(:, 1), state(:, 2), state(:, 3), state(:, 4), far, own_scheme, fell)
    end subroutine ask_guarded
-
-   !> What takes over where the network was never trained.
-   subroutine own_scheme(sample_numbers, temperature, pressures, vapour, cloud, rain, &
-                         temperature_next, vapour_next, cloud_next, rain_next)
-      integer, intent(in) :: sample_numbers(:)
-      real(real64), intent(in) :: temperature(:), pressures(:), vapour(:), cloud(:), rain(:)
-      real(real64), intent(inout) :: temperature_next(:), vapour_next(:), cloud_next(:), rain_next(:)
-      if (size(sample_numbers) /= size(rain)) error stop 'a number for each sample'
-      temperature_next = temperature
-      vapour_next = vapour
-      cloud_next = cloud
-      rain_next = rain
-      call make_rain(temperature_next, pressures, vapour_next, cloud_next, rain_next, dt)
-   end subroutine own_scheme
 
    !> Adds up what the network makes of the rain, and what the guarded one does, where the scheme is in charge.
    subroutine compare(here, error, error_with_guard, side)
@@ -233,7 +229,7 @@ contains
       call out%axis('storm', '1', [(real(i, real64), i=1, n_storms)])
       call out%axis('updraft_of', 'm s-1', updraft)
       call out%axis('input', '1', [(real(i, real64), i=1, n_guarded)])
-      call out%axis('side', '1', [1.0_real64, 2.0_real64])
+      call out%axis('side', '1', [1.0_real64, 2.0_real64, 3.0_real64])
       call out%axis('sum', '1', [(real(i, real64), i=1, 4)])
       call out%variable('theta', 'K', 'potential temperature', ['z    ', 'storm'])
       call out%variable('vapour', 'kg kg-1', 'water vapour', ['z    ', 'storm'])
@@ -268,8 +264,8 @@ contains
       call out%put('rained', rained)
       call out%put('asked', asked)
       call out%put('fallbacks', fallbacks)
-      call out%put('below', outside(:, 1) + low)
-      call out%put('above', outside(:, 2) + high)
+      call out%put('below', beyond_range(:, 1) + low)
+      call out%put('above', beyond_range(:, 2) + high)
       call out%put('errors', errors)
       call out%put('book', book)
       call out%put('water_left', (water() - book(1) - book(2) + book(3) + book(4)) / book(1))

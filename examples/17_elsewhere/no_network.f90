@@ -1,5 +1,6 @@
 !> Stands for the generated module in a program that is built without a network.
 module storm_network
+   use, intrinsic :: iso_c_binding, only: c_bool
    use, intrinsic :: iso_fortran_env, only: error_unit, int64, real64
    implicit none (type, external)
    private
@@ -9,11 +10,12 @@ module storm_network
 
    abstract interface
       subroutine guarded_scheme(sample_numbers, temperature, pressure, vapour, cloud, rain, &
-                                temperature_next, vapour_next, cloud_next, rain_next)
-         import :: real64
+                                temperature_next, vapour_next, cloud_next, rain_next, outside)
+         import :: c_bool, real64
          integer, intent(in) :: sample_numbers(:)
          real(real64), intent(in) :: temperature(:), pressure(:), vapour(:), cloud(:), rain(:)
          real(real64), intent(inout) :: temperature_next(:), vapour_next(:), cloud_next(:), rain_next(:)
+         logical(c_bool), intent(inout) :: outside(:)
       end subroutine guarded_scheme
    end interface
 
@@ -26,10 +28,12 @@ contains
       stop 1, quiet=.true.
    end subroutine init
 
-   subroutine run(temperature, pressure, vapour, cloud, rain, temperature_next, vapour_next, cloud_next, rain_next)
+   subroutine run(temperature, pressure, vapour, cloud, rain, temperature_next, vapour_next, cloud_next, rain_next, outside)
       real(real64), intent(in) :: temperature(:), pressure(:), vapour(:), cloud(:), rain(:)
       real(real64), intent(inout) :: temperature_next(:), vapour_next(:), cloud_next(:), rain_next(:)
+      logical(c_bool), intent(inout) :: outside(:)
       call init('a network')
+      outside = .true.
       temperature_next = temperature + pressure
       vapour_next = vapour
       cloud_next = cloud
@@ -37,14 +41,15 @@ contains
    end subroutine run
 
    subroutine run_guarded(temperature, pressure, vapour, cloud, rain, temperature_next, vapour_next, cloud_next, rain_next, &
-                          scheme, fallbacks)
+                          outside, scheme, fallbacks)
       real(real64), intent(in) :: temperature(:), pressure(:), vapour(:), cloud(:), rain(:)
       real(real64), intent(inout) :: temperature_next(:), vapour_next(:), cloud_next(:), rain_next(:)
+      logical(c_bool), intent(inout) :: outside(:)
       procedure(guarded_scheme) :: scheme
       integer, intent(inout) :: fallbacks(:)
       integer :: i
       call scheme([(i, i=1, size(fallbacks))], temperature, pressure, vapour, cloud, rain, &
-                  temperature_next, vapour_next, cloud_next, rain_next)
+                  temperature_next, vapour_next, cloud_next, rain_next, outside)
       fallbacks = fallbacks + 1
    end subroutine run_guarded
 

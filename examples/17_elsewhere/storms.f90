@@ -8,9 +8,10 @@ module storms
    private
    public :: air, set_up, first_theta, first_vapour, carry, fall
 
+   real(real64), parameter, public :: dt = 10   !< s, the time step
    real(real64), parameter :: gravity = 9.81_real64, gas = 287, heat = 1004, surface = 101500, reference = 1.0e5_real64
 
-   !> What does not change, for each layer: height of its middle (m), thickness (m), pressure (Pa), Exner function, density (kg m-3).
+   !> What does not change in a layer: height of its middle (m), thickness (m), pressure (Pa), Exner function, density (kg m-3).
    type :: air
       real(real64), allocatable :: z(:), thickness(:), pressure(:), exner(:), density(:)
    end type air
@@ -38,7 +39,7 @@ contains
       end do
    end subroutine set_up
 
-   !> Potential temperature (K) of trade winds: mixed below, stable above (the first state of the case RICO, van Zanten et al. 2011).
+   !> Potential temperature (K) in the trades: mixed below, stable above; the first state of the case RICO (van Zanten et al. 2011).
    elemental real(real64) function first_theta(z)
       real(real64), intent(in) :: z
       first_theta = 297.9_real64 + max(z - 740, 0.0_real64) * 0.005857_real64

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from emulators import OUTPUTS, declared, importance, network
+from emulators import OUTPUTS, Familiar, declared, importance, network
 from torch import Tensor, nn
 
 import pt2ts
@@ -57,12 +57,15 @@ def main() -> None:
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     made = host.run_all(
-        {name: {"samples": True, "steps_between_records": 7, **storms} for name, storms in (("home", TRAINING), ("other", HELD_OUT))}
+        {
+            name: {"samples": True, "steps_between_records": 7, **storms}
+            for name, storms in (("home", TRAINING), ("other", HELD_OUT))
+        }
     )
     (state, change), other = samples(made["home"]), samples(made["other"])
     scale = change.abs().mean(0)
     size = 400_000
-    for name in ("plain", "weighted", "built"):
+    for name in ("plain", "weighted"):
         with repeatable(1):
             # As many samples for both; what is rare is drawn more often, and what is usual less.
             chance = importance(state[:, 4]) if name == "weighted" else torch.ones(len(state), dtype=torch.float64)
@@ -70,15 +73,16 @@ def main() -> None:
                 max=len(state) - 1
             )
             print(f"Training the network '{name}' ({size} of {len(state)} pieces of air)", flush=True)
-            emulator = network(name, scale)
+            emulator = network()
             fit(
                 Air(emulator, scale), (state[chosen], change[chosen] / scale), (other[0], other[1] / scale), error,
-                Recipe(epochs=40 if options.long else 8, batch=1024, rate=5e-3, one_cycle=True),
+                Recipe(epochs=60 if options.long else 12, batch=1024, rate=5e-3, one_cycle=True),
             )  # fmt: skip
         example = tuple(column.contiguous() for column in state[:64].unbind(1))
         pt2ts.export(
-            emulator.eval(), example, options.output / f"{name}.pt", format="both", inputs=declared(state), outputs=list(OUTPUTS)
-        )
+            Familiar(emulator, state).eval(), example, options.output / f"{name}.pt",
+            format="both", inputs=declared(state), outputs=list(OUTPUTS),
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -73,9 +73,9 @@ contains
          call run_network(temperature, heat, stat, errmsg)   ! tells whether it has these levels
       end if
       if (stat /= 0) return
-      write (log, '(6a, es8.1, 5a, i0, a)') 'heating by ', trim(options%source), ': ', trim(options%network), ', sha256 ', &
+      write (log, '(6a, es8.1, 5a, i0)') 'heating by ', trim(options%source), ': ', trim(options%network), ', sha256 ', &
          options%sha256, difference, ' K/day from its sample; library ', torch_library_version(), ', PyTorch ', torch_version(), &
-         ', ', torch_get_num_threads(), ' threads'
+         ', threads ', torch_get_num_threads()
    end subroutine load
 
    !> K/day for K, both (level, column). Threads may call it at the same time, each for its own columns.
@@ -111,7 +111,7 @@ contains
    end subroutine run_network
 
    subroutine heating_finalize()
-      call torch_delete(network)
+      if (source /= 'scheme') call torch_delete(network)   ! a run by the scheme never calls the library
       source = 'scheme'
    end subroutine heating_finalize
 

@@ -29,6 +29,7 @@ FIGURES = {
     "10_qbo: qbo.png",
     "11_rain: rain.png",
     "15_forecast: forecast.png",
+    "17_elsewhere: elsewhere.png",
 }
 
 

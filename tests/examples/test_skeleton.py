@@ -48,6 +48,12 @@ def test_with_networks(fc: str, configure: CMake, with_networks: Path, tmp_path:
     assert failed(folder) == set()
 
 
+def test_a_run_by_the_scheme_loads_nothing(with_networks: Path) -> None:
+    for file, loaded in (("scheme.nml", False), ("heating.nml", True)):
+        said = command("env", "LD_DEBUG=files", with_networks / "host", file, cwd=with_networks)
+        assert ("libtorch_cpu" in said.stderr) is loaded
+
+
 def test_machine_learning_switched_off(fc: str, configure: CMake, tmp_path: Path) -> None:
     folder = build(configure, SKELETON, tmp_path, fc, "-DNETWORKS=OFF")
     assert failed(folder) == set()

@@ -135,6 +135,7 @@ def stats(
         tuple(str(path) for path in paths),
         where or "",
         f"pt2ts {__version__}",
+        str(output or paths[0]),
     )
     if output is not None:
         write_files({Path(output): result.to_text().encode()})
