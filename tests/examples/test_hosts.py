@@ -18,11 +18,14 @@ from hosts.runs import Fields, Host, Setting, Verdicts, read
 from ..support import run
 from .conftest import EXAMPLES, SST, CMake, command
 
-HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "15_forecast": "forecast", "17_elsewhere": "elsewhere"}
+HOSTS = {
+    "10_qbo": "qbo", "11_rain": "rain", "12_radiation": "radiation", "15_forecast": "forecast", "17_elsewhere": "elsewhere",
+}  # fmt: skip
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
 PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
+    "12_radiation": ({"steps": 12}, {"steps": 5}, {"steps": 7}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
     "17_elsewhere": tuple({"n_storms": 20, "steps": steps} for steps in (50, 20, 30)),
 }
@@ -76,6 +79,7 @@ WRONG = (
 WRONG_IN = {
     "10_qbo": ("scheme = 'magic'", "scheme is none of"),
     "11_rain": ("scheme = 'magic'", "scheme is none of"),
+    "12_radiation": ("levels = 3", "levels is 3; there must be five"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
     "17_elsewhere": ("layers = 2", "layers of 3 or more"),
 }
@@ -179,6 +183,10 @@ FAULTS = {
     "11_rain": (
         ("vapour = reshape(after(:, 2), [nx, nz])", "vapour = reshape(after(:, 2), [nx, nz]) * (1 + 1e-12_real64)", "built: water"),
         ("accounts%negative_rain = kept(6)", "accounts%negative_rain = 1", "stopped in step 210"),
+    ),
+    "12_radiation": (
+        ("net(levels + 1, :) / slab", "net(levels + 1, :) / slab * 1.001_real64", "solver: heating is the divergence"),
+        ("call read_last(trim(start), 't', t)", "t = t + 1", "stopped in step 93"),
     ),
     "15_forecast": (
         (" + 104729 * member,", ",", "the mean of the ensemble"),
