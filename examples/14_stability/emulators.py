@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CELLS = 22
+CELLS = 24
 #: What u usually is.
 USUAL = 1.4
 
@@ -18,9 +18,7 @@ class Dense(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(CELLS, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, CELLS)
-        )
+        self.layers = nn.Sequential(nn.Linear(CELLS, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, CELLS))
 
     def forward(self, u: Tensor) -> Tensor:
         """Return the flux that leaves each cell."""

@@ -17,14 +17,14 @@ program learn
 
    ! What the namelist can say.
    character(len=256) :: network = '', package = '', trained = '', output = 'learn.nc'
-   character(len=32) :: name = 'training'
-   integer :: cells = 22, members = 48, batch = 32, seed = 1
-   real(real64) :: length = 22, spin_up = 100, kept_time = 200   !< of the runs to learn from
+   character(len=32) :: title = 'training'
+   integer :: cells = 24, members = 48, batch = 64, seed = 1
+   real(real64) :: length = 24, spin_up = 100, kept_time = 200   !< of the runs to learn from
    integer :: unrolled(most_stages) = 0    !< time steps in a loss, stage by stage; zeros are no stages
    integer :: updates = 1000               !< of the weights, in all
    real(real64) :: noise = 0               !< deviation of what is added to the state that a forecast starts from
-   real(real64) :: learning_rate = 3.0e-3_real64
-   namelist /run/ network, package, trained, output, name, cells, members, batch, seed, length, spin_up, kept_time, unrolled, &
+   real(real64) :: learning_rate = 1.0e-2_real64
+   namelist /run/ network, package, trained, output, title, cells, members, batch, seed, length, spin_up, kept_time, unrolled, &
       updates, noise, learning_rate
 
    call run_all()
@@ -96,7 +96,7 @@ contains
          call report%add(loss, optim)
          losses(update) = report%loss
          if (mod(update, max(1, updates / 10)) == 0) then
-            write (output_unit, '(4a)') '  ', trim(name), ': ', report%line()
+            write (output_unit, '(4a)') '  ', trim(title), ': ', report%line()
             flush (output_unit)
          end if
       end do
@@ -252,7 +252,7 @@ contains
       real(real64), intent(in) :: losses(:), score, loop_off, derivative_off
       type(history_file) :: out
       integer :: update
-      call out%create(trim(output), 'Training of '//trim(name))
+      call out%create(trim(output), 'Training of '//trim(title))
       call out%variable('loss', '1', 'mean squared error of forecasts, per unit of time')
       call out%variable('score', '1', 'share of the variance of what the scheme does in a step that the network explains')
       call out%variable('loop_off', '1', 'loss of the loop on tensors beside that on arrays, less 1')

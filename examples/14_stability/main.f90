@@ -1,7 +1,7 @@
 !> The equation of Kuramoto and Sivashinsky on a ring, many members at once: `stability run.nml`.
 !>
-!> Short waves are damped by the host's own scheme, by none, or by a network: `scheme` in the namelist is 'own', 'none' or 'network'.
-!> A member whose u leaves the world is taken out, and the others go on.
+!> Short waves are damped by the host's own scheme, by none, or by a network: `scheme` in the namelist is 'own', 'none' or
+!> 'network'. A member whose u leaves the world is taken out, and the others go on.
 program stability
    use, intrinsic :: ieee_arithmetic, only: ieee_quiet_nan, ieee_value
    use, intrinsic :: iso_fortran_env, only: error_unit, real64
@@ -17,8 +17,8 @@ program stability
    character(len=16) :: scheme = 'own'
    character(len=16) :: first = 'random'           !< state: 'random', or 'waves' (member i has a small wave of the number i - 1)
    character(len=256) :: network = '', start = '', output = 'history.nc', restart = ''
-   integer :: cells = 22, members = 20, seed = 1, steps_between_records = 5
-   real(real64) :: length = 22, time = 100, step_length = 0.2_real64
+   integer :: cells = 24, members = 20, seed = 1, steps_between_records = 5
+   real(real64) :: length = 24, time = 100, step_length = 0.2_real64
    real(real64) :: spin_up = 0                     !< with the host's own scheme, before anything is recorded
    logical :: twins = .false.                      !< the second half of the members stays near the first: chaos is measured
    namelist /run/ scheme, first, network, start, output, restart, cells, members, seed, steps_between_records, length, time, &
@@ -62,7 +62,7 @@ contains
 
    subroutine first_state(u, lost, now)
       real(real64), intent(out) :: u(:, :), lost(:), now
-      real(real64) :: random_state, none(cells, members)
+      real(real64) :: random_state, none(cells, members), apart(members)
       integer :: i, step
       now = 0
       lost = -1
@@ -91,10 +91,7 @@ contains
       i = members / 2
       u(:, i + 1:2 * i) = u(:, :i)
       call disturb(u(:, i + 1:2 * i), twin_distance, random_state)
-      apart_at_first: block
-         real(real64) :: apart(members)
-         call bring_back(u, apart)
-      end block apart_at_first
+      call bring_back(u, apart)
    end subroutine first_state
 
    !> How far each twin has gone away since the last time; it is brought back to where it was, in that direction.

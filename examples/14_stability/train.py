@@ -15,16 +15,15 @@ import pt2ts
 from course.learning import repeatable
 from hosts.runs import Host, Setting
 
-#: Steps of the host in a loss, stage by stage. Forecasts that are long from the start blow up, and teach nothing.
-FEW, MANY = "1, 2, 3, 4, 5, 5", "1, 2, 4, 8, 12, 16, 20, 20"
-#: All start from the same weights, and see the same runs of the host.
+#: Steps of the host in a loss, stage by stage: forecasts that are long from the start blow up, and teach nothing. Noise is added to
+#: the state that a forecast starts from. All start from the same weights and see the same runs of the host.
 TRAININGS: dict[str, dict[str, Setting]] = {
-    "many_steps": {"unrolled": MANY},
-    "few_steps": {"unrolled": FEW},
-    "one_step": {"unrolled": "1"},
-    "little_noise": {"unrolled": "1", "noise": 0.05},
-    "noise": {"unrolled": "1", "noise": 0.1},
-    "local": {"unrolled": "1"},
+    "ten_steps": {"unrolled": (1, 2, 3, 4, 6, 8, 10, 10)},
+    "two_steps": {"unrolled": (1, 2)},
+    "one_step": {"unrolled": 1},
+    "little_noise": {"unrolled": 1, "noise": 0.02},
+    "noise": {"unrolled": 1, "noise": 0.05},
+    "local": {"unrolled": 1},
 }
 
 
@@ -45,7 +44,7 @@ def main() -> None:
     for name, settings in TRAININGS.items():
         kind = "local" if name == "local" else "dense"
         runs[name] = {
-            "name": name,
+            "title": name.replace("_", " "),
             "network": options.output / f"{kind}.pt",
             "package": options.output / "dense.pt2" if kind == "dense" else "",
             "trained": options.output / name,

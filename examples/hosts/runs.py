@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Fields = dict[str, NDArray[np.float64]]
-Setting = str | int | float | bool | Path
+Setting = str | int | float | bool | Path | tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def read(path: Path) -> Fields:
 def _word(value: Setting) -> str:
     if isinstance(value, bool):
         return ".true." if value else ".false."
+    if isinstance(value, tuple):
+        return ", ".join(map(repr, value))
     return f"'{value}'" if isinstance(value, str | Path) else repr(value)
 
 

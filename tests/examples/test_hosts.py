@@ -18,11 +18,12 @@ from hosts.runs import Fields, Host, Setting, Verdicts, read
 from ..support import run
 from .conftest import EXAMPLES, SST, CMake, command
 
-HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "15_forecast": "forecast"}
+HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "14_stability": "stability", "15_forecast": "forecast"}
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
 PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
+    "14_stability": ({"time": 20}, {"time": 8}, {"time": 12}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
 }
 #: What a host reads.
@@ -75,6 +76,7 @@ WRONG = (
 WRONG_IN = {
     "10_qbo": ("scheme = 'magic'", "scheme is none of"),
     "11_rain": ("scheme = 'magic'", "scheme is none of"),
+    "14_stability": ("scheme = 'magic'", "scheme is none of"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
 }
 
@@ -144,6 +146,10 @@ FAULTS = {
         ("vapour = reshape(after(:, 2), [nx, nz])", "vapour = reshape(after(:, 2), [nx, nz]) * (1 + 1e-12_real64)", "built: water"),
         ("accounts%negative_rain = kept(6)", "accounts%negative_rain = 1", "stopped in step 210"),
     ),
+    "14_stability": (
+        ("call advance(u, damping, flux)", "call advance(u, damping, 0.5_real64 * flux)", "ten steps:"),
+        ("call read_last(trim(start), 'state', u)", "call read_last(trim(start), 'state', u); u = real(u)", "stopped after"),
+    ),
     "15_forecast": (
         (" + 104729 * member,", ",", "the mean of the ensemble"),
         ("call read_last(trim(start), 'state', state(:, 1))", "state = 0", "stopped after month 31"),
@@ -167,9 +173,12 @@ def test_a_planted_fault_is_seen(example: str, configure: CMake, tmp_path: Path)
         assert right in text
         (source / "main.f90").write_text(text.replace(right, wrong))
         assert configure(str(source), build, "gfortran").returncode == 0
-        run("cmake", "--build", build, "--target", f"{name}_plain")
-        for file in (*trained.glob("*.pt*"), *trained.glob("*.json")):
-            (build / file.name).write_bytes(file.read_bytes())  # newer than the program that makes samples: not trained again
+        teacher = f"{name}_learn" if (source / "learn.f90").exists() else f"{name}_plain"
+        run("cmake", "--build", build, "--target", teacher)
+        for file in (*trained.glob("*.pt*"), *trained.glob("*.json"), *trained.glob("trainings/*.nc")):
+            copy = build / file.relative_to(trained)
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(file.read_bytes())  # newer than the program that makes samples: not trained again
         run("cmake", "--build", build, "--target", name)
         done = command("cmake", "--build", build, "--target", "demo")
         assert done.returncode != 0
