@@ -170,7 +170,7 @@ def judge_networks(found: dict[str, Fields], learned: dict[str, Fields], verdict
     ten = results["ten_steps"]
     sentence = f"ten steps: standard deviation {ten.deviation:.2f} of the scheme's (allowed 1 +- 0.1)"
     verdicts.check(abs(ten.deviation - 1) < 0.1, sentence)
-    verdicts.check(ten.misplaced < 0.05, f"ten steps: {ten.misplaced:.1%} of the distribution is misplaced (allowed 5%)")
+    verdicts.check(ten.misplaced < 0.1, f"ten steps: {ten.misplaced:.1%} of the distribution is misplaced (allowed 10%)")
     worse = results["noise"].misplaced / ten.misplaced
     verdicts.check(worse > 1.5, f"noise: {worse:.1f} times as much of it (needed 1.5: this is what it costs)")
     mean = max(results[name].mean for name in NETWORKS)

@@ -211,7 +211,8 @@ contains
       real(real64), parameter :: little = 1.0e-6_real64
       type(torch_tensor) :: loss
       type(torch_optim) :: forget
-      real(real64), allocatable :: samples(:, :, :), weights(:), gradient(:), direction(:)
+      real(real64), allocatable :: samples(:, :, :), gradient(:), direction(:)
+      real(real64), allocatable, target :: weights(:)
       real(real64) :: random_state, there, value, ahead, behind
       random_state = seed + 1
       call draw_samples(truth, steps, random_state, samples)
@@ -238,7 +239,7 @@ contains
    subroutine save(model)
       type(torch_model), intent(in) :: model
       type(torch_model) :: compiled
-      real(real64), allocatable :: weights(:)
+      real(real64), allocatable, target :: weights(:)
       call model%save(trim(trained)//'.pt')
       allocate (weights(torch_model_flat_size(model)))
       call torch_model_flatten(model, weights)

@@ -57,7 +57,8 @@ def draw(
     for name, share in shares.items():
         right.stairs(share / np.diff(bins), bins, color=COLOURS[name], linewidth=2.2 if name == "own" else 1.4,
                      label="own scheme" if name == "own" else name.replace("_", " "))  # fmt: skip
-    right.set(title="distribution of u", xlabel="u", ylim=(0, None))
-    right.legend(fontsize=7)
+    highest = max(float(share.max()) for share in shares.values()) / float(bins[1] - bins[0])
+    right.set(title="distribution of u", xlabel="u", xlim=(-5, 5), ylim=(0, 1.3 * highest))
+    right.legend(fontsize=7, loc="upper left")
     figure.savefig(path)
     print(f"Picture: {path}")

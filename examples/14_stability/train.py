@@ -48,7 +48,7 @@ def main() -> None:
             "network": options.output / f"{kind}.pt",
             "package": options.output / "dense.pt2" if kind == "dense" else "",
             "trained": options.output / name,
-            "updates": 6000 if options.long else 2000,
+            "updates": 9000 if options.long else 3000,
             **settings,
         }
     learn.run_all(runs)
