@@ -142,7 +142,7 @@ function(ftorch_add_fortran target)
   target_include_directories(${target}_stub
     PRIVATE "$<TARGET_PROPERTY:${arg_LINK},INTERFACE_INCLUDE_DIRECTORIES>" "${arg_STUB_ENTRIES}"
     PUBLIC "$<BUILD_INTERFACE:${arg_MODULE_DIR}>")
-  target_link_options(${target}_stub PRIVATE LINKER:-z,defs)
+  target_link_options(${target}_stub PRIVATE -Wl,-z,defs)
   set_target_properties(${target}_stub PROPERTIES
     OUTPUT_NAME ftorch_stub
     SOVERSION "${soversion}"

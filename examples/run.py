@@ -160,6 +160,29 @@ EXAMPLES = (
         pictures=("forecast.png",),
         has_long=True,
     ),
+    Example(
+        "17_elsewhere",
+        (
+            Check("cloud base of the host (m)", r"cloud base of the host: (\S+) m", r"from Bolton's \(1980\) formula (\S+) m"),
+            Check(
+                "rain once in 1000 storms (mm)",
+                r"^home, weighted, guarded(?: +\S+){2} +(\S+)",
+                r"from ^home, scheme(?: +\S+){2} +(\S+)",
+            ),
+            Check("4 K warmer", r"^warmer, weighted, guarded(?: +\S+){2} +(\S+)", r"from ^warmer, scheme(?: +\S+){2} +(\S+)"),
+            Check("4 K warmer: error with guard", r"^warmer .* (\S+)%$", r"from ^warmer .* (\S+)% +\S+%$"),
+            Check("4 K warmer: air left to the scheme", r"warmer: the guard leaves (\S+)", "30% or more"),
+        ),
+        pictures=("elsewhere.png",),
+        has_long=True,
+    ),
+    Example(
+        "skeleton",
+        (
+            Check("tests of the host", r"(\d+% tests passed, \d+ tests failed) out of"),
+            Check("network minus scheme at the ground, rms (K/day)", r"^ +1 +\S+ +(\S+)$"),
+        ),
+    ),
 )
 
 

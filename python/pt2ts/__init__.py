@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .exporting.export import export
     from .fortran.render import fortran_module
     from .inspection.inspect import inspect
+    from .statistics.measure import stats
     from .timing.bench import bench
     from .training.export import export_training
     from .tuning.tune import tune
@@ -63,6 +64,7 @@ __all__ = [
     "nn",
     "read_golden",
     "read_spec",
+    "stats",
     "tune",
     "verify",
 ]
@@ -84,6 +86,7 @@ _HOMES = {
     "inspect": "inspection.inspect",
     "read_golden": "container.reading",
     "read_spec": "container.reading",
+    "stats": "statistics.measure",
     "tune": "tuning.tune",
     "verify": "verification.verify",
 }

@@ -31,6 +31,7 @@ module ftorch
   use :: ftorch_model, only: torch_model
   use :: ftorch_model_names, only: torch_model_buffer_names, torch_model_contract, torch_model_input_names, &
     torch_model_output_names, torch_model_parameter_names
+  use :: ftorch_noise
   use :: ftorch_optim
   use :: ftorch_parameters
   use :: ftorch_random

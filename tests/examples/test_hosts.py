@@ -18,13 +18,20 @@ from hosts.runs import Fields, Host, Setting, Verdicts, read
 from ..support import run
 from .conftest import EXAMPLES, SST, CMake, command
 
-HOSTS = {"10_qbo": "qbo", "11_rain": "rain", "14_stability": "stability", "15_forecast": "forecast"}
+HOSTS = {
+    "10_qbo": "qbo",
+    "11_rain": "rain",
+    "14_stability": "stability",
+    "15_forecast": "forecast",
+    "17_elsewhere": "elsewhere",
+}
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
 PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
     "14_stability": ({"time": 20}, {"time": 8}, {"time": 12}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
+    "17_elsewhere": tuple({"n_storms": 20, "steps": steps} for steps in (50, 20, 30)),
 }
 #: What a host reads.
 FILES: dict[str, dict[str, Setting]] = {"15_forecast": {"observations": SST / "data" / "ostia_monthly.nc"}}
@@ -78,6 +85,7 @@ WRONG_IN = {
     "11_rain": ("scheme = 'magic'", "scheme is none of"),
     "14_stability": ("scheme = 'magic'", "scheme is none of"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
+    "17_elsewhere": ("layers = 2", "layers of 3 or more"),
 }
 
 
@@ -136,6 +144,40 @@ def test_the_judgement_of_an_oscillation(case: str, capsys: pytest.CaptureFixtur
     assert verdicts.finish() == (1 if wrong else 0)
 
 
+def storms(factor: float, rarest: float = 1.0, left: float = 0.0) -> Fields:
+    """Return 2000 storms whose rain is that of the scheme times a factor, the rarest times another one."""
+    rain = factor * np.linspace(0.1, 1.0, 2000) ** 8
+    rain[-10:] *= rarest
+    return {"rained": rain[None], "asked": np.ones((1, 2000, 3)), "fallbacks": np.full((1, 2000, 3), left)}
+
+
+#: Storms of the weighted network in a warmer climate, with guard and without, and at home without; and what is wrong with them.
+RARE = {
+    "right": (storms(1.01, left=0.5), storms(1.02), storms(1.01), ""),
+    "rare": (storms(1.0, 0.9, left=0.5), storms(1.2), storms(1.01), "warmer, weighted and guarded"),
+    "no help": (storms(1.02, left=0.5), storms(1.01), storms(1.01), "warmer, weighted: a storm is off"),
+    "no guard": (storms(1.01, left=0.1), storms(1.02), storms(1.01), "warmer: the guard leaves"),
+    "no weights": (storms(1.01, left=0.5), storms(1.02), storms(1.01, 1.2), "importance weights"),
+    "NaN": (storms(1.01, left=0.5), storms(1.02), storms(1.01, np.nan), "importance weights"),
+}
+
+
+@pytest.mark.parametrize("case", RARE)
+def test_the_judgement_of_rare_storms(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    guarded, alone, home, wrong = RARE[case]
+    with script("17_elsewhere", "check") as check:
+        found = {
+            f"{place}, {name}": storms(1.0 if name == "scheme" else 1.02 if "guarded" in name else 1.05)
+            for place in check.PLACES
+            for name in ("scheme", *(network + guard for network in check.NETWORKS for guard in ("", ", guarded")))
+        }
+        found |= {"warmer, weighted, guarded": guarded, "warmer, weighted": alone, "home, weighted": home}
+        verdicts = Verdicts("test")
+        check.judge_rain(found, verdicts)
+    assert len(verdicts.failed) == bool(wrong), capsys.readouterr().out
+    assert all(sentence.startswith(wrong) for sentence in verdicts.failed)
+
+
 #: Faults planted in a host: what is written instead of what, and the verdict that must fail.
 FAULTS = {
     "10_qbo": (
@@ -154,6 +196,10 @@ FAULTS = {
         (" + 104729 * member,", ",", "the mean of the ensemble"),
         ("call read_last(trim(start), 'state', state(:, 1))", "state = 0", "stopped after month 31"),
     ),
+    "17_elsewhere": (
+        ("call ask_guarded(after, fell)", "call ask_network(after)", "warmer, weighted: a storm is off"),
+        ("call read_last(trim(start), 'fallbacks', fallbacks)", "fallbacks = 0", "stopped in step 80"),
+    ),
 }
 
 
@@ -164,7 +210,7 @@ def test_a_planted_fault_is_seen(example: str, configure: CMake, tmp_path: Path)
     done = configure(example, trained, "gfortran")
     assert done.returncode == 0, done.stdout + done.stderr
     run("cmake", "--build", trained, "--target", "demo")
-    for folder in ("hosts", "course", SST.name):
+    for folder in ("hosts", "course", SST.name, "11_rain"):
         shutil.copytree(EXAMPLES / folder, tmp_path / "examples" / folder)
     for number, (right, wrong, verdict) in enumerate(FAULTS[example]):
         source, build = tmp_path / "examples" / example, tmp_path / f"build_{number}"

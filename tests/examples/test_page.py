@@ -30,6 +30,7 @@ FIGURES = {
     "11_rain: rain.png",
     "14_stability: stability.png",
     "15_forecast: forecast.png",
+    "17_elsewhere: elsewhere.png",
 }
 
 

@@ -32,6 +32,8 @@ WEIGHTS = "extra/ftorch_weights.bin"
 GOLDEN = "extra/ftorch_golden.pt"
 FALLBACK = "extra/ftorch_fallback.pt"
 ISA = {"machine": "x86_64", "flags": ["avx2", "fma"]}
+#: A function of compiled code that PyTorch can do without: code of older versions has not all of these.
+OPTIONAL = b"AOTInductorModelUpdateConstantsFromBlob"
 #: Flags that no processor has: code for the future.
 FUTURE_ISA = {"machine": "x86_64", "flags": ["avx2", "quantum"]}
 
@@ -242,6 +244,9 @@ def _good(folder: Path, models: Path) -> None:
     write(folder / "linear.pt2", {**code, **common, FALLBACK: fallback}, {**spec, "variants": [b1, dynamic, script]})
     write(folder / "compiled.pt2", {**code, **common}, {**spec, "variants": [b1, dynamic]})
     write(folder / "aoti.pt2", {**aoti, **common}, {**spec, "variants": [variant("model", "aoti")]})
+    older = {name: data.replace(OPTIONAL, OPTIONAL[:-1] + b"_") for name, data in aoti.items()}
+    assert older != aoti
+    write(folder / "older_code.pt2", {**older, **common}, {**spec, "variants": [variant("model", "aoti")]})
     any_size = variant("any", "kernel", workspace=64, packed=128, samples="batch")
     any_kernel = {"extra/ftorch_kernel_any.so": kernel(any_size=True), **common}
     write(folder / "kernel.pt2", any_kernel, {**spec, "variants": [any_size]})

@@ -29,7 +29,7 @@ def start(program: Path, *arguments: str, folder: Path, text: str = "", **settin
 
 def run_package(build: Build, folder: Path, name: str, *words: str, **settings: str) -> str:
     done = start(build("run_package.f90"), name, *words, folder=folder, **settings)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("live 0\n")
     return done.stdout.splitlines()[0].rstrip()
 

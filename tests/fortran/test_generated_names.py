@@ -61,10 +61,11 @@ def test_any_name_of_ours_may_be_a_name_of_the_contract(fc: str, tmp_path: Path)
     write_contract(tmp_path / "plain.pt", tensors(["a", "b", "c", "d", "e", "f"], guard=True), tensors(["g", "h", "i"]))
     texts = write_fortran(tmp_path / "plain.pt", tmp_path / "plain.f90", "plain", guard=True, program=True)
     ours = sorted(set().union(*(identifiers(text.read_text()) for text in texts if text.suffix == ".f90")))
-    assert {"outside", "is_inside_real32", "observe_1", "stat", "demonstrate", "run_sample", "values"} <= set(ours)
+    assert {"outside", "is_inside_real32", "observe_1", "stat", "demonstrate", "run_sample", "run_guarded", "is_left"} <= set(ours)
     folder = tmp_path / "names"
     folder.mkdir()
-    for side, names in (("in", (ours, ["result"])), ("out", (["x"], ours))):
+    # Half of them at a time: gfortran warns of more arguments than it has room for on the stack.
+    for side, names in (("in", (ours[::2], ours[1::2])), ("out", (ours[1::2], ours[::2]))):
         path = folder / f"clash_{side}.pt"
         more = [path.stem, f"{path.stem}_guard", "a" * 70, "a" * 71, "2m", "T", "t", "observe_9"]
         write_contract(path, tensors([*names[0], *more], guard=True), tensors([name.upper() for name in names[1]]))

@@ -156,6 +156,7 @@ def test_bad_file(refusals: dict[str, list[str]], row: Row) -> None:
 
 def test_older_torch_runs(build: Build, packages: Path) -> None:
     assert run_package(build, packages, "older_torch.pt2") == "stat 0 model b1"
+    assert run_package(build, packages, "older_code.pt2") == "stat 0 model model"
 
 
 def test_sum_of_the_file(build: Build, packages: Path, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ module job
   include 'mpif.h'
   private
   public :: start, finish, say, must, told, verdict, bits, my_rank, n_ranks, wait, split, duplicate, free, between_halves, &
-    abort_job, mpi_comm_world, mpi_comm_null, mpi_comm_self
+    abort_when_all_are_done, mpi_comm_world, mpi_comm_null, mpi_comm_self
   external :: mpi_init, mpi_finalize, mpi_comm_rank, mpi_comm_size, mpi_barrier, mpi_comm_split, mpi_comm_dup, mpi_comm_free, &
-    mpi_intercomm_create, mpi_abort
+    mpi_intercomm_create, mpi_abort, mpi_send, mpi_recv
 
   character(len=:), allocatable :: wrong
 
@@ -63,11 +63,20 @@ contains
     call mpi_finalize(ierror)
   end subroutine finish
 
-  subroutine abort_job()
-    ! When all have said what they had to say.
-    integer :: ierror
+  subroutine abort_when_all_are_done(rank, n)
+    ! Ends a job in which nothing can be agreed on any more. The last rank hears from each other one, which waits then.
+    integer, intent(in) :: rank, n
+    integer :: ierror, other, nothing(1), status(mpi_status_size)
+    nothing = 0
+    if (rank < n - 1) then
+      call mpi_send(nothing, 0, mpi_integer, n - 1, 11, mpi_comm_world, ierror)
+      call mpi_recv(nothing, 0, mpi_integer, n - 1, 12, mpi_comm_world, status, ierror)
+    end if
+    do other = 0, n - 2
+      call mpi_recv(nothing, 0, mpi_integer, other, 11, mpi_comm_world, status, ierror)
+    end do
     call mpi_abort(mpi_comm_world, 7, ierror)
-  end subroutine abort_job
+  end subroutine abort_when_all_are_done
 
   integer function my_rank(comm)
     integer, intent(in) :: comm

@@ -214,27 +214,15 @@ contains
     real(real64) :: loss
     integer :: applied
     call trainer%load(file)
-    if (rank == n - 1) then
-      call wait_for_the_others()
-    else
+    if (rank < n - 1) then
       call torch_mpi_set_timeout(1)
       call trainer%gradients(x, y, loss, permute_dims=[2, 1], target_permute_dims=[2, 1])
       call torch_mpi_trainer_average(trainer, mpi_comm_world, all_samples, stat=stat, errmsg=errmsg)
       call trainer%apply(stat=applied)
       call say(rank, applied, errmsg)
     end if
-    call wait_for_the_others()
-    call abort_job()
+    call abort_when_all_are_done(rank, n)
   end subroutine absent
-
-  subroutine wait_for_the_others()
-    integer(int64) :: begin, now, rate
-    call system_clock(begin, rate)
-    do
-      call system_clock(now)
-      if (now - begin > 4 * rate) exit
-    end do
-  end subroutine wait_for_the_others
 
   subroutine same_everywhere(trainer)
     ! All of the state but the seed.

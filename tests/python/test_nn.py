@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import pt2ts
-from pt2ts.capture.examples import parameter_names
+from pt2ts.capture.arguments import argument_names
 from pt2ts.container import reading
 from pt2ts.errors import DeclarationError
 from pt2ts.nn import (
@@ -157,7 +157,7 @@ def test_range_guard_of_several_inputs(form: str, measured: bool) -> None:
 def test_a_guard_of_several_inputs_keeps_names_and_digits() -> None:
     module = RangeGuard.several(Column(), (250.1, 300.3), (0.0, 1.0), None, None, margin=0.1).double()
     assert module.get_submodule("range_of_profile").get_buffer("high").item() == 300.3 + 0.1 * (300.3 - 250.1)
-    assert parameter_names(module) == ["profile", "angle", "kind", "scale"]
+    assert argument_names(module) == ["profile", "angle", "kind", "scale"]
     fields = RangeGuard.several(nn.Identity(), (0.0, 1.0))
     assert fields(torch.tensor([[[0.0, 1.0], [0.5, 0.5]], [[0.0, 2.0], [0.5, 0.5]]]))[1].tolist() == [False, True]
     script = RangeGuard.several(torchscript.script(Column()), (0.0, 1.0), None, None, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import torch
 
 from ..contract.declare import Declaration
-from ..contract.dtypes import DTYPES, PRECISIONS, name_of
+from ..contract.dtypes import DTYPES, PRECISIONS, WHOLE, name_of
+from ..contract.ranges import symbols_of
 from ..contract.samples import BATCH, Sizes, make, symbol_sizes
 from ..contract.spec import Symbol, TensorSpec
-from ..errors import DeclarationError, ExportError, option
-from ..pytorch import torchscript
+from ..errors import DeclarationError, option
+from .arguments import arrange, call_of, call_of_names
 from .request import Request
 
 
@@ -48,102 +48,43 @@ def make_examples(module: torch.nn.Module, given: Any, request: Request) -> Exam
     declared, wanted = request.inputs, request.converted_to
     if wanted is not None:
         _refuse_other_dtypes(declared or (), wanted)
+    names = [item.name for item in declared or ()]
     if given is not None:
-        tensors = collect(module, given, [item.name for item in declared or ()])
+        call = call_of(module, given, names)
     elif declared is not None:
         # Declarations that leave the dtype open get the one that was asked for.
-        tensors = make(
-            [item if item.dtype or wanted is None else replace(item, dtype=wanted) for item in declared], request.symbols
-        )
+        full = [item if item.dtype or wanted is None else replace(item, dtype=wanted) for item in declared]
+        call = call_of_names(module, names, make(full, request.symbols))
     else:
         raise DeclarationError("neither example inputs nor declarations are given", "pass one of them")
+    found, arranged = arrange(module, call)
+    tensors = [tensor for _, tensor in found]
     if wanted is not None:
         tensors = [item.to(PRECISIONS[wanted]) if item.is_floating_point() else item for item in tensors]
-    inputs = input_specs(module, tensors, declared, dynamic_batch=request.dynamic_batch)
+    own_names = [name for name, _ in found]
+    inputs = input_specs(own_names, tensors, declared, dynamic_batch=request.dynamic_batch)
+    if arranged:
+        inputs = tuple(replace(item, argument="" if item.name == own else own) for item, own in zip(inputs, own_names, strict=True))
     sizes = symbol_sizes(inputs, tensors)
-    return Examples(module, inputs, tensors, sizes, _bounds(request.symbols, sizes))
-
-
-def parameter_names(module: torch.nn.Module) -> list[str]:
-    """Return the names of ``forward``'s arguments, as far as it names them."""
-    if isinstance(module, torchscript.ScriptModule):
-        return torchscript.argument_names(module)
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in inspect.signature(module.forward).parameters.values() if p.kind in positional]
-
-
-def collect(module: torch.nn.Module, given: Any, declared: Sequence[str] = ()) -> list[torch.Tensor]:
-    """Return the example inputs as a list of tensors, in the order of ``forward``.
-
-    Parameters
-    ----------
-    module
-        The module they are for.
-    given
-        A tensor, a sequence of tensors, or a mapping from declared or argument name to tensor. Arrays and numbers become tensors; a
-        trailing None stands for an optional argument that is left out.
-    declared
-        Names of the declared inputs.
-    """
-    if isinstance(given, Mapping):
-        known = list(declared) if set(given) <= set(declared) else parameter_names(module)
-        given = _in_order(known, given)
-    if isinstance(given, torch.Tensor) or not isinstance(given, Sequence):
-        given = [given]
-    items = list(given)
-    while items and items[-1] is None:
-        items.pop()
-    for number, item in enumerate(items, 1):
-        if item is None:
-            raise ExportError(
-                f"example input {number} is None but a later one is not",
-                "a Fortran caller passes tensors by position: put optional arguments last, or wrap the module",
-            )
-    if not items:
-        raise ExportError("there are no example inputs", "a model needs at least one input tensor")
-    return [_as_tensor(item, number) for number, item in enumerate(items, 1)]
-
-
-def _in_order(names: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
-    unknown = [name for name in given if name not in names]
-    if unknown:
-        raise ExportError(f"forward has no argument '{unknown[0]}'", f"its arguments are {', '.join(names)}")
-    last = max((names.index(name) for name in given), default=-1)
-    return [given.get(name) for name in names[: last + 1]]
-
-
-def _as_tensor(item: Any, number: int) -> torch.Tensor:
-    try:
-        tensor = torch.as_tensor(item)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ExportError(
-            f"example input {number} is a {type(item).__name__}, not a tensor", "forward may only take tensors"
-        ) from error
-    name_of(tensor)
-    if tensor.layout is not torch.strided:
-        raise ExportError(f"example input {number} is a {tensor.layout} tensor", "give a dense one")
-    return tensor.detach().cpu()
+    return Examples(module, inputs, tensors, sizes, _bounds(request.symbols, inputs, sizes))
 
 
 def input_specs(
-    module: torch.nn.Module,
+    names: Sequence[str],
     examples: Sequence[torch.Tensor],
     declarations: Sequence[Declaration] | None,
     *,
     dynamic_batch: bool,
 ) -> tuple[TensorSpec, ...]:
-    """Return the spec of every input: declared where declared, from the example otherwise."""
+    """Return the spec of every input: declared where declared, from the example otherwise; ``names`` are those in forward."""
     if declarations is None:
-        names = parameter_names(module) + [f"input{n}" for n in range(1, len(examples) + 1)]
-        names = names if len(parameter_names(module)) >= len(examples) else names[-len(examples) :]
-        declarations = [Declaration(name) for name, _ in zip(names, examples, strict=False)]
+        declarations = [Declaration(name) for name in names]
     if len(declarations) != len(examples):
-        arguments = ", ".join(parameter_names(module))
         raise DeclarationError(
             f"{len(declarations)} inputs are declared but there are {len(examples)} example inputs",
-            f"the arguments of forward are {arguments}" if arguments else "",
+            f"the arguments of forward are {', '.join(names)}" if names else "",
         )
-    _require_order([item.name for item in declarations], parameter_names(module))
+    _require_order([item.name for item in declarations], names)
     batched = dynamic_batch and _share_first_dimension(examples, declarations)
     return tuple(
         _input_spec(number, item, example, batched)
@@ -202,11 +143,26 @@ def _refuse_other_dtypes(declared: Sequence[Declaration], dtype: str) -> None:
             )
 
 
-def _bounds(given: Mapping[str, Symbol], sizes: Mapping[str, int]) -> dict[str, Symbol]:
+def check_ranges(specs: Sequence[TensorSpec], sizes: Mapping[str, int]) -> None:
+    """Refuse ranges that follow a size which no call has, and those of other numbers than whole ones."""
+    for item in specs:
+        for name in symbols_of(item.range):
+            if name not in sizes:
+                known = f"the sizes are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
+                raise DeclarationError(f"the range of '{item.name}' ends at '{name}', which is no size of an input", known)
+            if DTYPES[item.dtype] not in WHOLE:
+                raise DeclarationError(
+                    f"the range of '{item.name}' ends at '{name}', and it is {item.dtype}", "only whole numbers are compared with a size"
+                )
+
+
+def _bounds(given: Mapping[str, Symbol], inputs: Sequence[TensorSpec], sizes: Mapping[str, int]) -> dict[str, Symbol]:
+    check_ranges(inputs, sizes)
     for name, symbol in given.items():
         if name not in sizes:
             known = f"the symbols are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
             raise DeclarationError(f"bounds are given for '{name}', which is in no input", known)
         if not symbol.admits(sizes[name]):
-            raise DeclarationError(f"the example has {name}={sizes[name]}, outside its bounds {symbol.min}..{symbol.max}")
+            hint = f"give another example; or put the network into pt2ts.nn.Pad, which takes any size" if symbol.multiple > 1 else ""
+            raise DeclarationError(f"the example has {name}={sizes[name]}, and {symbol.text()} is declared", hint)
     return {name: given.get(name, Symbol()) for name in sizes}

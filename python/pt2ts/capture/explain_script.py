@@ -22,6 +22,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "wrap it in a module of your own, whose forward takes tensors only",
     ),
     (
+        r"^forward returns an object$",
+        "forward returns an object of a class of its own, which no library could take apart",
+        "return tensors, or a tuple, list or dictionary of them",
+    ),
+    (
         r"^forward calls the Python function",
         "it calls a function of Python that TorchScript has no source of",
         "write what it does with torch functions in forward",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.export import ExportedProgram
@@ -16,6 +15,7 @@ from ..contract.spec import Symbol, TensorSpec
 from ..contract.variants import UNBOUNDED
 from ..errors import UnexportableError
 from .program import export_program
+from .write_out import written_out
 
 #: torch.export takes a size of 1 in an example for a fixed one.
 _SMALLEST_EXAMPLE = 2
@@ -80,9 +80,8 @@ class Forms:
         for name, size in self.sizes.items():
             bounds = self.symbols[name]
             wanted = max(size, bounds.min, _TYPICAL_BATCH if name == self.batch else _SMALLEST_EXAMPLE)
-            start = wanted if bounds.max is None else min(wanted, bounds.max)
-            free = next(number for number in itertools.count(start) if number not in taken)
-            chosen[name] = fixed.get(name, free if bounds.admits(free) else start)
+            free = next(number for number in bounds.from_on(wanted) if number not in taken)
+            chosen[name] = fixed.get(name, free if bounds.admits(free) else bounds.nearest(wanted))
             taken.add(chosen[name])
         return chosen
 
@@ -106,6 +105,10 @@ class Forms:
             return None
         bounds = self.symbols[self.batch]
         return {self.batch: Symbol(2, bounds.max)} if bounds.min == 1 and bounds.max != 1 else None
+
+    def written_out(self) -> Forms:
+        """Return the same with a module that consists of plain operations; the one of these forms becomes it."""
+        return replace(self, module=written_out(self.module, self.inputs, self.arguments({}), frozenset(self.symbols)))
 
     def fixed(self, size: int) -> ExportedProgram:
         """Return the program for one batch size; other symbols stay free."""

@@ -50,4 +50,4 @@ def sample(module: torch.nn.Module, inputs: Sequence[TensorSpec], trial: Trial, 
 def _halve_batch(inputs: Sequence[TensorSpec], sizes: Sizes, symbols: dict[str, Symbol]) -> Sizes:
     """Halve the symbols that stand first in a shape; other dimensions have a meaning that must not be cut."""
     first = {spec.shape[0] for spec in inputs if spec.shape}
-    return {name: max(symbols[name].min, size // 2) if name in first else size for name, size in sizes.items()}
+    return {name: symbols[name].nearest(size // 2) if name in first else size for name, size in sizes.items()}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import io
+import types
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -58,6 +61,28 @@ def twin_of(module: torch.nn.Module) -> torch.nn.Module:
 def _same_values(tensor: torch.Tensor) -> torch.Tensor:
     values = tensor.detach()
     return torch.nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else values
+
+
+def replace_forward(module: torch.nn.Module, forward: Callable[..., Any], former: str) -> None:
+    """Give a module another forward, which calls the one that it had by the name ``former``.
+
+    It gets a class of its own, so that a copy of it calls its own forward and not that of the first.
+    """
+    base = type(module)
+    own = {"forward": forward, former: _under_the_name(former, base.forward), "__module__": base.__module__}
+    if "forward" in vars(module):  # somebody has put another one into the instance
+        own[former] = staticmethod(vars(module).pop("forward"))
+    module.__class__ = type(base.__name__, (base,), own)
+
+
+def _under_the_name(name: str, function: Any) -> Any:
+    """Return a function that knows the name under which it is called: TorchScript would compile it as ``forward``."""
+    if not isinstance(function, types.FunctionType):
+        return function
+    twin = types.FunctionType(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
+    twin.__kwdefaults__, twin.__annotations__ = function.__kwdefaults__, function.__annotations__
+    twin.__module__, twin.__qualname__ = function.__module__, function.__qualname__
+    return twin
 
 
 def _script_copy(module: torchscript.ScriptModule) -> torch.nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,11 +14,15 @@ from ..contract.spec import Symbol, TensorSpec
 from ..contract.structure import flatten
 from ..errors import LoadError, UnexportableError
 from ..pytorch import torchscript
-from ..pytorch.operators import is_autocast
+from ..pytorch.operators import is_autocast, is_operator
 from ..pytorch.quiet import quiet
 from .bfloat16 import narrow
 from .explain_export import explain_export
+from .module_copy import replace_forward
 from .operators import check_program
+
+#: The name under which the module's own forward can be called.
+_INNER = "forward_with_structure"
 
 
 def _lay_out_weights(module: torch.nn.Module) -> None:
@@ -45,13 +49,12 @@ def flat_module(module: torch.nn.Module, precision: str | None = None) -> torch.
     if precision == "bfloat16":
         module.forward = narrow(module)
         return module
-    original: Callable[..., Any] = module.forward
-
-    def forward(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(tensor for _, tensor in flatten(original(*inputs)))
-
-    module.forward = forward
+    replace_forward(module, _flat_results, _INNER)
     return module
+
+
+def _flat_results(self: torch.nn.Module, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return tuple(tensor for _, tensor in flatten(getattr(self, _INNER)(*inputs)))
 
 
 def export_program(
@@ -86,7 +89,7 @@ def export_program(
         With the reason in plain words and the line of the user's code.
     """
     free = {name: bounds for name, bounds in symbols.items() if bounds.min != bounds.max}
-    dims = {name: Dim(name, min=bounds.min, max=bounds.max) for name, bounds in free.items()}
+    dims = {name: _dimension(name, bounds) for name, bounds in free.items()}
     shapes = tuple({at: dims[s] for at, s in enumerate(spec.shape) if isinstance(s, str) and s in dims} for spec in inputs)
     shapes_of_arguments = None if not shapes else shapes if flat else (shapes,)
     try:
@@ -106,6 +109,14 @@ def export_program(
     check_program(core)
     # What is inside of autocast would be a program within the program.
     return core if any(is_autocast(node.target) for node in program.graph.nodes) else program
+
+
+def _dimension(name: str, bounds: Symbol) -> Any:
+    """Return the dimension of a symbol: so many times another one where its sizes are multiples."""
+    if bounds.multiple == 1:
+        return Dim(name, min=bounds.min, max=bounds.max)
+    times = bounds.multiple
+    return times * Dim(f"{name}_by_{times}", min=bounds.min // times, max=None if bounds.max is None else bounds.max // times)
 
 
 def to_bytes(program: ExportedProgram) -> bytes:
@@ -147,6 +158,29 @@ def from_bytes(data: bytes, weights: Mapping[str, torch.Tensor]) -> ExportedProg
 
 def _filled(hollow: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     return torch.nn.Parameter(value, hollow.requires_grad) if isinstance(hollow, torch.nn.Parameter) else value
+
+
+#: Operations that read the shape of their first argument and not its values.
+_SHAPE_ONLY = frozenset((
+    "ones_like", "zeros_like", "full_like", "empty_like", "new_ones", "new_zeros", "new_full", "new_empty", "sym_size",
+))  # fmt: skip
+
+
+def used_weights(program: ExportedProgram) -> set[str]:
+    """Return the names of the weights, buffers and constants on whose values an answer depends."""
+    signature = program.graph_signature
+    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    left, seen = [node for node in program.graph.nodes if node.op == "output"], set()
+    while left:
+        node = left.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        shape_only = is_operator(node.target) and node.target._opname in _SHAPE_ONLY
+        left += [used for used in node.all_input_nodes if not (shape_only and used is node.args[0])]
+    # A tensor of two names has one of them in the program.
+    found = {names[node.name] for node in seen if node.name in names}
+    return found | {name for name, _ in weights_of(program) if name not in names.values()}
 
 
 def weights_of(program: ExportedProgram) -> list[tuple[str, torch.Tensor]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..contract.declare import Bounds, Declaration, Declared, as_declaration
+from ..contract.declare import Bounds, Declaration, Declared, as_declaration, checked_symbol
 from ..contract.spec import Symbol
 
 
@@ -37,4 +37,4 @@ def declarations(given: Declared | None) -> list[Declaration] | None:
 
 def as_bounds(given: Mapping[str, Bounds] | None) -> dict[str, Symbol]:
     """Return bounds in any of their forms as objects."""
-    return {name: item if isinstance(item, Symbol) else Symbol(*item) for name, item in (given or {}).items()}
+    return {name: item if isinstance(item, Symbol) else checked_symbol(name, *item) for name, item in (given or {}).items()}

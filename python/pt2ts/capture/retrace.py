@@ -24,8 +24,9 @@ def script_of(forms: Forms) -> bytes | None:
     try:
         with quiet():
             module = copy.deepcopy(forms.module)
-            if isinstance(module, GraphModule):
-                _trace_sizes(module)
+            for part in module.modules():
+                if isinstance(part, GraphModule):
+                    _trace_sizes(part)
             torchscript.save(torchscript.trace(module, forms.arguments({})), buffer)
     except Exception:  # noqa: BLE001 - torch raises many kinds; TorchScript is one candidate of several
         return None
@@ -40,7 +41,7 @@ def _trace_sizes(module: GraphModule) -> None:
         if node.target is torch.ops.aten.sym_size.int:
             _replace(node, "call_method", "size")
         elif any(_is_size(used) for used in node.all_input_nodes):
-            name = node.target._schema.name.removeprefix("aten::")
+            name = node.target._schema.name.removeprefix("aten::").removeprefix("_unsafe_")
             if isinstance(node.args[0] if node.args else None, Node) and hasattr(torch.Tensor, name):
                 _replace(node, "call_method", name)
             elif hasattr(torch, name):

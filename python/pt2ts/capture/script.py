@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
+from ..contract.structure import is_plain
 from ..contract.words import Method
 from ..errors import UnexportableError, option
 from ..explain import Explanation, explain_run
 from ..pytorch import torchscript
 from ..sources.keras import KerasNetwork, is_about_shapes
 from ..sources.onnx import WHY_TRACED, contract_of
+from .draft import Draft
 from .explain_script import explain_script
+from .forms import Forms
+from .module_copy import twin_of
 from .operators import check_script, python_calls
+from .program import flat_module
+from .retrace import script_of
 
 #: A loop over a tensor, or `q, k, v = tensor`. How often it runs depends on a size alone, and every size is tried afterwards.
 _ITERATES = "Iterating over a tensor"
@@ -58,6 +65,26 @@ def convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: M
     return converted
 
 
+def convert_draft(draft: Draft, method: Method) -> Converted:
+    """Return the module of a draft as TorchScript; where it can be neither scripted nor traced, the plain operations that it does."""
+    try:
+        return convert(draft.module, draft.examples, method)
+    except UnexportableError as error:
+        if method == "script" or isinstance(draft.module, torchscript.ScriptModule):
+            raise
+        symbols = {name: draft.spec.symbols[name] for name in draft.sizes}
+        forms = Forms(flat_module(twin_of(draft.module)), False, draft.spec.inputs, draft.examples, draft.sizes, symbols)
+        try:
+            made = script_of(forms.written_out())
+        except Exception:  # noqa: BLE001 - whatever torch cannot record: the first reason is the one to act on
+            made = None
+        if made is None:
+            raise
+        script = torchscript.load(io.BytesIO(made))
+        check_script(script)
+        return Converted(script, "trace", Explanation(error.message, error.hint, error.where, error.code))
+
+
 def _convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: Method) -> Converted:
     if isinstance(module, torchscript.ScriptModule):
         return Converted(module, "as is")
@@ -87,11 +114,16 @@ def _script(module: torch.nn.Module) -> torchscript.ScriptModule:
         raise TypeError("forward is overloaded")
     if calls := python_calls(script):
         raise TypeError(f"forward calls the Python function '{calls[0]}'")
+    if torchscript.returns_objects(script):
+        raise TypeError("forward returns an object")
     return script
 
 
 def _trace(module: torch.nn.Module, examples: Sequence[torch.Tensor], why: Explanation | None) -> torchscript.ScriptModule:
     inputs = tuple(example.clone() for example in examples)
+    with torch.no_grad():
+        if not is_plain(module(*inputs)):
+            module = flat_module(twin_of(module))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", torchscript.TracerWarning)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,7 +65,7 @@ def trials(of: Examples) -> list[Trial]:
         if a.shape != b.shape or exceeds(a, b):
             raise ExportError(
                 f"forward gives other numbers when called again with the same inputs (output '{name}')",
-                "random numbers belong into an input; things remembered between calls too",
+                "random numbers belong into an input, or follow from a seed that is one (pt2ts.nn.Noise); things remembered between calls too",
             )
     found = [first]
     for other in _other_sizes(sizes, symbols):
@@ -148,10 +147,7 @@ def _other_sizes(sizes: Sizes, symbols: Mapping[str, Symbol]) -> Iterator[Sizes]
     taken = set(sizes.values())
     larger: Sizes = {}
     for name, size in sizes.items():
-        free = (n for n in itertools.count(size + 1) if n not in taken)
-        wanted = next(free)
-        bounds = symbols[name]
-        larger[name] = wanted if bounds.admits(wanted) else bounds.max if bounds.max is not None else size
+        larger[name] = symbols[name].nearest(next(n for n in symbols[name].from_on(size + 1) if n not in taken))
         taken.add(larger[name])
     smallest = {name: symbols[name].min for name in sizes}
     seen = [sizes]

@@ -16,7 +16,7 @@ import typer
 
 from .._version import __version__
 from ..errors import NoDeviceError, Pt2tsError
-from . import bench, console, convert, diff, doctor, export, export_training, fortran, inspect, new, train, tune, verify
+from . import bench, console, convert, diff, doctor, export, export_training, fortran, inspect, new, stats, train, tune, verify
 
 app = typer.Typer(
     name="pt2ts",
@@ -45,6 +45,7 @@ def _main(
 
 app.command(short_help="Write a module as a checked model file.")(export.export)
 app.command(short_help="Show what a model file says about itself.")(inspect.inspect)
+app.command(short_help="Measure means and deviations of data, for networks to scale by.")(stats.stats)
 app.command(short_help="Measure what runs a package fastest here, and keep it.")(tune.tune)
 app.command(short_help="Try a model file in a fresh process, in every way its contract admits.")(verify.verify)
 app.command(short_help="Measure what a call costs, over batch sizes.")(bench.bench)

@@ -94,6 +94,9 @@ def export(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Largest absolute difference from the module allowed; by dtype otherwise.")
     ] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What pt2ts stats has written: units and ranges, taken and compared.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=console.JSON_HELP)] = False,
 ) -> None:
     """Write a module as a checked model file with its contract and a golden sample."""
@@ -144,6 +147,7 @@ def export(
             dtype=dtype,
             precision=precision,
             tolerance=tolerance,
+            stats=stats,
         )
     written = [file.path for file in files]
     if as_json:

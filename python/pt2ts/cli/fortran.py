@@ -18,7 +18,9 @@ def fortran(
         str | None, typer.Option(metavar="NAME", help="Name of the module; that of the source file otherwise.")
     ] = None,
     kind: Annotated[HostKind | None, typer.Option(help="Kind of all real arguments; that of the model otherwise.")] = None,
-    guard: Annotated[bool, typer.Option("--guard", help="Count values outside the ranges of the contract.")] = False,
+    guard: Annotated[
+        bool, typer.Option("--guard", help="Count values outside the ranges of the contract, and let a scheme take over.")
+    ] = False,
     program: Annotated[bool, typer.Option("--program", help="Write main.f90 and CMakeLists.txt beside it too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were not made by this command.")] = False,
 ) -> None:

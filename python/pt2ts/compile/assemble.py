@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch.export import ExportedProgram
 
 from ..capture.bfloat16 import lost_digits
 from ..capture.draft import Draft
-from ..capture.forms import Forms
+from ..capture.forms import Forms, Limits
 from ..capture.module_copy import evaluation_copy, twin_of
-from ..capture.program import flat_module, to_bytes, weights_of
+from ..capture.program import flat_module, to_bytes, used_weights, weights_of
 from ..capture.rounding import Yardstick
-from ..capture.script import convert
+from ..capture.script import convert_draft
 from ..capture.trials import Trial, trial_at
 from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
 from ..contract import golden as golden_sample
@@ -26,6 +27,7 @@ from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec
 from ..contract.variants import Variant, choose
 from ..contract.words import Method
+from ..errors import UnexportableError
 from ..pytorch import torchscript
 from ..report import step, warn
 from ..runtime.fresh import loaded
@@ -75,6 +77,18 @@ class Assembled:
     module: torch.nn.Module
 
 
+def _read(forms: Forms) -> tuple[Forms, ExportedProgram, Limits]:
+    """Return the program for any size; of a module that torch.export cannot read, that of its plain operations."""
+    try:
+        return forms, *forms.general()
+    except UnexportableError as error:
+        try:
+            plain = forms.written_out()
+            return plain, *plain.general()
+        except Exception:  # noqa: BLE001 - the first reason is the one that the user can do something about
+            raise error from error.__cause__
+
+
 def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     """Compile everything that belongs into the package of a model."""
     inputs = draft.spec.inputs
@@ -85,13 +99,15 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     sizes = batch_sizes(options.batch, forms.batch, symbols)
 
     step("reading the module")
-    program, limits = forms.general()
+    forms, program, limits = _read(forms)
     if options.batch is None and forms.batch is not None:
         sizes = usual_sizes(sizes, program, forms.argument_sizes({})[forms.batch])
     if limits and 1 not in sizes:
         sizes = (1, *sizes)  # the general variant begins at 2
     tensors = weights_of(program)
     blob, weights = pack_weights(tensors, frozenset(program.graph_signature.parameters))
+    used = used_weights(program)
+    weights = tuple(replace(item, used=item.name in used) for item in weights)
     names, yardstick = [name for name, _ in draft.found[0].outputs], Yardstick(draft.module)
     loss = draft.spec.loss
     if precision:
@@ -166,7 +182,7 @@ def _open_indices(spec: Spec, members: Mapping[str, Content]) -> Iterator[str]:
 def _script_bytes(draft: Draft, method: Method) -> bytes:
     """Return the model as the bytes of a TorchScript file."""
     buffer = io.BytesIO()
-    torchscript.save(convert(evaluation_copy(draft.module), draft.examples, method).script, buffer)
+    torchscript.save(convert_draft(replace(draft, module=evaluation_copy(draft.module)), method).script, buffer)
     return buffer.getvalue()
 
 

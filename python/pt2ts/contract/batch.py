@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DeclarationError
+from .ranges import symbols_of
 
 if TYPE_CHECKING:
     from .spec import Symbol, TensorSpec  # which import torch; a command line reads batch sizes without it
@@ -43,10 +44,14 @@ def is_size(value: object) -> bool:
 
 
 def batch_symbol(inputs: Sequence[TensorSpec], symbols: Mapping[str, Symbol]) -> str | None:
-    """Return the symbol that is the batch: the one of that name, or the only one that stands first in a shape."""
+    """Return the symbol that is the batch: the one of that name, or the only one that stands first in a shape.
+
+    What indices count (the nodes of a graph) is no batch: its samples see each other.
+    """
     if _BATCH in symbols:
         return _BATCH
-    first = {spec.shape[0] for spec in inputs if spec.shape and isinstance(spec.shape[0], str)}
+    counted = {symbol for spec in inputs for symbol in symbols_of(spec.range)}
+    first = {spec.shape[0] for spec in inputs if spec.shape and isinstance(spec.shape[0], str)} - counted
     return str(first.pop()) if len(first) == 1 else None
 
 

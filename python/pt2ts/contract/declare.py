@@ -10,18 +10,21 @@ Only the name is required. What is left out is taken from the example inputs. ``
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import DeclarationError
 from .dtypes import dtype_name, is_dtype, meant
-from .spec import Range, Shape, Symbol, TensorSpec
+from .ranges import Range, parse_range
+from .spec import Shape, Symbol, TensorSpec
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})$")
 _HEAD = re.compile(r"\s*([A-Za-z_]\w*(?:\.\w+)*)\s*(\[[^\]]*\])?(?:\s+|$)")
+_BOUNDS = re.compile(
+    r"\s*(?P<name>[A-Za-z_]\w*)\s*(?==|%)"
+    r"(?:=\s*(?P<low>\d+)\s*(?:\.\.\s*(?:(?P<high>\d+)|(?P<open>))\s*)?)?"
+    r"(?:%\s*(?P<multiple>\d+)(?:\s*==\s*0)?\s*)?$"
+)
 _SYMBOL = re.compile(r"[A-Za-z_]\w*$")
 _GRAMMAR = "write it as 'name[batch,124] float32 K 180..320 -- description'; only the name is required"
 
@@ -55,7 +58,7 @@ class Declaration:
             raise DeclarationError(f"cannot read the declaration '{text}'", _GRAMMAR)
         words = facts[head.end() :].split()
         dtype = dtype_name(words.pop(0)) if words and is_dtype(words[0]) else None
-        bounds = _parse_range(words.pop(), text) if words and ".." in words[-1] else None
+        bounds = parse_range(words.pop(), text) if words and ".." in words[-1] else None
         _refuse_dtypes(words, text)
         return Declaration(
             name=head[1],
@@ -111,15 +114,23 @@ def _place(name: str, names: Sequence[str]) -> int | None:
 
 
 def parse_symbol(text: str) -> tuple[str, Symbol]:
-    """Read the bounds of a symbol: ``batch=1..1024``, ``batch=0..`` or ``batch=16``."""
-    found = re.match(r"\s*([A-Za-z_]\w*)\s*=\s*(\d+)\s*(\.\.\s*(\d*))?\s*$", text)
+    """Read the bounds of a symbol: ``batch=1..1024``, ``batch=0..``, ``batch=16``, ``ny=4..640%4`` or ``ny%4``."""
+    found = _BOUNDS.match(text)
     if found is None:
-        raise DeclarationError(f"cannot read the symbol '{text}'", "write it as 'batch=1..1024' or 'batch=2..'")
-    low = int(found[2])
-    high = low if found[3] is None else int(found[4]) if found[4] else None
-    if high == 0 or (high is not None and high < low):
-        raise DeclarationError(f"the bounds of '{text}' are empty", "the largest size is 1 or more, and not below the smallest")
-    return found[1], Symbol(low, high)
+        raise DeclarationError(f"cannot read the symbol '{text}'", "write it as 'batch=1..1024', 'batch=2..' or 'ny%4'")
+    low = 1 if found["low"] is None else int(found["low"])
+    high = None if found["low"] is None or found["open"] else int(found["high"] or low)
+    return found["name"], checked_symbol(text, low, high, 1 if found["multiple"] is None else int(found["multiple"]))
+
+
+def checked_symbol(name: str, low: int = 1, high: int | None = None, multiple: int = 1) -> Symbol:
+    """Return bounds that admit a size."""
+    if multiple < 1:
+        raise DeclarationError(f"the sizes of '{name}' are multiples of {multiple}", "give a positive whole number")
+    symbol = Symbol(low, high, multiple)
+    if symbol.max is not None and (symbol.max == 0 or symbol.max < symbol.min):
+        raise DeclarationError(f"the bounds of '{name}' are empty", "the largest size is 1 or more, and not below the smallest")
+    return symbol
 
 
 def _refuse_dtypes(units: Sequence[str], whole: str) -> None:
@@ -143,17 +154,7 @@ def _parse_shape(text: str, whole: str) -> Shape:
     return tuple(shape)
 
 
-def _parse_range(word: str, whole: str) -> Range:
-    found = _RANGE.match(word)
-    if found is None:
-        raise DeclarationError(f"cannot read the range '{word}' in '{whole}'", "write it as 180..320")
-    low, high = float(found[1]), float(found[2])
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise DeclarationError(f"the range '{word}' in '{whole}' is empty")
-    return low, high
-
-
 Declared = Sequence[str | Declaration | TensorSpec]
 
 
-Bounds = Symbol | tuple[int, int | None]
+Bounds = Symbol | tuple[int, int | None] | tuple[int, int | None, int]

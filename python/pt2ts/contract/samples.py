@@ -9,6 +9,7 @@ import torch
 from ..errors import DeclarationError
 from .declare import Declaration
 from .dtypes import DTYPES
+from .ranges import Numbers, Range, at, symbols_of
 from .spec import Symbol, TensorSpec
 
 #: Name of the symbolic first dimension that is assumed where nothing is declared.
@@ -28,6 +29,8 @@ def make(declarations: Sequence[Declaration], symbols: Mapping[str, Symbol]) -> 
     Whole numbers with a range have both ends of it among them: an index that is counted from the wrong number shows there.
     """
     source = torch.Generator().manual_seed(0)
+    names = {size for item in declarations for size in item.shape or () if isinstance(size, str)}
+    sizes_of = {name: symbols.get(name, Symbol()).nearest(_MADE_BATCH) for name in names}
     made = []
     for item in declarations:
         if item.shape is None or item.dtype is None:
@@ -35,10 +38,11 @@ def make(declarations: Sequence[Declaration], symbols: Mapping[str, Symbol]) -> 
                 f"without example inputs the declaration of '{item.name}' must give shape and dtype",
                 "such as 'column[batch,124] float32'",
             )
-        sizes = [_made_size(symbols.get(size, Symbol())) if isinstance(size, str) else size for size in item.shape]
-        values = random_values(sizes, DTYPES[item.dtype], item, source)
-        if item.range is not None and values.numel() > 1 and not (values.is_floating_point() or values.is_complex()):
-            values.view(-1)[[0, -1]] = torch.tensor(item.range, dtype=torch.float64).floor().to(values.dtype)
+        sizes = [sizes_of[size] if isinstance(size, str) else size for size in item.shape]
+        bounds = None if item.range is None else _known(item.name, item.range, sizes_of)
+        values = random_values(sizes, DTYPES[item.dtype], bounds, source)
+        if bounds is not None and values.numel() > 1 and not (values.is_floating_point() or values.is_complex()):
+            values.view(-1)[[0, -1]] = torch.tensor(bounds, dtype=torch.float64).floor().to(values.dtype)
         made.append(values)
     return made
 
@@ -48,19 +52,26 @@ def make_from_specs(inputs: Sequence[TensorSpec], symbols: Mapping[str, Symbol])
     return make([Declaration(item.name, item.shape, item.dtype, item.units, item.range) for item in inputs], symbols)
 
 
-def _made_size(symbol: Symbol) -> int:
-    return max(symbol.min, min(_MADE_BATCH, symbol.max or _MADE_BATCH))
+def _known(name: str, bounds: Range, sizes: Sizes) -> Numbers:
+    """Return the range of an input for some sizes, which must have those that it follows."""
+    for symbol in symbols_of(bounds):
+        if symbol not in sizes:
+            known = f"the sizes are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
+            raise DeclarationError(f"the range of '{name}' ends at '{symbol}', which is no size of an input", known)
+    return at(bounds, sizes)
 
 
-def random_values(sizes: Sequence[int], dtype: torch.dtype, item: Declaration, source: torch.Generator) -> torch.Tensor:
-    """Return random values: within the declared range, or the usual ones of the dtype."""
-    if item.range is None and (dtype.is_floating_point or dtype.is_complex):
+def random_values(
+    sizes: Sequence[int], dtype: torch.dtype, bounds: Numbers | None, source: torch.Generator
+) -> torch.Tensor:
+    """Return random values: within a range, or the usual ones of the dtype."""
+    if bounds is None and (dtype.is_floating_point or dtype.is_complex):
         return torch.randn(sizes, generator=source, dtype=torch.float64).to(dtype)
-    low, high = item.range or (0.0, 1.0)
+    low, high = bounds or (0.0, 1.0)
     uniform = torch.rand(sizes, generator=source, dtype=torch.float64)
     if dtype.is_floating_point or dtype.is_complex:
         return (low + (high - low) * uniform).to(dtype)
-    return (low + (high - low + 1) * uniform).floor().clamp(low, high).to(dtype)
+    return (low + (high - low + 1) * uniform).floor().clamp(low, max(low, high)).to(dtype)
 
 
 def symbol_sizes(inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor]) -> Sizes:
@@ -80,7 +91,7 @@ def resize(inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor], sizes
     """Return the examples with their symbolic dimensions cut or repeated to ``sizes``.
 
     The values are those of the examples, so indices and physical ranges stay legal; they are shifted by one so that the first
-    sample differs from the first one of the examples.
+    sample differs from the first one of the examples. Indices whose range follows a size are folded into what it is then.
     """
     resized = []
     for spec, example in zip(inputs, examples, strict=True):
@@ -89,5 +100,11 @@ def resize(inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor], sizes
             if isinstance(symbol, str) and sizes[symbol] != example.shape[dim]:
                 index = (torch.arange(sizes[symbol]) + 1) % example.shape[dim]
                 tensor = tensor.index_select(dim, index)
-        resized.append(tensor.clone())
+        resized.append(_folded(tensor, at(spec.range, sizes)) if symbols_of(spec.range) else tensor.clone())
     return resized
+
+
+def _folded(tensor: torch.Tensor, bounds: Numbers) -> torch.Tensor:
+    """Return whole numbers of a range in a smaller one."""
+    low, high = (int(end) for end in bounds)
+    return tensor.clone() if high < low else low + (tensor - low) % (high - low + 1)

@@ -6,8 +6,9 @@ checks every call against it.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..errors import SpecError
 from .dtypes import DTYPES
 from .loss import Loss
 from .network import Network
+from .ranges import Range, from_json, to_json
 from .variants import Variant, Weight
 
 #: Version of the format. A reader refuses what it does not know.
@@ -29,7 +31,6 @@ MAX_SYMBOLS = 16
 
 #: One number per dimension: a fixed size, or the name of a symbol. The same symbol means the same size.
 Shape = tuple[int | str, ...]
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,14 @@ class TensorSpec:
     units
         Physical units, free text, or None.
     range
-        Smallest and largest value seen in training, or None.
+        Smallest and largest value seen in training, or None; of indices an end may follow a size (`SizeBound`).
     description
         One line for people.
     layout
         Memory order of the caller's array; ``torch`` is row-major. Results are copied into any.
+    argument
+        Of inputs: where it goes in the module's ``forward`` (``state.T``), where that is no argument by position and has another
+        name; empty otherwise.
     """
 
     name: str
@@ -61,18 +65,20 @@ class TensorSpec:
     range: Range | None = None
     description: str = ""
     layout: str = "torch"
+    argument: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of this tensor."""
-        return {
+        data = {
             "name": self.name,
             "dtype": self.dtype,
             "shape": list(self.shape),
             "units": self.units,
             "layout": self.layout,
-            "range": None if self.range is None else list(self.range),
+            "range": None if self.range is None else to_json(self.range),
             "description": self.description,
         }
+        return data | {"argument": self.argument} if self.argument else data
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> TensorSpec:
@@ -80,15 +86,15 @@ class TensorSpec:
         dtype = str(data["dtype"])
         if dtype not in DTYPES:
             raise SpecError(f"the spec names the unknown dtype '{dtype}'")
-        low_high = data.get("range")
         return TensorSpec(
             name=str(data["name"]),
             dtype=dtype,
             shape=tuple(size if isinstance(size, str) else int(size) for size in data["shape"]),
             units=data.get("units"),
-            range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
+            range=from_json(data.get("range")),
             description=str(data.get("description", "")),
             layout=str(data.get("layout", "torch")),
+            argument=str(data.get("argument", "")),
         )
 
     def shape_text(self) -> str:
@@ -98,18 +104,42 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Symbol:
-    """Bounds of a symbolic dimension; ``max`` None means unbounded."""
+    """Bounds of a symbolic dimension; ``max`` None means unbounded. Every size is a multiple of ``multiple``, the bounds too."""
 
     min: int = 1
     max: int | None = None
+    multiple: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "min", -(-self.min // self.multiple) * self.multiple)
+        object.__setattr__(self, "max", None if self.max is None else self.max // self.multiple * self.multiple)
 
     def to_dict(self) -> dict[str, int | None]:
         """Return the JSON object of these bounds."""
-        return {"min": self.min, "max": self.max}
+        return {"min": self.min, "max": self.max} | ({"multiple": self.multiple} if self.multiple > 1 else {})
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Symbol:
+        """Read the JSON object of the bounds."""
+        return Symbol(int(data["min"]), None if data["max"] is None else int(data["max"]), int(data.get("multiple", 1)))
 
     def admits(self, size: int) -> bool:
-        """Return whether ``size`` lies within the bounds."""
-        return size >= self.min and (self.max is None or size <= self.max)
+        """Return whether a dimension may have this size."""
+        return size >= self.min and (self.max is None or size <= self.max) and size % self.multiple == 0
+
+    def nearest(self, size: int) -> int:
+        """Return the smallest admitted size that is not below ``size``; the largest where there is none."""
+        above = max(self.min, -(-size // self.multiple) * self.multiple)
+        return above if self.max is None else min(above, self.max)
+
+    def from_on(self, size: int) -> Iterator[int]:
+        """Yield the sizes from ``size`` on that are right but for a largest one."""
+        return itertools.count(max(self.min, -(-size // self.multiple) * self.multiple), self.multiple)
+
+    def text(self) -> str:
+        """Return the bounds for people."""
+        limits = f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
+        return f"{limits}, a multiple of {self.multiple}" if self.multiple > 1 else limits
 
 
 @dataclass(frozen=True)
@@ -222,7 +252,7 @@ class Spec:
                 name=str(data["name"]),
                 inputs=_tensors(data["inputs"]),
                 outputs=_tensors(data["outputs"]),
-                symbols={name: Symbol(int(s["min"]), s["max"]) for name, s in data["symbols"].items()},
+                symbols={name: Symbol.from_dict(item) for name, item in data["symbols"].items()},
                 description=str(data.get("description", "")),
                 normalization=str(data.get("normalization", "inside")),
                 isa=data.get("isa"),

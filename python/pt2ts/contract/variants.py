@@ -30,6 +30,8 @@ class Weight:
         Where it begins in the member that holds all of them.
     parameter
         Whether it is trained (a parameter) or not (a buffer).
+    used
+        Whether an answer depends on it: not on the batches that BatchNorm has counted, nor on a bias that is differentiated away.
     """
 
     name: str
@@ -37,12 +39,14 @@ class Weight:
     shape: tuple[int, ...]
     offset: int
     parameter: bool
+    used: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of this weight."""
-        return {
+        data = {
             "name": self.name, "dtype": self.dtype, "shape": list(self.shape), "offset": self.offset, "parameter": self.parameter,
         }  # fmt: skip
+        return data if self.used else data | {"used": False}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Weight:
@@ -51,7 +55,7 @@ class Weight:
         if dtype not in DTYPES:
             raise SpecError(f"the weight '{data['name']}' has the unknown dtype '{dtype}'")
         shape = tuple(int(size) for size in data["shape"])
-        return Weight(str(data["name"]), dtype, shape, int(data["offset"]), bool(data["parameter"]))
+        return Weight(str(data["name"]), dtype, shape, int(data["offset"]), bool(data["parameter"]), bool(data.get("used", True)))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 
 from ..capture.draft import make_draft
 from ..capture.examples import make_examples
+from ..capture.measured import with_statistics
 from ..capture.module_copy import model_copy
 from ..capture.request import Request, as_bounds, declarations
 from ..capture.tf32 import with_tf32
@@ -27,6 +28,7 @@ from ..contract.former import takes_callbacks, takes_options
 from ..contract.spec import Spec
 from ..contract.words import Normalization, Precision, Products
 from ..errors import DeclarationError, ExportError, option
+from ..nn.statistics import Statistics
 from ..runtime.fresh import start
 from ..sources.onnx import declared_inputs, declared_outputs
 from ..toolchain.devices import find_device
@@ -53,6 +55,7 @@ def export(
     dtype: Precision | None = None,
     precision: Products | None = None,
     tolerance: float | None = None,
+    stats: StrPath | None = None,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
 
@@ -110,6 +113,9 @@ def export(
         The largest absolute difference between the file and the module that is allowed; otherwise what rounding explains: 1e-5
         (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
         output's typical size, and more where the module's own copy in float64 shows that its rounding is larger.
+    stats
+        A file that `pt2ts.stats` has written. Units, ranges and descriptions of inputs and outputs that are declared by the names
+        in it are taken from there where the declarations leave them out; units that are declared must be the same.
 
     Returns
     -------
@@ -152,6 +158,8 @@ def export(
         normalization=normalization,
         flush_denormals=flush_denormals,
     )
+    if stats is not None:
+        request = with_statistics(request, Statistics.read(stats))
     start()  # of the process in which the file will run, since that takes a while
     copy = model_copy(module, request.converted_to)
     examples = make_examples(copy, example_inputs, request)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..capture.draft import Draft
-from ..capture.script import Converted, convert
+from ..capture.script import Converted, convert_draft
 from ..capture.trials import try_in_order
 from ..contract.formats import Package, TorchScript
 from ..contract.golden import to_bytes
@@ -73,7 +73,7 @@ def capture(draft: Draft, wanted: TorchScript | Package, dtype: str | None) -> S
     """Return the model in a format: as TorchScript, or compiled."""
     draft = _laid_out(draft, wanted.order)
     if isinstance(wanted, TorchScript):
-        return ScriptFile(draft, convert(draft.module, draft.examples, wanted.method))
+        return ScriptFile(draft, convert_draft(draft, wanted.method))
     from ..compile.assemble import assemble  # the compiler takes seconds to import, which TorchScript files need not wait for
 
     return PackageFile(assemble(draft, wanted, dtype))

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+import numpy as np
 
 from ..errors import DeclarationError
+
+#: Numbers of this size are written without an exponent.
+_PLAIN = (1e-3, 1e6)
 
 
 class HostKind(StrEnum):
@@ -84,3 +90,17 @@ def elements(dtype: str, kind: HostKind | None) -> Elements:
 def is_converted(dtype: str, kind: HostKind | None) -> bool:
     """Return whether values of a dtype are converted on the way between the program and the model."""
     return elements(dtype, kind) != _OWN[dtype]
+
+
+def real_literal(value: float, kind: str) -> str:
+    """Return a literal that the kind can hold: compilers refuse others."""
+    with np.errstate(over="ignore", under="ignore"):
+        kept: np.floating[Any] = np.float32(value) if kind == "real32" else np.float64(value)
+    size = abs(float(kept))
+    if not np.isfinite(kept):
+        return f"{'-' if value < 0 else ''}huge(1.0_{kind})"
+    # Compilers warn about denormal numbers.
+    if size < np.finfo(kept.dtype).tiny:
+        return f"0.0_{kind}"
+    plain = _PLAIN[0] <= size < _PLAIN[1]
+    return f"{(np.format_float_positional if plain else np.format_float_scientific)(kept, trim='0')}_{kind}"

@@ -33,6 +33,8 @@ _TAKEN = """
     stat errmsg file model inputs outputs init run run_batch run_sample finalize self_test failed difference guard_report
     guard_counts guard_reset guarded_names n_guarded observe counts calls unit outside_counts observed_calls is_outside n_elements
     check_inputs made_for refuse observe_call take_weights trainer
+    run_guarded run_network guarded_scheme guard_fallbacks scheme fallbacks is_left chosen sample_numbers positions check_extents
+    count_samples sample_counts
     default_file tolerance int8 int16 int32 int64 real32 real64 c_bool c_loc c_f_pointer abs achar aimag all any char count huge
     iand int kind maxval merge min max minval present real reshape shape size spread sum trim verify
 """.split()  # noqa: SIM905 - a list of quoted words is harder to read
@@ -83,8 +85,8 @@ class Namer:
     def name(self, text: str, otherwise: str) -> str:
         """Return the name for ``text`` and remember it."""
         base = identifier(text, otherwise)
-        # torch_ and ftorch_ belong to the library, observe_1 and so on are the module's own.
-        if base in _RESERVED or base.startswith(("torch_", "ftorch", "observe_")):
+        # torch_ and ftorch_ belong to the library, observe_1, reject_1 and so on are the module's own.
+        if base in _RESERVED or base.startswith(("torch_", "ftorch", "observe_", "reject_")):
             base = f"{base}_"
         found, number = base, 1
         while found in self._taken:

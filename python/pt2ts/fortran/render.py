@@ -29,7 +29,7 @@ def fortran_module(path: StrPath, module: str | None = None, *, kind: str | None
         ``real64`` or ``real32``: kind of all real and complex arguments, converted in each call where the model has another one.
         None gives each argument the kind that the model has.
     guard
-        Whether values outside the ranges of the contract are counted.
+        Whether values outside the ranges of the contract are counted, and `run_guarded` can leave their samples to a scheme.
 
     Returns
     -------
@@ -64,8 +64,10 @@ def _uses(view: ModuleView) -> list[str]:
         "torch_error_file", "torch_model", "torch_model_delete", "torch_model_input_names", "torch_model_load",
         "torch_model_output_names", "torch_model_self_test", "torch_success", *trainer,
     ]  # fmt: skip
+    if view.falls_back:
+        common.append("torch_error_argument")
     if view.direct:
-        return common
+        return sorted(common)
     storages = {port.elements.storage for port in view.ports} - {""}
     return sorted([*common, "torch_array", "torch_describe_array", "torch_model_infer_arrays", *storages])
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..contract.ranges import at
 from ..contract.spec import Spec
 from ..errors import SpecError
-from .kinds import Elements
-from .view import ModuleView, Port, real_literal
+from .kinds import Elements, real_literal
+from .view import ModuleView, Port
 
 #: A sample of no more values than this is written out.
 _WRITTEN_OUT = 24
@@ -63,13 +64,13 @@ class Sample:
 def samples(view: ModuleView, names: Mapping[str, str]) -> tuple[list[Sample], list[Sample]]:
     """Return inputs with values and outputs, from the golden sample where there is one."""
     golden = view.golden
-    sizes = {symbol: max(bounds.min, min(_USUAL_SIZE, bounds.max or _USUAL_SIZE)) for symbol, bounds in view.spec.symbols.items()}
+    sizes = {symbol: bounds.nearest(_USUAL_SIZE) for symbol, bounds in view.spec.symbols.items()}
 
     def sample(port: Port, tensor: torch.Tensor | None) -> Sample:
         known = port.spec.shape if tensor is None else tuple(tensor.shape)
         shape = [_size(view.spec, sizes, port, size) for size in known]
         extents = tuple(reversed(shape)) if port.reversed else tuple(shape)
-        value, origin = _value(port, tensor, extents) if port.is_input else ("", "")
+        value, origin = _value(port, tensor, extents, sizes) if port.is_input else ("", "")
         return Sample(port, names[port.name], extents, value, origin)
 
     inputs = [sample(port, golden.inputs[n] if golden else None) for n, port in enumerate(view.inputs)]
@@ -87,7 +88,7 @@ def _size(spec: Spec, sizes: Mapping[str, int], port: Port, size: int | str) -> 
     return sizes[size]
 
 
-def _value(port: Port, tensor: torch.Tensor | None, extents: tuple[int, ...]) -> tuple[str, str]:
+def _value(port: Port, tensor: torch.Tensor | None, extents: tuple[int, ...], sizes: Mapping[str, int]) -> tuple[str, str]:
     """Return an expression, and where its values come from."""
     kept = tensor if tensor is not None and tensor.numel() and _is_finite(tensor) else None
     if kept is not None and kept.numel() <= _WRITTEN_OUT:
@@ -99,7 +100,7 @@ def _value(port: Port, tensor: torch.Tensor | None, extents: tuple[int, ...]) ->
         )
         return written, "the golden sample"
     if port.spec.range is not None and port.elements.category in ("real", "integer") and not port.elements.storage:
-        low, high = port.spec.range
+        low, high = at(port.spec.range, sizes)
         middle = low + (high - low) / 2
         whole = port.elements.category == "integer"
         return _literal(math.floor(middle) if whole else middle, port.elements), "the middle of its range"

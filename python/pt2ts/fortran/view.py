@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from ..container.filetype import StrPath
 from ..container.reading import read_golden, read_spec
 from ..contract.batch import batch_symbol
 from ..contract.golden import Golden
+from ..contract.ranges import range_text
 from ..contract.spec import Shape, Spec, TensorSpec
 from ..contract.tolerance import SLACK, TOLERANCE
+from .guards import Guard, guards_of
 from .kinds import Elements, HostKind, elements, is_converted
 from .names import Namer
 
 _LETTERS = "ijklmn"
-_LARGEST_INTEGER = 2**63 - 1
 #: Where all these bits are set a real number is infinite or NaN.
 _EXPONENT = {"real32": ("int32", 0x7F800000), "real64": ("int64", 0x7FF0000000000000)}
-#: Numbers of this size are written without an exponent.
-_PLAIN = (1e-3, 1e6)
 
 
 @dataclass(frozen=True)
@@ -81,6 +77,29 @@ class Port:
         contiguous = ", contiguous" if sample and self.batched and self.dims(sample) else ""
         return f"{self.elements.declaration}, intent({intent}), target{contiguous} :: {self.name}{self.colons(sample)}"
 
+    def plain_declaration(self) -> str:
+        """Return the declaration of the dummy argument of a procedure of the program."""
+        return f"{self.elements.declaration}, intent({'in' if self.is_input else 'inout'}) :: {self.name}{self.colons()}"
+
+    @property
+    def batch_dim(self) -> int:
+        """Which dimension of the array the batch is."""
+        return self.rank if self.reversed else 1
+
+    def section(self, samples: str) -> str:
+        """Return the subscripts of some samples: ``:, chosen``."""
+        return self._in_order(samples, [":"] * (self.rank - 1))
+
+    def extents(self, samples: str) -> str:
+        """Return what the extents must be: symbols other than the batch are as long as they are."""
+        dims = self.dims()
+        own = [str(size) if isinstance(size, int) else f"size({self.name}, {n})" for n, size in enumerate(dims, 1)]
+        del own[self.batch_dim - 1]
+        return self._in_order(samples, own)
+
+    def _in_order(self, samples: str, others: Sequence[str]) -> str:
+        return ", ".join([*others, samples] if self.reversed else [samples, *others])
+
     def colons(self, sample: bool = False) -> str:
         """Return the shape of the dummy argument as it is declared: ``(:, :)``."""
         rank = len(self.dims(sample))
@@ -107,7 +126,7 @@ class Port:
         spec = self.spec
         facts = [clean(spec.units)] if spec.units else []
         if spec.range is not None:
-            facts.append(f"range {spec.range[0]:.10g} to {spec.range[1]:.10g}")
+            facts.append(f"range {range_text(spec.range, digits=10)}")
         if self.converted:
             facts.append(f"{spec.dtype} in the model, converted in each call")
         first = ["; ".join(facts)] if facts else []
@@ -126,51 +145,6 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Guard:
-    """The range check of one input.
-
-    Attributes
-    ----------
-    number
-        Which of the guarded inputs it is, from 1.
-    port
-        The input.
-    value
-        Fortran expression of its values, which the procedure that checks them calls ``values``.
-    low, high
-        Its bounds as literals, in the kind of the values.
-    """
-
-    number: int
-    port: Port
-    value: str
-    low: str
-    high: str
-
-    @property
-    def inside(self) -> str:
-        """Fortran expression that is true for values within the range, and for no NaN."""
-        if self.is_real:
-            return f"is_inside_{self.port.elements.kind}({self.value}, {self.low}, {self.high})"
-        return f"({self.value} >= {self.low} .and. {self.value} <= {self.high})"
-
-    @property
-    def is_real(self) -> bool:
-        """Whether the values are real numbers."""
-        return self.port.elements.category == "real"
-
-    def extreme(self, function: str) -> str:
-        """Return the expression of the smallest or largest finite value; of none it is the largest or smallest of its kind."""
-        if not self.port.rank and self.is_real:
-            none = f"{'-' if function == 'maxval' else ''}huge(1.0_real64)"
-            return f"merge(real({self.value}, real64), {none}, is_finite_{self.port.elements.kind}({self.value}))"
-        if not self.port.rank:
-            return f"real({self.value}, real64)"
-        mask = f", mask=is_finite_{self.port.elements.kind}({self.value})" if self.is_real else ""
-        return f"real({function}({self.value}{mask}), real64)"
-
-
-@dataclass(frozen=True)
 class ModuleView:
     """All that the template of a module shows; see `module_view`."""
 
@@ -183,7 +157,9 @@ class ModuleView:
     batch: str | None
     kind: HostKind | None
     guards: tuple[Guard, ...]
+    checked: tuple[Guard, ...]
     pointers: dict[str, str]
+    chosen: dict[str, str]
 
     @property
     def ports(self) -> tuple[Port, ...]:
@@ -204,7 +180,28 @@ class ModuleView:
     def takes_samples(self) -> bool:
         """Whether a call may have one sample as it is; otherwise the module makes it a batch of one."""
         # The library leaves out dimensions of that name only, and range checks are written for batches.
-        return self.batch == "batch" and all(port.batched for port in self.ports) and not self.guards
+        return self.batch == "batch" and all(port.batched for port in self.ports) and not self.guarded
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether single samples can be left to a scheme of the program."""
+        decides = bool(self.guards) or any(guard.is_verdict for guard in self.checked)
+        return decides and self.batch is not None and all(port.batched for port in self.outputs)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the module looks at values."""
+        return bool(self.guards) or self.falls_back
+
+    @property
+    def first_batched(self) -> Port:
+        """The input that says how many samples there are."""
+        return next(port for port in self.inputs if port.batched)
+
+    @property
+    def samples(self) -> str:
+        """Number of samples, as a Fortran expression."""
+        return f"size({self.first_batched.name}, {self.first_batched.batch_dim})"
 
     @property
     def is_trained(self) -> bool:
@@ -220,7 +217,7 @@ class ModuleView:
         """Return the kinds that are named, from ``iso_fortran_env``; ``guards`` says whether the guards are there too."""
         named = {port.elements.kind for port in self.ports} - {"c_bool"}
         named |= {"real64"} if guards or self.golden else set()
-        checked = {"int64", *(bits for _, bits, _ in self.guarded_reals)} if guards and self.guards else set()
+        checked = {"int64", *(bits for _, bits, _ in self.guarded_reals)} if guards and self.guarded else set()
         return sorted(named | checked)
 
     def c_kinds(self) -> list[str]:
@@ -244,7 +241,8 @@ class ModuleView:
     @property
     def guarded_reals(self) -> list[tuple[str, str, int]]:
         """Kinds of the real numbers that are checked, each with its kind of integers and the bits of its exponent in one."""
-        kinds = {guard.port.elements.kind for guard in self.guards if guard.is_real}
+        looked_at = (*self.guards, *(self.checked if self.falls_back else ()))
+        kinds = {guard.port.elements.kind for guard in looked_at if guard.is_real}
         return [(kind, *_EXPONENT[kind]) for kind in sorted(kinds)]
 
     def sizes(self) -> list[str]:
@@ -254,8 +252,7 @@ class ModuleView:
         for name, bounds in self.spec.symbols.items():
             if name not in used:
                 continue
-            limits = f"{bounds.min} or more" if bounds.max is None else f"{bounds.min} to {bounds.max}"
-            lines.append(f"{clean(name)} is {limits}")
+            lines.append(f"{clean(name)} is {bounds.text()}")
         return lines
 
     @property
@@ -294,8 +291,9 @@ def module_view(path: StrPath, name: str, kind: HostKind | None, *, guard: bool)
     turned = [orders != {False} if orders else item.layout == "torch" for item in spec.outputs]
     outputs = _ports(spec.outputs, namer, batch, kind, is_input=False, turned=turned)
     pointers = {port.name: namer.name(f"{port.name}_batch", "") for port in (*inputs, *outputs) if batch and port.batched}
-    guards = _guards(inputs) if guard else ()
-    return ModuleView(name, Path(path).name, spec, golden, inputs, outputs, batch, kind, guards, pointers)
+    chosen = {name: namer.name(f"{name}_chosen", "") for name in pointers}
+    guards, checked = (guards_of(inputs), guards_of(outputs)) if guard else ((), ())
+    return ModuleView(name, Path(path).name, spec, golden, inputs, outputs, batch, kind, guards, checked, pointers, chosen)
 
 
 def _batch(spec: Spec) -> str | None:
@@ -324,47 +322,11 @@ def _ports(
     )
 
 
-def _guards(inputs: Sequence[Port]) -> tuple[Guard, ...]:
-    """Return the checks of all inputs that have a range and an order: no logical, no complex number, no bits of a half."""
-    found: list[Guard] = []
-    for port in inputs:
-        kind, half = port.elements, port.elements.storage in ("torch_kFloat16", "torch_kBFloat16")
-        if port.spec.range is None or half or kind.category not in ("real", "integer"):
-            continue
-        low, high = port.spec.range
-        if kind.category == "real":
-            value, bounds = "values", (real_literal(low, kind.kind), real_literal(high, kind.kind))
-        else:
-            byte = "iand(int(values, int64), 255_int64)"
-            value = byte if kind.storage else "int(values, int64)"
-            bounds = (_integer(math.ceil(low)), _integer(math.floor(high)))
-        found.append(Guard(len(found) + 1, port, value, *bounds))
-    return tuple(found)
-
-
 def literal(text: str) -> str:
     """Return a text as a Fortran expression: short strings, and bytes by their numbers where the standard has no character."""
     runs = re.findall(rb"([ -~]{1,60})|([^ -~])", text.encode())
     parts = ["'" + plain.decode().replace("'", "''") + "'" if plain else f"char({other[0]})" for plain, other in runs]
     return " // ".join(parts) or "''"
-
-
-def real_literal(value: float, kind: str) -> str:
-    """Return a literal that the kind can hold: compilers refuse others."""
-    with np.errstate(over="ignore", under="ignore"):
-        kept: np.floating[Any] = np.float32(value) if kind == "real32" else np.float64(value)
-    size = abs(float(kept))
-    if not np.isfinite(kept):
-        return f"{'-' if value < 0 else ''}huge(1.0_{kind})"
-    # Compilers warn about denormal numbers.
-    if size < np.finfo(kept.dtype).tiny:
-        return f"0.0_{kind}"
-    plain = _PLAIN[0] <= size < _PLAIN[1]
-    return f"{(np.format_float_positional if plain else np.format_float_scientific)(kept, trim='0')}_{kind}"
-
-
-def _integer(value: int) -> str:
-    return f"{max(-_LARGEST_INTEGER, min(_LARGEST_INTEGER, value))}_int64"
 
 
 def clean(text: str) -> str:

@@ -18,6 +18,7 @@ from ..container.package import models_in, read_training_spec
 from ..container.reading import find_spec, load_script, read_golden
 from ..contract.golden import Golden
 from ..contract.network import Network
+from ..contract.ranges import range_text
 from ..contract.spec import Spec, TensorSpec
 from ..contract.variants import KINDS
 from ..pytorch import torchscript
@@ -96,8 +97,7 @@ class Report:
             rows.append(("description", spec.description))
         rows += [("made by", f"{spec.producer}, torch {spec.torch}"), ("normalization", spec.normalization)]
         for name, symbol in spec.symbols.items():
-            bounds = f"{symbol.min} or more" if symbol.max is None else f"{symbol.min} to {symbol.max}"
-            rows.append((f"size '{name}'", bounds))
+            rows.append((f"size '{name}'", symbol.text()))
         if spec.precision is not None:
             rows.append(("computes in", spec.precision))
         if spec.products is not None:
@@ -193,7 +193,7 @@ def _inspect_package(path: Path, spec: Spec | None) -> Report:
 
 def _rows(kind: str, specs: Sequence[TensorSpec], samples: Sequence[torch.Tensor]) -> Iterator[tuple[str, ...]]:
     for number, (spec, sample) in enumerate(zip_longest(specs, samples[: len(specs)]), 1):
-        low_high = "" if spec.range is None else f"{spec.range[0]:g} to {spec.range[1]:g}"
+        low_high = "" if spec.range is None else range_text(spec.range)
         # The usual order is not worth a column.
         layout = "" if spec.layout == "torch" else spec.layout
         facts = (spec.name, spec.dtype, spec.shape_text(), layout, spec.units or "", low_high, spec.description)

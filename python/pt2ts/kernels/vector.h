@@ -13,7 +13,6 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(real));
-constexpr int kRegisters = kVectorBytes == 64 ? 32 : 16;
 
 typedef real vec __attribute__((vector_size(kVectorBytes)));
 typedef integer mask __attribute__((vector_size(kVectorBytes)));

@@ -12,8 +12,10 @@ traced and exported by ``torch.export``, and keeps its numbers as buffers, so th
 """
 
 from .arrays import Cast, HWCtoCHW
+from .borders import Pad
 from .constraints import Clip, ConserveSum, NonNegative
 from .cycles import PERIODS, CyclicTime
+from .noise import Noise
 from .ranges import RangeGuard
 from .scaling import FromBytes, Standardize
 
@@ -25,7 +27,9 @@ __all__ = [
     "CyclicTime",
     "FromBytes",
     "HWCtoCHW",
+    "Noise",
     "NonNegative",
+    "Pad",
     "RangeGuard",
     "Standardize",
 ]

@@ -2,11 +2,14 @@
 
 # No "from __future__ import annotations" here: TorchScript reads the annotations of attributes, and strings are none to it.
 
+from os import PathLike
+
 import torch
 from torch import Tensor
 
 from ..errors import DeclarationError
 from .exact import Exact, Numbers, along, from_the_end
+from .statistics import Statistics
 
 
 class Standardize(Exact):
@@ -53,6 +56,22 @@ class Standardize(Exact):
         """
         others = [d for d in range(samples.dim()) if d != samples.dim() + from_the_end(dim)]
         return Standardize(samples.double().mean(others), samples.double().std(others).clamp(min=smallest), dim)
+
+    @staticmethod
+    def from_stats(path: str | PathLike[str], *names: str, dim: int = -1, smallest: float = 0.0) -> "Standardize":
+        """Take mean and standard deviation from a file of `pt2ts.stats`.
+
+        Parameters
+        ----------
+        path
+            The file.
+        names
+            Variables, in the order in which they lie one after the other in dimension ``dim``.
+        dim, smallest
+            As in `of`.
+        """
+        mean, std = Statistics.read(path).numbers(names)
+        return Standardize(mean, std.clamp(min=smallest), dim)
 
     def inverse(self) -> "Standardize":
         """Return the module that turns scaled values into physical ones again."""

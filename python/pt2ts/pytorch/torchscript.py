@@ -20,7 +20,7 @@ import torch
 
 from .private import part_of, private
 
-__all__ = ["ScriptModule", "TracerWarning", "argument_names", "has_forward", "load", "save", "script", "silent", "trace"]
+__all__ = ["ScriptModule", "TracerWarning", "argument_names", "has_forward", "load", "returns_objects", "save", "script", "silent", "trace"]
 
 ScriptModule = torch.jit.ScriptModule
 TracerWarning: type[Warning] = torch.jit.TracerWarning  # type: ignore[attr-defined]
@@ -83,6 +83,18 @@ def load(source: str | os.PathLike[str] | IO[bytes]) -> ScriptModule:
 def has_forward(module: ScriptModule) -> bool:
     """Return whether a file of the module could be called: torch.nn.GRU and LSTM compile to several methods of other names."""
     return bool(part_of(module, "_c._has_method")("forward"))
+
+
+def returns_objects(module: ScriptModule) -> bool:
+    """Return whether in what forward returns is an object of a class, a dataclass for instance."""
+    forward: Any = module.forward
+    left = [item.type for item in forward.schema.returns]
+    while left:
+        kind = left.pop()
+        if kind.kind() == "ClassType":
+            return True
+        left += kind.containedTypes()
+    return False
 
 
 def argument_names(module: ScriptModule) -> list[str]:

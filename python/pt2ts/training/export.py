@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from torch.export import ExportedProgram
 
 from .. import report
 from ..capture.draft import Draft, make_draft
-from ..capture.examples import collect, input_specs, make_examples
+from ..capture.arguments import arrange, call_of
+from ..capture.examples import check_ranges, input_specs, make_examples
 from ..capture.module_copy import model_copy
 from ..capture.program import export_program, weights_of
 from ..capture.request import Request, as_bounds, declarations
@@ -234,7 +234,8 @@ class _Job:
         items = None if declared is None else [as_declaration(item) for item in declared]
         bounds = dict(self.draft.spec.symbols)
         if given is not None:
-            examples = collect(_Targets(), given, [item.name for item in items or ()])
+            found, _ = arrange(_Targets(), call_of(_Targets(), given, [item.name for item in items or ()]))
+            examples = [tensor for _, tensor in found]
         elif items is not None:
             examples = make(items, bounds)
         else:
@@ -242,12 +243,17 @@ class _Job:
         if items is None:
             names = ["target"] if len(examples) == 1 else [f"target{n}" for n in range(1, len(examples) + 1)]
             items = [Declaration(name) for name in names]
-        self.targets = input_specs(_Targets(), examples, items, dynamic_batch=dynamic_batch)
+        self.targets = input_specs([], examples, items, dynamic_batch=dynamic_batch)
+        check_ranges(self.targets, symbol_sizes(self.targets, examples))
         self.specs = (*self.draft.spec.inputs, *self.targets)
         self.tensors = [*self.draft.examples, *examples]
         self.sizes = symbol_sizes(self.specs, self.tensors)
         self.symbols = {name: bounds.get(name, Symbol()) for name in self.sizes}
         self.batch = batch_symbol(self.specs, self.symbols)
+        if self.batch is not None and self.symbols[self.batch].multiple > 1:
+            raise DeclarationError(
+                f"the size '{self.batch}' is {self.symbols[self.batch].text()}", "a batch to train with has samples of any number"
+            )
         names = [spec.name for spec in self.specs]
         for name in names:
             if names.count(name) > 1:
@@ -257,7 +263,7 @@ class _Job:
         """Return examples of several sizes on which a step works in Python."""
         values = {item.name: item.value for item in state}
         found: list[Tensors] = [self.tensors]
-        larger = {name: size + 3 if self.symbols[name].admits(size + 3) else size for name, size in self.sizes.items()}
+        larger = {name: self.symbols[name].nearest(size + 3) for name, size in self.sizes.items()}
         for sizes in (larger, {name: bounds.min for name, bounds in self.symbols.items()}):
             tensors = resize(self.specs, self.tensors, sizes)
             try:
@@ -280,7 +286,7 @@ class _Job:
                 below = () if form.fixed else (n for n in range(form.size, 1, -1) if n not in taken)
                 chosen[name] = next(iter(below), form.size)
             else:
-                free = next(n for n in itertools.count(max(2, bounds.min, min(size, bounds.max or size))) if n not in taken)
+                free = next(n for n in bounds.from_on(max(2, bounds.nearest(size))) if n not in taken)
                 chosen[name] = free if bounds.admits(free) else bounds.max or free
             taken.add(chosen[name])
         return chosen

@@ -15,21 +15,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ..errors import UnexportableError
+from ..nn.noise import mixed
 
 _MASK = 0xFFFFFFFF
-
-#: Shifts and multipliers of a hash of 32 bits whose every output bit depends on every input bit ("lowbias32").
-_ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B - (1 << 32)), (16, 0))
-
-
-def _hash(value: Tensor) -> Tensor:
-    """Mix the lower 32 bits of int64 numbers. A multiplier above 2^31 is taken negative, so that no product overflows."""
-    for shift, multiplier in _ROUNDS:
-        value = value ^ (value >> shift)
-        if multiplier:
-            value = (value * multiplier) & _MASK
-    return value
-
 
 def uniform_bits(seed: Tensor, step: Tensor, layer: int, count: Any, device: torch.device) -> Tensor:
     """Return ``count`` numbers from 0 to 2^32 - 1 for this seed, step and layer.
@@ -39,12 +27,12 @@ def uniform_bits(seed: Tensor, step: Tensor, layer: int, count: Any, device: tor
     """
     keys = []
     for salt in (0x9E3779B9, 0x3C6EF372):
-        key = _hash((seed & _MASK) ^ salt)
+        key = mixed((seed & _MASK) ^ salt)
         for part in ((seed >> 32) & _MASK, step & _MASK, (step >> 32) & _MASK, torch.full_like(step, layer)):
-            key = _hash(key ^ part)
+            key = mixed(key ^ part)
         keys.append(key)
     index = torch.arange(count, dtype=torch.int64, device=device)
-    return _hash(_hash((index + keys[0]) & _MASK) ^ keys[1])
+    return mixed(mixed((index + keys[0]) & _MASK) ^ keys[1])
 
 
 #: What dropout functions drop together: single numbers, or all behind these first dimensions.

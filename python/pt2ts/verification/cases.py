@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 
 from ..contract.batch import batch_symbol
-from ..contract.declare import Declaration
 from ..contract.dtypes import DTYPES
 from ..contract.golden import Golden
+from ..contract.ranges import Numbers, at
 from ..contract.samples import Sizes, random_values, symbol_sizes
-from ..contract.spec import Range, Spec, Symbol, TensorSpec
+from ..contract.spec import Spec, Symbol, TensorSpec
 
 Tensors = list[torch.Tensor]
 
@@ -74,32 +74,34 @@ class Cases:
         """Return those batch sizes that the contract admits, or the nearest ones."""
         if self.batch is None:
             return []
-        low, high = self.bounds.min, self.bounds.max
-        return sorted({max(low, size) if high is None else min(max(low, size), high) for size in sizes} - {0})
+        return sorted({self.bounds.nearest(size) for size in sizes} - {0})
 
     def random(self, batch: int | None = None) -> Tensors:
         """Return inputs that could be real, others at every call, the same ones in every run."""
         source = torch.Generator().manual_seed(next(self._seeds))
         sizes = self._sizes_with(batch)
-        return [self._random(number, item, sizes, source) for number, item in enumerate(self.spec.inputs)]
+        ranges = self._ranges(sizes)
+        return [self._random(number, item, ranges[number], sizes, source) for number, item in enumerate(self.spec.inputs)]
 
     def edges(self, batch: int | None = None) -> Iterator[Edge]:
         """Yield zeros, both ends of the declared ranges, and very large values."""
         base = self.random(batch)
         inputs = self.spec.inputs
-        zeros = [_filled(x, 0.0) if _is_real(x) or _admits_zero(item) else x for x, item in zip(base, inputs, strict=True)]
-        inside = all(item.range is None or _admits_zero(item) for item in inputs if item.dtype in _LARGE)
+        ranges = self._ranges(symbol_sizes(inputs, base))
+        zeros = [_filled(x, 0.0) if _is_real(x) or _admits(known, 0.0) else x for x, known in zip(base, ranges, strict=True)]
+        real = [(item, known) for item, known in zip(inputs, ranges, strict=True) if item.dtype in _LARGE]
+        inside = all(known is None or _admits(known, 0.0) for _, known in real)
         yield Edge("zeros", zeros, inside)
         for which, word in ((0, "lowest"), (1, "highest")):
-            if any(item.range is not None for item in inputs):
+            if any(known is not None for known in ranges):
                 ends = [
-                    x if item.range is None else _filled(x, _inward(item.range, which, x.dtype))
-                    for x, item in zip(base, inputs, strict=True)
+                    x if known is None else _filled(x, _inward(known, which, x.dtype))
+                    for x, known in zip(base, ranges, strict=True)
                 ]
                 yield Edge(f"{word} of the range", ends, inside=True)
         if any(item.dtype in _LARGE for item in inputs):
             large = [_filled(x, _LARGE[item.dtype]) if item.dtype in _LARGE else x for x, item in zip(base, inputs, strict=True)]
-            inside = all(item.dtype not in _LARGE or _admits_large(item) for item in inputs)
+            inside = all(_admits(known, _LARGE[item.dtype]) for item, known in real)
             yield Edge("very large", large, inside, compared=False)
 
     def pick(self, tensors: Sequence[torch.Tensor], specs: Sequence[TensorSpec], start: int, count: int) -> Tensors:
@@ -114,12 +116,18 @@ class Cases:
         for name in _symbols(self.spec.inputs):
             bounds = self.spec.symbols[name]
             if name not in chosen:
-                chosen[name] = max(bounds.min, min(_OTHER_SIZE, bounds.max or _OTHER_SIZE))
+                chosen[name] = bounds.nearest(_OTHER_SIZE)
         if batch is not None and self.batch is not None:
             chosen[self.batch] = batch
         return chosen
 
-    def _random(self, number: int, item: TensorSpec, sizes: Sizes, source: torch.Generator) -> torch.Tensor:
+    def _ranges(self, sizes: Sizes) -> list[Numbers | None]:
+        """Return the ranges of the inputs for some sizes."""
+        return [None if item.range is None else at(item.range, sizes) for item in self.spec.inputs]
+
+    def _random(
+        self, number: int, item: TensorSpec, known: Numbers | None, sizes: Sizes, source: torch.Generator
+    ) -> torch.Tensor:
         shape = [sizes[size] if isinstance(size, str) else size for size in item.shape]
         dtype = DTYPES[item.dtype]
         seen = None if self._golden is None else self._golden.inputs[number]
@@ -127,8 +135,7 @@ class Cases:
             # Indices and flags: values that were legal once are legal again.
             places = torch.randint(seen.numel(), shape, generator=source)
             return seen.reshape(-1)[places].clone()
-        usual = item.range or _usual(seen)
-        return random_values(shape, dtype, Declaration(item.name, item.shape, item.dtype, item.units, usual), source)
+        return random_values(shape, dtype, known or _usual(seen), source)
 
 
 def _symbols(inputs: Sequence[TensorSpec]) -> list[str]:
@@ -139,7 +146,7 @@ def _is_real(tensor: torch.Tensor) -> bool:
     return tensor.is_floating_point() or tensor.is_complex()
 
 
-def _usual(seen: torch.Tensor | None) -> Range | None:
+def _usual(seen: torch.Tensor | None) -> Numbers | None:
     """Return the smallest and largest value of a sample, or None where it says nothing."""
     if seen is None or not seen.is_floating_point() or not seen.numel():
         return None
@@ -147,19 +154,15 @@ def _usual(seen: torch.Tensor | None) -> Range | None:
     return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
 
 
-def _admits_zero(item: TensorSpec) -> bool:
-    return item.range is not None and item.range[0] <= 0.0 <= item.range[1]
-
-
-def _admits_large(item: TensorSpec) -> bool:
-    return item.range is not None and item.range[1] >= _LARGE[item.dtype]
+def _admits(known: Numbers | None, value: float) -> bool:
+    return known is not None and known[0] <= value <= known[1]
 
 
 def _filled(tensor: torch.Tensor, value: float) -> torch.Tensor:
     return torch.full_like(tensor, value if _is_real(tensor) else int(value))
 
 
-def _inward(bounds: Range, which: int, dtype: torch.dtype) -> float:
+def _inward(bounds: Numbers, which: int, dtype: torch.dtype) -> float:
     """Return an end of a range as the dtype has it, whole numbers within it."""
     if dtype.is_floating_point or dtype.is_complex:
         return bounds[which]

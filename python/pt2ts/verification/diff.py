@@ -14,6 +14,7 @@ from ..container.filetype import StrPath
 from ..container.package import read_training_spec
 from ..container.reading import read_golden, read_spec
 from ..contract.dtypes import name_of
+from ..contract.ranges import range_text
 from ..contract.spec import Spec, TensorSpec
 from ..contract.tolerance import SLACK, TOLERANCE, difference, worst
 from ..runtime.bridge import FortranModel
@@ -132,15 +133,13 @@ def _fact(item: TensorSpec, fact: str) -> object:
     if fact == "shape":
         return item.shape_text()
     if fact == "range" and item.range is not None:
-        return f"{item.range[0]:g} to {item.range[1]:g}"
+        return range_text(item.range)
     return getattr(item, fact)
 
 
 def _bounds(spec: Spec, name: str) -> str | None:
     symbol = spec.symbols.get(name)
-    if symbol is None:
-        return None
-    return f"{symbol.min} or more" if symbol.max is None else f"{symbol.min} to {symbol.max}"
+    return None if symbol is None else symbol.text()
 
 
 def _weights(one: Mapping[str, torch.Tensor], two: Mapping[str, torch.Tensor], tolerance: float | None) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..capture.arguments import arrange, call_of_names
 from ..capture.module_copy import evaluation_copy
 from ..capture.program import from_bytes
 from ..capture.rounding import Rounding, Yardstick
@@ -79,6 +80,8 @@ def of_file(path: Path, spec: Spec) -> tuple[Reference | None, str]:
 def of_module(module: torch.nn.Module, spec: Spec) -> Reference:
     """Return the user's module in evaluation mode, of the dtype that the contract names."""
     eager = evaluation_copy(module)
+    names = [item.argument or item.name for item in spec.inputs]
+    arrange(eager, call_of_names(eager, names, [torch.zeros(())] * len(names)))
     wanted = {DTYPES[item.dtype] for item in spec.inputs if DTYPES[item.dtype].is_floating_point}
     have = {item.dtype for item in eager.state_dict().values() if item.is_floating_point()}
     if spec.precision is None and len(wanted) == 1 and have and have != wanted:

@@ -25,6 +25,7 @@ size_t count_leaves(const nlohmann::json& node) {
 }  // namespace
 
 AotiRunner::AotiRunner(const std::string& library, c10::Device device) {
+  const WordsOfLoading unsaid;
   if (device.is_cpu()) {
     runner_ = std::make_unique<torch::inductor::AOTIModelContainerRunnerCpu>(library, 1, /*run_single_threaded=*/true);
     return;

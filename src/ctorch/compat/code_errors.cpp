@@ -3,6 +3,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <iostream>
 #include <ostream>
 #include <streambuf>
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
@@ -31,6 +32,19 @@ class Listener final : public std::streambuf {
   }
 };
 
+thread_local bool loads = false;
+
+class Relay final : public std::streambuf {
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize count) override {
+    return loads ? count : std::cerr.rdbuf()->sputn(text, count);
+  }
+  int_type overflow(int_type letter) override {
+    return loads ? traits_type::not_eof(letter) : std::cerr.rdbuf()->sputc(traits_type::to_char_type(letter));
+  }
+  int sync() override { return loads ? 0 : std::cerr.rdbuf()->pubsync(); }
+};
+
 // Where a call of PyTorch failed, the code knows the name of the function and its own place in a source; the function itself
 // knows why.
 std::string cause_of_failed_call(const std::string& call) {
@@ -55,6 +69,18 @@ std::ostream* errors_of_code() {
   static auto* const stream = new std::ostream(new Listener);
   return stream;
 }
+
+std::ostream* errors_of_torch() {
+  static auto* const stream = [] {
+    auto* made = new std::ostream(new Relay);
+    made->setf(std::ios::unitbuf);
+    return made;
+  }();
+  return stream;
+}
+
+WordsOfLoading::WordsOfLoading() { loads = true; }
+WordsOfLoading::~WordsOfLoading() { loads = false; }
 
 std::string take_error_of_code() {
   const std::string error = "Error: ";

@@ -6,6 +6,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -16,6 +18,7 @@ namespace ctorch {
 namespace {
 
 constexpr int known_format = 1;
+constexpr int64_t most_offset = int64_t{1} << 40;  // what is added to a size
 
 // A size, which no file may make negative, fractional or larger than can be counted.
 int64_t whole(const nlohmann::json& value, const char* what) {
@@ -35,16 +38,28 @@ int32_t symbol_index(Spec& spec, const std::string& name) {
   return static_cast<int32_t>(spec.symbols.size() - 1);
 }
 
-// "range": [1, 24]
-std::optional<ValueRange> parse_range(const nlohmann::json& entry, c10::ScalarType dtype) {
+// 24 or, as the size of an input with something added, "nodes-1".
+RangeBound parse_bound(Spec& spec, const nlohmann::json& value, double (*inward)(double)) {
+  constexpr double most = 9.0e18;
+  if (!value.is_string()) return {static_cast<int64_t>(std::clamp(inward(value.get<double>()), -most, most)), -1};
+  const auto text = value.get<std::string>();
+  const size_t sign = text.find_first_of("+-", 1);
+  int64_t offset = 0;
+  if (sign != std::string::npos) {
+    const char* const from = text.data() + sign + (text[sign] == '+' ? 1 : 0);
+    const auto [end, error] = std::from_chars(from, text.data() + text.size(), offset);
+    if (error != std::errc() || end != text.data() + text.size() || offset < -most_offset || offset > most_offset)
+      fail(CTORCH_ERROR_FILE, "the model's contract is damaged: '", text, "' is no end of a range; export the model again");
+  }
+  return {offset, symbol_index(spec, text.substr(0, sign))};
+}
+
+// "range": [1, 24], [0, "nodes-1"]
+std::optional<SpecRange> parse_range(Spec& spec, const nlohmann::json& entry, c10::ScalarType dtype) {
   const auto found = entry.find("range");
   if (found == entry.end() || found->is_null() || !c10::isIntegralType(dtype, /*includeBool=*/false)) return std::nullopt;
-  const auto bound = [](double value) {
-    constexpr double most = 9.0e18;
-    return static_cast<int64_t>(std::clamp(value, -most, most));
-  };
-  const ValueRange range{bound(std::ceil(found->at(0).get<double>())), bound(std::floor(found->at(1).get<double>()))};
-  if (range.low > range.high)
+  const SpecRange range{parse_bound(spec, found->at(0), std::ceil), parse_bound(spec, found->at(1), std::floor)};
+  if (range.low.symbol < 0 && range.high.symbol < 0 && range.low.number > range.high.number)
     fail(CTORCH_ERROR_FILE, "the model's contract is damaged: the range ", found->dump(), " is empty; export the model again");
   return range;
 }
@@ -60,7 +75,7 @@ TensorSpec parse_tensor(Spec& spec, const nlohmann::json& entry) {
       fail(CTORCH_ERROR_FILE, "the model's contract names an unknown layout '", word, "'");
     tensor.fortran_layout = word == "fortran";
   }
-  tensor.range = parse_range(entry, tensor.dtype);
+  tensor.range = parse_range(spec, entry, tensor.dtype);
   for (const auto& dim : entry.at("shape")) {
     if (dim.is_string())
       tensor.dims.push_back({-1, symbol_index(spec, dim.get<std::string>())});
@@ -82,6 +97,16 @@ bool fits_permuted(const TensorSpec& expected, c10::IntArrayRef sizes) {
   return true;
 }
 
+// " (1 to nodes)", where a range follows a size.
+std::string range_words(const SpecRange& range, const std::vector<Symbol>& symbols) {
+  const auto words = [&](const RangeBound& bound) {
+    if (bound.symbol < 0) return std::to_string(bound.number);
+    const std::string& name = symbols[static_cast<size_t>(bound.symbol)].name;
+    return bound.number == 0 ? name : name + (bound.number > 0 ? "+" : "") + std::to_string(bound.number);
+  };
+  return range.low.symbol < 0 && range.high.symbol < 0 ? "" : " (" + words(range.low) + " to " + words(range.high) + ")";
+}
+
 [[noreturn]] void damaged(const nlohmann::json::exception& error) {
   fail(CTORCH_ERROR_FILE, "the model's contract is damaged (", error.what(), "); export the model again");
 }
@@ -94,6 +119,32 @@ nlohmann::json parse_contract(const std::string& text) {
   } catch (const nlohmann::json::exception& error) {
     damaged(error);
   }
+}
+
+ValueRange SpecRange::at(const Bindings& bindings) const {
+  const auto number = [&](const RangeBound& bound) {
+    return bound.number + (bound.symbol < 0 ? 0 : bindings[static_cast<size_t>(bound.symbol)]);
+  };
+  return {number(low), number(high)};
+}
+
+std::string Symbol::words() const {
+  return name + " may be " + std::to_string(min) + (max == INT64_MAX ? " or more" : " to " + std::to_string(max)) +
+         (multiple > 1 ? ", a multiple of " + std::to_string(multiple) : "");
+}
+
+// A range can follow the sizes that a call has, which are those of its inputs.
+void Spec::require_sizes_of_ranges() const {
+  const auto is_size = [&](int32_t symbol) {
+    return std::any_of(inputs.begin(), inputs.end(), [&](const TensorSpec& input) {
+      return std::any_of(input.dims.begin(), input.dims.end(), [&](const SpecDim& dim) { return dim.symbol == symbol; });
+    });
+  };
+  for (const TensorSpec& input : inputs)
+    for (const RangeBound& bound : input.range ? std::array{input.range->low, input.range->high} : std::array<RangeBound, 2>{})
+      if (bound.symbol >= 0 && !is_size(bound.symbol))
+        fail(CTORCH_ERROR_FILE, "the model's contract is damaged: the range of '", input.name, "' ends at '",
+             symbols[static_cast<size_t>(bound.symbol)].name, "', which is no size of an input; export the model again");
 }
 
 Spec Spec::parse(const std::string& text) { return read(parse_contract(text), text); }
@@ -111,9 +162,11 @@ Spec Spec::read(const nlohmann::json& json, std::string text) {
         auto& symbol = spec.symbols[static_cast<size_t>(symbol_index(spec, name))];
         if (range.contains("min") && !range["min"].is_null()) symbol.min = whole(range["min"], "a smallest size");
         if (range.contains("max") && !range["max"].is_null()) symbol.max = whole(range["max"], "a largest size");
-        if (symbol.min > symbol.max)
-          fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", name, " may be ", symbol.min, " to ", symbol.max,
-               "; export the model again");
+        if (range.contains("multiple")) symbol.multiple = std::max<int64_t>(1, whole(range["multiple"], "a multiple"));
+        symbol.surely_from = symbol.multiple == 1 ? symbol.min : 1;
+        symbol.surely_to = symbol.multiple == 1 ? symbol.max : 0;
+        if (symbol.min > symbol.max || symbol.min % symbol.multiple != 0)
+          fail(CTORCH_ERROR_FILE, "the model's contract is damaged: ", symbol.words(), "; export the model again");
       }
     }
     if (auto flush = json.find("flush_denormals"); flush != json.end() && !flush->is_null())
@@ -126,6 +179,7 @@ Spec Spec::read(const nlohmann::json& json, std::string text) {
       spec.tf32 = true;
     }
     for (const auto& entry : json.at("inputs")) spec.inputs.push_back(parse_tensor(spec, entry));
+    spec.require_sizes_of_ranges();
     for (const auto& entry : json.at("outputs")) spec.outputs.push_back(parse_tensor(spec, entry));
     return spec;
   } catch (const nlohmann::json::exception& error) {
@@ -204,10 +258,13 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
     const Symbol& symbol = symbols[static_cast<size_t>(dim.symbol)];
     int64_t& bound = bindings[static_cast<size_t>(dim.symbol)];
     if (bound < 0) {
-      if (sizes[d] < symbol.min || sizes[d] > symbol.max) [[unlikely]]
-        refuse("; " + symbol.name + " may be " + std::to_string(symbol.min) +
-               (symbol.max == INT64_MAX ? " or more" : " to " + std::to_string(symbol.max)) +
-               (sizes[d] == 0 ? "; if none is no mistake, export the model with --symbol " + symbol.name + "=0.." : ""));
+      if ((sizes[d] < symbol.surely_from || sizes[d] > symbol.surely_to) && !symbol.admits(sizes[d])) [[unlikely]] {
+        const bool none = sizes[d] == 0;
+        const bool no_multiple = !none && sizes[d] % symbol.multiple != 0;
+        refuse("; " + symbol.words() +
+               (none ? "; if none is no mistake, export the model with --symbol " + symbol.name + "=0.." : "") +
+               (no_multiple ? "; a network inside pt2ts.nn.Pad takes any size" : ""));
+      }
       bound = sizes[d];
     } else if (bound != sizes[d]) [[unlikely]] {
       refuse("; " + symbol.name + " is " + std::to_string(bound) + " in another input");
@@ -215,10 +272,10 @@ void Spec::check_input(size_t index, const at::Tensor& tensor, bool any_dtype, B
   }
 }
 
-void Spec::check_values(size_t index, const at::Tensor& tensor) const {
+void Spec::check_values(size_t index, const at::Tensor& tensor, const Bindings& bindings) const {
   const TensorSpec& expected = inputs[index];
   if (!expected.range || tensor.numel() == 0 || !c10::isIntegralType(tensor.scalar_type(), false)) return;
-  const auto [low, high] = *expected.range;
+  const auto [low, high] = expected.range->at(bindings);
   at::Tensor here = tensor;
   if (!tensor.is_cpu()) {  // the numbers come to the host only if something is wrong with them
     const auto [least, most] = at::aminmax(tensor);
@@ -230,7 +287,7 @@ void Spec::check_values(size_t index, const at::Tensor& tensor) const {
   const auto wrong = find_out_of_range(here.const_data_ptr(), here.scalar_type(), here.sizes(), steps, low, high);
   if (wrong) [[unlikely]]
     fail(CTORCH_ERROR_ARGUMENT, port_words("input", index, &expected), ": element ", place_words(wrong->place), " is ",
-         wrong->value, ", expected ", low, " to ", high);
+         wrong->value, ", expected ", low, " to ", high, range_words(*expected.range, symbols));
 }
 
 at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device device) const {
@@ -239,7 +296,8 @@ at::Tensor Spec::make_input(size_t index, const Bindings& bindings, c10::Device 
   for (const SpecDim& dim : input.dims) shape.push_back(dim.symbol < 0 ? dim.size : bindings[static_cast<size_t>(dim.symbol)]);
   const auto options = at::TensorOptions(input.dtype).device(device);
   if (!input.range) return at::zeros(shape, options);
-  return at::full(shape, std::clamp<int64_t>(0, input.range->low, input.range->high), options);
+  const auto [low, high] = input.range->at(bindings);
+  return at::full(shape, std::min(std::max<int64_t>(0, low), high), options);
 }
 
 at::Tensor Spec::resize_input(size_t index, const at::Tensor& tensor, const Bindings& bindings) const {
@@ -252,7 +310,9 @@ at::Tensor Spec::resize_input(size_t index, const at::Tensor& tensor, const Bind
     const auto places = at::arange(size, at::TensorOptions(at::kLong).device(tensor.device())).remainder(tensor.size(dim));
     resized = resized.index_select(dim, places);
   }
-  return input.range ? resized.clamp(input.range->low, input.range->high) : resized;
+  if (!input.range) return resized;
+  const auto [low, high] = input.range->at(bindings);
+  return resized.clamp(low, high);
 }
 
 bool Spec::can_make_inputs() const {

@@ -23,12 +23,26 @@ struct SpecDim {
   int32_t symbol = -1;
 };
 
+// An end of a range: a number, or the size of a symbol and what is added to it.
+struct RangeBound {
+  int64_t number = 0;
+  int32_t symbol = -1;
+};
+
+// Sizes of the symbols in one call.
+using Bindings = std::array<int64_t, max_symbols>;
+
+struct SpecRange {
+  RangeBound low, high;
+  ValueRange at(const Bindings& bindings) const;
+};
+
 struct TensorSpec {
   std::string name;
   std::string units;
   c10::ScalarType dtype;
   std::vector<SpecDim> dims;
-  std::optional<ValueRange> range;  // of whole numbers: what else comes is refused. That of others is for people
+  std::optional<SpecRange> range;  // of whole numbers: what else comes is refused. That of others is for people
   bool fortran_layout = false;  // callers have it with the first index fastest; compiled code reads no other, TorchScript any
 };
 
@@ -36,10 +50,14 @@ struct Symbol {
   std::string name;
   int64_t min = 1;
   int64_t max = INT64_MAX;
-};
+  int64_t multiple = 1;
+  // Sizes between these are admitted without another look: none where they must be multiples, so that others pay nothing for it.
+  int64_t surely_from = 1;
+  int64_t surely_to = INT64_MAX;
 
-// Sizes of the symbols in one call.
-using Bindings = std::array<int64_t, max_symbols>;
+  bool admits(int64_t size) const { return size >= min && size <= max && size % multiple == 0; }
+  std::string words() const;  // "ny may be 4 or more, a multiple of 4"
+};
 
 struct Spec {
   std::vector<TensorSpec> inputs;
@@ -66,7 +84,7 @@ struct Spec {
   void check_input(size_t index, const at::Tensor& tensor, bool any_dtype, Bindings& bindings) const;
 
   // Checks the whole numbers of an input, which has passed the other checks.
-  void check_values(size_t index, const at::Tensor& tensor) const;
+  void check_values(size_t index, const at::Tensor& tensor, const Bindings& bindings) const;
 
   // An input made up for trying the network: zeros, or what the contract admits that is next to zero.
   at::Tensor make_input(size_t index, const Bindings& bindings, c10::Device device) const;
@@ -81,6 +99,9 @@ struct Spec {
   static bool is_single_sample(const TensorSpec& tensor, int64_t rank, const std::vector<Symbol>& symbols);
 
   std::string shape_words(const TensorSpec& tensor) const;  // "[batch, 18, 432]"
+
+ private:
+  void require_sizes_of_ranges() const;
 };
 
 // The JSON text of a contract as a value; throws for text that is none.

@@ -93,7 +93,9 @@ class Run {
     if (!one_sample_ || !repeatable_ || count < 2 || x_.numel() == 0) return {};
     const auto& spec = *network_.spec();
     constexpr int64_t room = 1 << 20;  // elements of the input; a network holds some times more in between
-    const int64_t largest = spec.symbols[static_cast<size_t>(spec.inputs[0].dims[0].symbol)].max;
+    const Symbol& batch = spec.symbols[static_cast<size_t>(spec.inputs[0].dims[0].symbol)];
+    if (batch.multiple > 1) return {};
+    const int64_t largest = batch.max;
     const int64_t chunk = std::clamp(std::min(room / x_.numel(), largest), int64_t{1}, count);
     std::vector<at::Tensor> parts;
     for (int64_t first = 0; first < count; first += chunk) {

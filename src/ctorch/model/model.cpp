@@ -135,7 +135,7 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     at::Tensor& input = inputs[i];
-    if (extras_.spec) extras_.spec->check_values(i, input);  // as they came: a conversion could bring them into range
+    if (extras_.spec) extras_.spec->check_values(i, input, bindings);  // as they came: a conversion could bring them into range
     if (convert) {
       const auto wanted = extras_.spec                ? extras_.spec->inputs[i].dtype
                           : input.is_floating_point() ? float_type_

@@ -18,7 +18,7 @@ from pt2ts.contract.spec import SPEC_FILE
 from pt2ts.fortran.fold import WIDTH, fold
 from pt2ts.fortran.kinds import check_kind, elements
 from pt2ts.fortran.names import Namer, check_module_name, identifier, module_name
-from pt2ts.fortran.view import real_literal
+from pt2ts.fortran.kinds import real_literal
 from pt2ts.fortran.write import write_fortran
 
 from ...fortran import package_files

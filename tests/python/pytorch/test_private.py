@@ -16,7 +16,7 @@ import torch
 
 import pt2ts
 from pt2ts.errors import UnsupportedTorchError
-from pt2ts.pytorch import inductor, operators, products, symbols, torchscript, tracing
+from pt2ts.pytorch import inductor, operators, products, symbols, torchscript, tracing, trees
 from pt2ts.pytorch.private import private
 
 HOME = Path(pt2ts.__file__).parent
@@ -87,6 +87,10 @@ USES: dict[str, Callable[[], object]] = {
     "torch.fx.experimental.symbolic_shapes.DimDynamic": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.symbolic_shapes.StatelessSymbolicContext": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.proxy_tensor.make_fx": lambda: tracing.record(torch.relu, [torch.ones(1)], {}),
+    "torch.utils._pytree.tree_is_leaf": lambda: trees.opened([1]),
+    "torch.utils._pytree.tree_flatten": lambda: trees.opened([1]),
+    "torch.utils._pytree.tree_flatten_with_path": lambda: trees.opened([1]),
+    "torch.utils._pytree.tree_unflatten": lambda: trees.refilled([1], [2]),
     "torch._decomp.get_decompositions": lambda: tracing.decompositions([torch.ops.aten.relu]),
     "torch._ops.OpOverload": lambda: operators.is_operator(torch.ops.aten.relu.default),
     "torch._C._dispatch_has_kernel": lambda: operators.has_kernel("aten::relu"),

@@ -121,7 +121,8 @@ bool DirectPorts::fits(const Port& port, const View& view, size_t missing, bool 
     } else {
       int64_t& bound = bindings[static_cast<size_t>(dim.symbol)];
       const Symbol& symbol = symbols_[static_cast<size_t>(dim.symbol)];
-      if (size != bound && (bound >= 0 || size < symbol.min || size > symbol.max)) return false;
+      if (size != bound && (bound >= 0 || ((size < symbol.surely_from || size > symbol.surely_to) && !symbol.admits(size))))
+        return false;
       bound = size;
     }
     if (size <= 0) return false;
@@ -145,8 +146,9 @@ bool DirectPorts::in_range(const Port& port, const KernelArray& array, const Bin
   const size_t rank = port.dims.size();
   for (size_t d = 0; d < rank; ++d)
     sizes[d] = port.dims[d].symbol < 0 ? port.dims[d].size : bindings[static_cast<size_t>(port.dims[d].symbol)];
-  return !find_out_of_range(array.data, port.scalar, std::span(sizes.data(), rank), std::span(array.byte_strides, rank),
-                            port.range->low, port.range->high);
+  const auto [low, high] = port.range->at(bindings);
+  return !find_out_of_range(array.data, port.scalar, std::span(sizes.data(), rank), std::span(array.byte_strides, rank), low,
+                            high);
 }
 
 template <class View, class Views>

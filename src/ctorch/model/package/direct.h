@@ -40,7 +40,7 @@ class DirectPorts {
     bool real = false;    // of a kind that can be converted on the way
     bool output = false;  // written, so that no two of its elements may lie at one place
     std::vector<SpecDim> dims;
-    std::optional<ValueRange> range;
+    std::optional<SpecRange> range;
   };
   struct Span {
     uintptr_t first, last;

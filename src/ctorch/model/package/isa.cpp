@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -18,6 +19,25 @@ struct Processor {
   std::string machine, name;
   std::set<std::string> flags;
 };
+
+// What the processor itself denies. /proc/cpuinfo tells of the host's processor where a program runs on an emulated one.
+void remove_denied(std::set<std::string>& flags) {
+#ifdef __x86_64__
+#define CTORCH_ASKED(flag, name) {flag, __builtin_cpu_supports(name) != 0}
+  const std::pair<const char*, bool> asked[] = {
+      CTORCH_ASKED("ssse3", "ssse3"),       CTORCH_ASKED("sse4_1", "sse4.1"),     CTORCH_ASKED("sse4_2", "sse4.2"),
+      CTORCH_ASKED("popcnt", "popcnt"),     CTORCH_ASKED("avx", "avx"),           CTORCH_ASKED("avx2", "avx2"),
+      CTORCH_ASKED("fma", "fma"),           CTORCH_ASKED("bmi1", "bmi"),          CTORCH_ASKED("bmi2", "bmi2"),
+      CTORCH_ASKED("avx512f", "avx512f"),   CTORCH_ASKED("avx512bw", "avx512bw"), CTORCH_ASKED("avx512cd", "avx512cd"),
+      CTORCH_ASKED("avx512dq", "avx512dq"), CTORCH_ASKED("avx512vl", "avx512vl"),
+  };
+#undef CTORCH_ASKED
+  for (const auto& [flag, has] : asked)
+    if (!has) flags.erase(flag);
+#else
+  (void)flags;
+#endif
+}
 
 Processor read_processor() {
   Processor cpu;
@@ -35,6 +55,7 @@ Processor read_processor() {
     for (std::string flag; words >> flag;) cpu.flags.insert(flag);
     break;  // the other cores are the same
   }
+  remove_denied(cpu.flags);
   return cpu;
 }
 

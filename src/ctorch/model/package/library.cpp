@@ -51,6 +51,13 @@ std::string new_name_of(int file) {
   return name + "/" + std::to_string(file);
 }
 
+void listen_to_torch() {
+  void* torch = ::dlopen("libtorch_cpu.so", RTLD_NOW | RTLD_NOLOAD);
+  if (!torch) return;  // a PyTorch in one piece says what it likes
+  ctorch_rebind(torch, compat::standard_error_symbol, compat::errors_of_torch());
+  ::dlclose(torch);
+}
+
 }  // namespace
 
 std::shared_ptr<const Library> Library::of(const Package& package, const std::string& member) {
@@ -89,6 +96,8 @@ Library::Library(const Package& package, const std::string& member) : words_("'"
   }
   lead_teams_of(handle_);
   ctorch_rebind(handle_, compat::standard_error_symbol, compat::errors_of_code());
+  static std::once_flag once;
+  std::call_once(once, listen_to_torch);
 }
 
 Library::~Library() { ::dlclose(handle_); }

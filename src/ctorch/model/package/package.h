@@ -32,6 +32,7 @@ struct PackedWeight {
   uint64_t offset = 0;
   uint64_t bytes = 0;
   bool parameter = true;
+  bool used = true;  // an answer depends on it
 };
 
 struct SizeRange {

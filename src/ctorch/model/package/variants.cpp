@@ -11,9 +11,6 @@
 namespace ctorch {
 namespace {
 
-// BatchNorm counts the batches of its training; a network in evaluation mode never reads the count.
-bool never_computes(const std::string& weight) { return weight.ends_with("num_batches_tracked"); }
-
 std::set<std::string> names_of(const State& weights) {
   std::set<std::string> names;
   for (const auto& [name, value] : weights) names.insert(name);
@@ -58,7 +55,8 @@ Variants::Variants(const Package& package, std::shared_ptr<const PackageInfo> in
       }
     }
     forget_second_names(loaded->built_in, weights_.tensors());
-    std::erase_if(loaded->built_in, never_computes);
+    for (const PackedWeight& weight : info_->weights)
+      if (!weight.used) loaded->built_in.erase(weight.name);
     weights_.remember(loaded->built_in);
     loaded_.push_back(std::move(loaded));
   }

@@ -37,10 +37,10 @@ Package open_package(const FileSource& source, const std::string& sha256) {
 constexpr const char* input_noun = "input";
 
 // The contract calls everything that it checks an input.
-void check_shape(const Spec& spec, const char* noun, size_t index, const at::Tensor& tensor, bool convert, Bindings& bindings) {
+template <class Check>
+void check_as(const char* noun, Check&& check) {
   try {
-    spec.check_input(index, tensor, convert, bindings);
-    spec.check_values(index, tensor);
+    check();
   } catch (const Error& error) {
     const std::string message = error.what();
     fail(error.status(), message.starts_with(input_noun) ? noun + message.substr(std::strlen(input_noun)) : message);
@@ -147,7 +147,11 @@ void Trainer::check(const Spec& spec, const char* noun, Tensors& tensors, bool c
     if (tensor.device() != device_ && !(of_arrays && tensor.is_cpu())) [[unlikely]]
       fail(CTORCH_ERROR_DEVICE, port_words(noun, i, &spec.inputs[i]), " is on ", tensor.device().str(), ", the trainer on ",
            device_.str(), "; make the tensor there");
-    check_shape(spec, noun, i, tensor, convert, bindings);
+    check_as(noun, [&] { spec.check_input(i, tensor, convert, bindings); });
+  }
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    at::Tensor& tensor = tensors[i];
+    check_as(noun, [&] { spec.check_values(i, tensor, bindings); });
     const auto wanted = spec.inputs[i].dtype;
     if (tensor.scalar_type() != wanted) {
       if (!at::canCast(tensor.scalar_type(), wanted))
