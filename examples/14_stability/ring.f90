@@ -1,7 +1,7 @@
 !> The equation of Kuramoto and Sivashinsky on a ring of cells, u' = -(u**2 / 2 + u_x + u_xxx)_x, for arrays u(cell, member).
 !>
 !> Long waves grow (u_x), the wind u steepens them into short ones, and the last flux damps those. How much of it there is, from 0
-!> to 1, is `damping`. The fluxes of the wind make no energy (Morinishi and others 1998), and no flux makes any u.
+!> to 1, is `damping`. The fluxes of the wind make no energy (Zabusky and Kruskal 1965), and no flux makes any u.
 module ring
    use, intrinsic :: iso_fortran_env, only: real64
    use draws, only: draw
