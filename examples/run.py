@@ -137,6 +137,25 @@ EXAMPLES = (
         has_long=True,
     ),
     Example(
+        "12_radiation",
+        (
+            Check("grey air, off by (K)", r"grey air in equilibrium: off by at most (\S+) K", "0.5 (allowed)"),
+            Check(
+                "heating by longwave, error (K a day)", r"^recurrent +40(?: +\S+){6} +(\S+)", r"from ^plain +40(?: +\S+){6} +(\S+)"
+            ),
+            Check("weights", r"^recurrent +40 +(\d+)", r"from ^plain +40 +(\d+)"),
+            Check(
+                "derivatives that physics forbids",
+                r"recurrent: derivatives .* forbids: (\S+)",
+                r"from solver: derivatives .* forbids: (\S+)",
+            ),
+            Check("warming by twice the CO2 (K)", r"^recurrent(?: +\d\.\d\d){2} +(\S+)", r"from ^solver(?: +\d\.\d\d){2} +(\S+)"),
+            Check("a column (microseconds)", r"^recurrent, package for 40 levels +(\S+)", r"from ^solver +(\S+) *$"),
+        ),
+        pictures=("radiation.png",),
+        has_long=True,
+    ),
+    Example(
         "14_stability",
         (
             Check("errors of the host grow by exp(x t)", r"errors grow by exp\((\S+) t\)", "0.089 (Edson et al. 2019)"),

@@ -17,14 +17,13 @@ contains
       integer, intent(in) :: sample_numbers(:)
       real(real64), intent(in) :: temperature(:), pressure(:), vapour(:), cloud(:), rain(:)
       real(real64), intent(inout) :: temperature_next(:), vapour_next(:), cloud_next(:), rain_next(:)
-      logical(c_bool), intent(inout) :: outside(:)
-      if (size(sample_numbers) /= size(rain)) error stop 'a number for each sample'
+      logical(c_bool), intent(inout) :: outside(:)   !< stays what the network says, where it was asked
+      if (size(sample_numbers) /= size(outside)) error stop 'a number for each sample'
       temperature_next = temperature
       vapour_next = vapour
       cloud_next = cloud
       rain_next = rain
       call make_rain(temperature_next, pressure, vapour_next, cloud_next, rain_next, dt)
-      outside = .true.
    end subroutine own_scheme
 
 end module fallback

@@ -43,7 +43,7 @@ program elsewhere
    real(real64), allocatable :: pressure(:)                !< Pa, of the same pieces
    logical(c_bool), allocatable :: far(:)                  !< what the network says of them: not like those that it has learnt
    real(real64) :: beyond_range(n_guarded, 2) = 0          !< values below and above the ranges, before this run
-   real(real64) :: errors(3, 4) = 0                        !< inside, outside, far: pieces, squares of changes, errors, guarded ones
+   real(real64) :: errors(3, 4) = 0                        !< inside, out of range, far: pieces; squares of changes, errors, guarded
    real(real64) :: book(4) = 0                             !< kg m-2 of water: at first, came in, left, rained
    real(real64) :: now = 0, draws_state
 
@@ -148,6 +148,7 @@ contains
       logical :: moist(layers, n_storms)
       real(real64), allocatable :: given(:, :), with_guard(:, :)
       integer, allocatable :: fell(:)
+      logical, allocatable :: new(:)
       integer :: kind
       associate (exner => spread(a%exner, 2, n_storms), pressures => spread(a%pressure, 2, n_storms))
          moist = q(:, :, 3) > trace .or. q(:, :, 4) > trace .or. q(:, :, 2) > saturation(q(:, :, 1) * exner, pressures)
@@ -171,12 +172,14 @@ contains
             if (scheme == 'both') then
                given = before
                with_guard = before
-               call ask_guarded(with_guard, fell)
+               far = .false.
+               call ask_guarded(with_guard, fell)   ! now far is true where the network was asked, and says so
+               new = far
                call ask_network(given)
                associate (error => given(:, 4) - after(:, 4), guarded => with_guard(:, 4) - after(:, 4))
                   call compare(fell == 0, error, guarded, 1)
-                  call compare(fell /= 0 .and. .not. far, error, guarded, 2)
-                  call compare(fell /= 0 .and. far, error, guarded, 3)
+                  call compare(fell /= 0 .and. .not. new, error, guarded, 2)
+                  call compare(fell /= 0 .and. new, error, guarded, 3)
                end associate
             end if
          end if

@@ -21,6 +21,7 @@ from .conftest import EXAMPLES, SST, CMake, command
 HOSTS = {
     "10_qbo": "qbo",
     "11_rain": "rain",
+    "12_radiation": "radiation",
     "14_stability": "stability",
     "15_forecast": "forecast",
     "17_elsewhere": "elsewhere",
@@ -29,6 +30,7 @@ HOSTS = {
 PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
+    "12_radiation": ({"steps": 12}, {"steps": 5}, {"steps": 7}),
     "14_stability": ({"time": 20}, {"time": 8}, {"time": 12}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
     "17_elsewhere": tuple({"n_storms": 20, "steps": steps} for steps in (50, 20, 30)),
@@ -83,6 +85,7 @@ WRONG = (
 WRONG_IN = {
     "10_qbo": ("scheme = 'magic'", "scheme is none of"),
     "11_rain": ("scheme = 'magic'", "scheme is none of"),
+    "12_radiation": ("levels = 3", "levels is 3; there must be five"),
     "14_stability": ("scheme = 'magic'", "scheme is none of"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
     "17_elsewhere": ("layers = 2", "layers of 3 or more"),
@@ -153,12 +156,12 @@ def storms(factor: float, rarest: float = 1.0, left: float = 0.0) -> Fields:
 
 #: Storms of the weighted network in a warmer climate, with guard and without, and at home without; and what is wrong with them.
 RARE = {
-    "right": (storms(1.01, left=0.5), storms(1.02), storms(1.01), ""),
-    "rare": (storms(1.0, 0.9, left=0.5), storms(1.2), storms(1.01), "warmer, weighted and guarded"),
-    "no help": (storms(1.02, left=0.5), storms(1.01), storms(1.01), "warmer, weighted: a storm is off"),
-    "no guard": (storms(1.01, left=0.1), storms(1.02), storms(1.01), "warmer: the guard leaves"),
-    "no weights": (storms(1.01, left=0.5), storms(1.02), storms(1.01, 1.2), "importance weights"),
-    "NaN": (storms(1.01, left=0.5), storms(1.02), storms(1.01, np.nan), "importance weights"),
+    "right": (storms(1.01, left=0.5), storms(1.02), storms(1.005), ""),
+    "rare": (storms(1.0, 0.94, left=0.5), storms(1.2), storms(1.005), "warmer, weighted and guarded"),
+    "no help": (storms(1.028, left=0.5), storms(1.01), storms(1.005), "warmer, weighted: a storm is off"),
+    "no guard": (storms(1.01, left=0.1), storms(1.02), storms(1.005), "warmer: the guard leaves"),
+    "no weights": (storms(1.01, left=0.5), storms(1.02), storms(1.005, 1.2), "importance weights"),
+    "NaN": (storms(1.01, left=0.5), storms(1.02), storms(1.005, np.nan), "importance weights"),
 }
 
 
@@ -187,6 +190,10 @@ FAULTS = {
     "11_rain": (
         ("vapour = reshape(after(:, 2), [nx, nz])", "vapour = reshape(after(:, 2), [nx, nz]) * (1 + 1e-12_real64)", "built: water"),
         ("accounts%negative_rain = kept(6)", "accounts%negative_rain = 1", "stopped in step 210"),
+    ),
+    "12_radiation": (
+        ("net(levels + 1, :) / slab", "net(levels + 1, :) / slab * 1.001_real64", "solver: heating is the divergence"),
+        ("call read_last(trim(start), 't', t)", "t = t + 1", "stopped in step 93"),
     ),
     "14_stability": (
         ("call advance(u, damping, flux)", "call advance(u, damping, 0.5_real64 * flux)", "ten steps:"),

@@ -28,6 +28,7 @@ FIGURES = {
     "09_parallel_columns: scaling.png",
     "10_qbo: qbo.png",
     "11_rain: rain.png",
+    "12_radiation: radiation.png",
     "14_stability: stability.png",
     "15_forecast: forecast.png",
     "17_elsewhere: elsewhere.png",

@@ -80,10 +80,12 @@ contains
     straight = transpose(air)
     straight(4, 1) = 290
     fallbacks = 0
-    month(5) = 13
     wet = 0
-    call same_guarded(straight, month, wet, marked, scheme_of_rows, fallbacks)
+    call same_guarded(straight, month(1), wet, marked, scheme_of_rows, fallbacks)
     call show('in rows', transpose(wet))
+    month(1) = 13                                       ! of all samples
+    call same_guarded(straight, month(1), wet, marked, scheme_of_rows, fallbacks)
+    call show('all rows', transpose(wet))
     print '(a, *(1x, i0))', 'calls', calls_of_scheme, fallbacks
 
     call finalize()
@@ -111,11 +113,11 @@ contains
   subroutine scheme_of_rows(sample_numbers, air, month, rain, outside)
     integer, intent(in) :: sample_numbers(:)
     real(real64), intent(in) :: air(:, :)
-    integer(int64), intent(in) :: month(:)
+    integer(int64), intent(in) :: month
     real(real64), intent(inout) :: rain(:, :)
     logical(c_bool), intent(inout) :: outside(:)
     real(real64) :: turned(size(rain, 2), size(rain, 1))
-    call scheme(sample_numbers, transpose(air), month, turned, outside)
+    call scheme(sample_numbers, transpose(air), spread(month, 1, size(outside)), turned, outside)
     rain = transpose(turned)
   end subroutine scheme_of_rows
 

@@ -13,7 +13,8 @@ from ..support import ROOT, run
 TOOLS = "bash cat dirname env g++ grep pkg-config python3 readlink sed sha256sum sort strace tail".split()  # noqa: SIM905 - a list
 
 MPIS = [f"{command}.{kind}" for kind in ("openmpi", "mpich") for command in ("mpifort", "mpirun")]
-LONG = "gfortran libopenmpi-dev openmpi-bin flang-22 libflang-22-dev libomp-22-dev libmpich-dev mpich"
+DAILY = "gfortran libopenmpi-dev openmpi-bin flang-22 libflang-22-dev libomp-22-dev"
+LONG = f"{DAILY} libmpich-dev mpich qemu-user g++-aarch64-linux-gnu"
 
 
 @pytest.fixture
@@ -43,8 +44,7 @@ def setup(machine: Path, level: str) -> subprocess.CompletedProcess[str]:
 def test_prints_the_line_to_run_and_stops(machine: Path) -> None:
     done = setup(machine, "test")
     assert done.returncode == 1
-    assert LONG.endswith(" libmpich-dev mpich")
-    line = f"sudo apt-get install -y --no-install-recommends {LONG.removesuffix(' libmpich-dev mpich')}\n"
+    line = f"sudo apt-get install -y --no-install-recommends {DAILY}\n"
     assert line in done.stderr
     assert "apt-get was called" not in done.stderr
 
@@ -83,7 +83,8 @@ def complete(machine: Path) -> Path:
     shutil.copy(ROOT / "scripts" / "setup", project / "scripts")
     shutil.copytree(ROOT / "requirements", project / "requirements")
     python.parent.mkdir(parents=True)
-    commands = ("gfortran", *MPIS, "chromium", "chromedriver", "python3", "bin/flang-22")
+    browser, others = ("chromium", "chromedriver"), ("qemu-x86_64", "aarch64-linux-gnu-g++")
+    commands = ("gfortran", *MPIS, *browser, *others, "python3", "bin/flang-22")
     tools = {machine / name: "" for name in (*commands, "include/flang/ISO_Fortran_binding.h")}
     for path, body in {**tools, machine / "lib/libomp.so": "", machine / "pkg-config": "", python: "echo asked: $*"}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
