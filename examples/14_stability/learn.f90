@@ -16,7 +16,7 @@ program learn
    integer, parameter :: most_stages = 10
 
    ! What the namelist can say.
-   character(len=256) :: network = '', package = '', trained = '', output = 'learn.nc'
+   character(len=256) :: network = '', package = '', trained = 'trained', output = 'learn.nc'
    character(len=32) :: title = 'training'
    integer :: cells = 24, members = 48, batch = 64, seed = 1
    real(real64) :: length = 24, spin_up = 100, kept_time = 200   !< of the runs to learn from
@@ -279,6 +279,10 @@ contains
       if (status == 0 .and. unrolled(1) < 1) then
          status = 1
          message = 'unrolled says of no stage how many time steps it has'
+      end if
+      if (status == 0 .and. maxval(unrolled) >= nint(kept_time / dt)) then
+         status = 1
+         write (message, '(2(a, i0))') 'unrolled has ', maxval(unrolled), ' steps, and kept_time keeps ', nint(kept_time / dt)
       end if
       if (status /= 0) then
          write (error_unit, '(4a)') 'stability_learn: ', trim(path), ': ', trim(message)
