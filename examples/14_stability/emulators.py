@@ -38,4 +38,4 @@ class Local(nn.Module):
         return self.layers(around).squeeze(2)
 
 
-CONTRACT = {"inputs": [f"u[batch,{CELLS}] float64 1"], "outputs": ["flux 1"]}
+INPUTS, OUTPUTS = (f"u[batch,{CELLS}] float64 1",), ("flux 1",)

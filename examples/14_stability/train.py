@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from emulators import CELLS, CONTRACT, Dense, Local
+from emulators import CELLS, INPUTS, OUTPUTS, Dense, Local
 
 import pt2ts
 from course.learning import repeatable
@@ -37,7 +37,8 @@ def main() -> None:
     with repeatable(1):
         for name, network, form in (("dense", Dense(), "both"), ("local", Local(), "torchscript")):
             example = torch.randn(8, CELLS, dtype=torch.float64)
-            pt2ts.export(network.double(), example, options.output / f"{name}.pt", format=form, **CONTRACT)
+            path = options.output / f"{name}.pt"
+            pt2ts.export(network.double(), example, path, inputs=list(INPUTS), outputs=list(OUTPUTS), format=form)
     print("Training in Fortran, two networks at a time", flush=True)
     learn = Host(options.host, options.output / "trainings", shown=True)
     runs: dict[str, dict[str, Setting]] = {}
