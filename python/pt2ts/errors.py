@@ -100,6 +100,10 @@ class UnexportableError(ExportError):
         return "\n".join(lines)
 
 
+class UnreadableError(UnexportableError):
+    """PyTorch's compiler does not know something in the module, and no more is known about it."""
+
+
 class CheckError(ExportError):
     """The exported file disagrees with the module it came from. Nothing was written."""
 

@@ -218,6 +218,9 @@ def _bad(folder: Path) -> None:
         "too_large": {"inputs": [{**state, "shape": ["batch", 2**63]}]},
         "range": {"symbols": {"batch": {"min": 10, "max": 1}}},
         "range_text": {"symbols": {"batch": {"min": "1", "max": None}}},
+        "multiple": {"symbols": {"batch": {"min": 1, "max": None, "multiple": 4}}},
+        "bound": {"inputs": [{**state, "dtype": "int64", "range": [0, "batch-x"]}]},
+        "bound_of_none": {"inputs": [{**state, "dtype": "int64", "range": [0, "nodes-1"]}]},
     }
     for name, changes in damage.items():
         _with_contract(folder / f"contract_{name}.pt", json.dumps({**spec, **changes}))

@@ -61,7 +61,7 @@ def call_of(module: torch.nn.Module, given: Any, declared: Sequence[str] = ()) -
     module
         The module they are for.
     given
-        A tensor, a sequence of arguments, or a mapping from argument, or declared input, to its value. A trailing None stands for an
+        A tensor, a sequence of arguments, or a mapping from argument, or declared input, to its value. None stands for an
         optional argument that is left out.
     declared
         Names of the declared inputs.

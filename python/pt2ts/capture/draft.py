@@ -77,6 +77,7 @@ def make_draft(examples: Examples, found: list[Trial], request: Request) -> Draf
         normalization=request.normalization,
         golden=kept is not None,
         flush_denormals=request.flush_denormals,
+        provenance=request.provenance,
         network=describe(module, found, batch_symbol(input_spec, bounds)),
     )
     return Draft(module, examples.tensors, examples.sizes, found, spec, kept)

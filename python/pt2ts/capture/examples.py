@@ -125,7 +125,7 @@ def _input_spec(number: int, item: Declaration, example: torch.Tensor, batched: 
         have = f"{name_of(example)} {list(example.shape)}"
         want = TensorSpec(item.name, dtype, shape).shape_text()
         raise DeclarationError(f"input {number} '{item.name}': declared {dtype} {want}, but the example is {have}")
-    return TensorSpec(item.name, dtype, shape, item.units, item.range, item.description)
+    return TensorSpec(item.name, dtype, shape, item.units, item.range, item.description, argument=item.argument)
 
 
 def _fits(shape: Sequence[int | str], example: torch.Tensor) -> bool:
@@ -152,7 +152,8 @@ def check_ranges(specs: Sequence[TensorSpec], sizes: Mapping[str, int]) -> None:
                 raise DeclarationError(f"the range of '{item.name}' ends at '{name}', which is no size of an input", known)
             if DTYPES[item.dtype] not in WHOLE:
                 raise DeclarationError(
-                    f"the range of '{item.name}' ends at '{name}', and it is {item.dtype}", "only whole numbers are compared with a size"
+                    f"the range of '{item.name}' ends at '{name}', and it is {item.dtype}",
+                    "only whole numbers are compared with a size",
                 )
 
 
@@ -163,6 +164,6 @@ def _bounds(given: Mapping[str, Symbol], inputs: Sequence[TensorSpec], sizes: Ma
             known = f"the symbols are {', '.join(sizes)}" if sizes else "no input has a symbolic dimension"
             raise DeclarationError(f"bounds are given for '{name}', which is in no input", known)
         if not symbol.admits(sizes[name]):
-            hint = f"give another example; or put the network into pt2ts.nn.Pad, which takes any size" if symbol.multiple > 1 else ""
+            hint = "give another example; or put the network into pt2ts.nn.Pad, which takes any size" if symbol.multiple > 1 else ""
             raise DeclarationError(f"the example has {name}={sizes[name]}, and {symbol.text()} is declared", hint)
     return {name: given.get(name, Symbol()) for name in sizes}

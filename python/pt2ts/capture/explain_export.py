@@ -43,16 +43,26 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 _SIZE = re.compile(r"L\['\w+'\](?:\[(\d+)\])\.size\(\)\[(\d+)\]")
 _DEFINED = re.compile(r" = " + _SIZE.pattern)
 
-_DEFAULT_HINT = f"write that line with torch functions, or write a TorchScript file ({_SCRIPT})"
+DEFAULT_HINT = f"write that line with torch functions, or write a TorchScript file ({_SCRIPT})"
 
 
-def explain_export(error: Exception) -> Explanation:
-    """Explain an error of torch.export."""
+#: A size that is built in, and what to do about it where a recurrent layer does that.
+_FROZEN = r"specialized it to be a constant"
+_RECURRENT = (
+    "PyTorch's compiler writes the steps of a recurrent layer one after the other: declare how many there are by a number, "
+    f"'levels[batch,60,8]'; or write a TorchScript file ({_SCRIPT}), which takes any"
+)
+
+
+def explain_export(error: Exception, *, recurrent: bool = False) -> Explanation:
+    """Explain an error of torch.export; ``recurrent`` says that there is a recurrent layer in the module."""
     text = f"{type(error).__name__}: {error}"
     run = explain_run(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     # Of violated constraints the first line says only that there are some; the items below say which.
     first = next((line.removeprefix("- ") for line in lines if line.startswith("- ")), lines[0]).split(". ")[0]
     first = _SIZE.sub(lambda found: f"size {int(found[2]) + 1} of input {int(found[1]) + 1}", _DEFINED.sub("", first))
-    reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), ("", _DEFAULT_HINT))
+    reason, hint = next(((why, todo) for pattern, why, todo in _KNOWN if re.search(pattern, text)), ("", DEFAULT_HINT))
+    if recurrent and re.search(_FROZEN, text):
+        hint = _RECURRENT
     return Explanation(f"{reason or type(error).__name__} ({first.rstrip(':.')})", hint, run.where, run.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +15,7 @@ from ..contract.samples import Sizes, resize
 from ..contract.spec import Symbol, TensorSpec
 from ..contract.variants import UNBOUNDED
 from ..errors import UnexportableError
+from ..pytorch.symbols import ones_like_others
 from .program import export_program
 from .write_out import written_out
 
@@ -92,13 +94,14 @@ class Forms:
         except UnexportableError as error:
             # Code that treats a batch of one as something else (squeeze, broadcasting) is often right from two on.
             narrowed = self._from_two_on()
-            if narrowed is None:
-                raise
-            try:
-                program = self._program({**self.symbols, **narrowed}, {})
-            except UnexportableError:
-                raise error from error.__cause__
-            return program, {name: (bounds.min, bounds.max or UNBOUNDED) for name, bounds in narrowed.items()}
+            if narrowed is not None:
+                with suppress(UnexportableError):
+                    program = self._program({**self.symbols, **narrowed}, {})
+                    return program, {name: (bounds.min, bounds.max or UNBOUNDED) for name, bounds in narrowed.items()}
+            # A field that becomes a single point somewhere inside is no other case, if it is right when it is tried.
+            with suppress(UnexportableError), ones_like_others():
+                return self._program(self.symbols, {}), {}
+            raise error from error.__cause__
 
     def _from_two_on(self) -> dict[str, Symbol] | None:
         if self.batch is None:

@@ -59,8 +59,8 @@ def _check(names: Iterable[str]) -> None:
         if not _COMPILED.search(where_registered(name)):
             raise UnexportableError(
                 f"forward calls the operator '{name}', which exists in Python only: a Fortran program could not run the file",
-                "write it with PyTorch's own functions; or register what it does as 'CompositeImplicitAutograd', and the file holds "
-                "the operations that it consists of",
+                "write it with PyTorch's own functions; or register what it does as 'CompositeImplicitAutograd', and the file "
+                "holds the operations that it consists of",
             )
         warnings.warn(
             f"forward calls the operator '{name}', which is not PyTorch's own: the Fortran program must load the library that has "

@@ -12,12 +12,13 @@ from torch.export import Dim, ExportedProgram
 
 from ..contract.spec import Symbol, TensorSpec
 from ..contract.structure import flatten
-from ..errors import LoadError, UnexportableError
+from ..errors import LoadError, UnexportableError, UnreadableError
 from ..pytorch import torchscript
 from ..pytorch.operators import is_autocast, is_operator
 from ..pytorch.quiet import quiet
 from .bfloat16 import narrow
-from .explain_export import explain_export
+from .explain_export import DEFAULT_HINT, explain_export
+from .free_counts import FreeCounts
 from .module_copy import replace_forward
 from .operators import check_program
 
@@ -93,13 +94,14 @@ def export_program(
     shapes = tuple({at: dims[s] for at, s in enumerate(spec.shape) if isinstance(s, str) and s in dims} for spec in inputs)
     shapes_of_arguments = None if not shapes else shapes if flat else (shapes,)
     try:
-        with quiet(), torch.no_grad():
+        with quiet(), torch.no_grad(), FreeCounts():
             warnings.filterwarnings("error", message=".*was assigned during export")  # what it forgets to carry out
             program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes_of_arguments, strict=False)
             core = program if stateful else program.run_decompositions({})
     except Exception as error:  # torch.export raises many kinds, and so does the user's code under it
-        why = explain_export(error)
-        raise UnexportableError(f"forward cannot be compiled: {why.reason}", why.hint, why.where, why.code) from error
+        why = explain_export(error, recurrent=any(isinstance(part, torch.nn.RNNBase) for part in module.modules()))
+        kind = UnreadableError if why.hint == DEFAULT_HINT else UnexportableError
+        raise kind(f"forward cannot be compiled: {why.reason}", why.hint, why.where, why.code) from error
     changed = [] if stateful else list(core.graph_signature.buffers_to_mutate.values())
     if changed:
         raise UnexportableError(

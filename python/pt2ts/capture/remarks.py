@@ -40,8 +40,7 @@ def _outside(spec: TensorSpec, example: torch.Tensor, sizes: Sizes) -> str:
         return ""
     if example.dtype in WHOLE:
         raise DeclarationError(
-            f"input '{spec.name}' goes from {low:g} to {high:g} in the example, "
-            f"and {range_text(spec.range, '..')} is declared",
+            f"input '{spec.name}' goes from {low:g} to {high:g} in the example, and {range_text(spec.range, '..')} is declared",
             "calls with whole numbers outside of their range are refused: declare what comes, or give another example",
         )
     declared = range_text(spec.range, "..") + (f" {spec.units}" if spec.units else "")

@@ -23,6 +23,7 @@ class Request:
     description: str = ""
     normalization: str = "inside"
     flush_denormals: bool | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def converted_to(self) -> str | None:

@@ -66,7 +66,7 @@ def convert(module: torch.nn.Module, examples: Sequence[torch.Tensor], method: M
 
 
 def convert_draft(draft: Draft, method: Method) -> Converted:
-    """Return the module of a draft as TorchScript; where it can be neither scripted nor traced, the plain operations that it does."""
+    """Return the module of a draft as TorchScript: scripted, traced, or else the plain operations that it consists of."""
     try:
         return convert(draft.module, draft.examples, method)
     except UnexportableError as error:

@@ -65,7 +65,8 @@ def trials(of: Examples) -> list[Trial]:
         if a.shape != b.shape or exceeds(a, b):
             raise ExportError(
                 f"forward gives other numbers when called again with the same inputs (output '{name}')",
-                "random numbers belong into an input, or follow from a seed that is one (pt2ts.nn.Noise); things remembered between calls too",
+                "random numbers belong into an input, or follow from a seed that is one (pt2ts.nn.Noise); things remembered "
+                "between calls too",
             )
     found = [first]
     for other in _other_sizes(sizes, symbols):

@@ -13,7 +13,12 @@ from torch import Tensor, nn
 from ..contract.spec import TensorSpec
 from ..pytorch import tracing
 from ..pytorch.quiet import quiet
+from .free_counts import FreeCounts
 from .module_copy import replace_forward
+
+_aten = torch.ops.aten
+#: Derivatives that take sizes, and that Python has no function for, in which these would be recorded for TorchScript.
+_IN_PARTS = (_aten.slice_backward, _aten.select_backward, _aten.diagonal_backward, _aten.unfold_backward)
 
 #: The part of the module that holds the operations.
 _PART = "written_out"
@@ -36,8 +41,8 @@ def written_out(module: nn.Module, inputs: Sequence[TensorSpec], examples: Seque
             results: tuple[Tensor, ...] = torch.func.functional_call(module, weights, tensors[len(names) :])
         return results
 
-    with quiet(), mode:
-        graph = tracing.record(compute, fakes, {})
+    with quiet(), mode, FreeCounts():
+        graph = tracing.record(compute, fakes, tracing.decompositions(_IN_PARTS))
     module.add_module(_PART, graph)
 
     def forward(self: nn.Module, *tensors: Tensor) -> tuple[Tensor, ...]:

@@ -55,7 +55,7 @@ def export(
         typer.Option("--result", metavar="DECL", help="An output: 'name K/s'; by its key in forward's dictionary, or in order."),
     ] = None,
     symbol: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=LOW..HIGH", help="Bounds of a symbolic size: batch=1..1024.")
+        list[str] | None, typer.Option(metavar="NAME=LOW..HIGH", help="Bounds of a symbolic size: batch=1..1024, batch=0.., ny%4.")
     ] = None,
     example: Annotated[
         str | None, typer.Option(metavar="FILE", help="Example inputs: .npz, .npy or torch.save; made up otherwise.")
@@ -94,6 +94,10 @@ def export(
     tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Largest absolute difference from the module allowed; by dtype otherwise.")
     ] = None,
+    provenance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD=TEXT", help="What people should know: data, code, hyperparameters, device, licence; repeat."),
+    ] = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What pt2ts stats has written: units and ranges, taken and compared.")
     ] = None,
@@ -103,6 +107,7 @@ def export(
     from ..contract.batch import parse_batch
     from ..contract.declare import parse_symbol
     from ..contract.formats import choose_files, format_of, with_options
+    from ..contract.provenance import parse as parse_provenance
     from ..exporting import export as exporter
     from ..inspection import inspect as inspector
     from ..sources.load import find_weights, load_complete, load_examples
@@ -147,6 +152,7 @@ def export(
             dtype=dtype,
             precision=precision,
             tolerance=tolerance,
+            provenance=parse_provenance(provenance or []),
             stats=stats,
         )
     written = [file.path for file in files]

@@ -27,7 +27,7 @@ from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec
 from ..contract.variants import Variant, choose
 from ..contract.words import Method
-from ..errors import UnexportableError
+from ..errors import UnreadableError
 from ..pytorch import torchscript
 from ..report import step, warn
 from ..runtime.fresh import loaded
@@ -81,7 +81,7 @@ def _read(forms: Forms) -> tuple[Forms, ExportedProgram, Limits]:
     """Return the program for any size; of a module that torch.export cannot read, that of its plain operations."""
     try:
         return forms, *forms.general()
-    except UnexportableError as error:
+    except UnreadableError as error:
         try:
             plain = forms.written_out()
             return plain, *plain.general()

@@ -42,6 +42,7 @@ class Declaration:
     units: str | None = None
     range: Range | None = None
     description: str = ""
+    argument: str = ""
 
     @staticmethod
     def parse(text: str) -> Declaration:
@@ -75,7 +76,7 @@ def as_declaration(item: str | Declaration | TensorSpec) -> Declaration:
     if isinstance(item, str):
         return Declaration.parse(item)
     if isinstance(item, TensorSpec):
-        return Declaration(item.name, item.shape, item.dtype, item.units, item.range, item.description)
+        return Declaration(item.name, item.shape, item.dtype, item.units, item.range, item.description, item.argument)
     return item
 
 
@@ -119,7 +120,7 @@ def parse_symbol(text: str) -> tuple[str, Symbol]:
     if found is None:
         raise DeclarationError(f"cannot read the symbol '{text}'", "write it as 'batch=1..1024', 'batch=2..' or 'ny%4'")
     low = 1 if found["low"] is None else int(found["low"])
-    high = None if found["low"] is None or found["open"] else int(found["high"] or low)
+    high = None if found["low"] is None or found["open"] is not None else int(found["high"] or low)
     return found["name"], checked_symbol(text, low, high, 1 if found["multiple"] is None else int(found["multiple"]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import DeclarationError
@@ -48,8 +48,9 @@ def from_json(data: object) -> Range | None:
     """Read a range as a contract has it: a number or a text for each end."""
     if data is None:
         return None
-    low, high = data  # type: ignore[misc]
-    return _bound(str(low)), _bound(str(high))
+    if not isinstance(data, Sequence) or len(data) != 2:
+        raise ValueError(f"a range is {data!r}")
+    return _bound(str(data[0])), _bound(str(data[1]))
 
 
 def to_json(bounds: Range) -> list[float | str]:
@@ -64,13 +65,16 @@ def symbols_of(bounds: Range | None) -> list[str]:
 
 def at(bounds: Range, sizes: Mapping[str, int]) -> Numbers:
     """Return a range for given sizes; nothing lies in one whose ends are the wrong way round."""
-    low, high = (float(sizes[end.symbol] + end.offset) if isinstance(end, SizeBound) else end for end in bounds)
-    return low, high
+    return _number(bounds[0], sizes), _number(bounds[1], sizes)
 
 
 def range_text(bounds: Range, between: str = " to ", digits: int = 6) -> str:
     """Return a range for people."""
     return between.join(str(end) if isinstance(end, SizeBound) else f"{end:.{digits}g}" for end in bounds)
+
+
+def _number(end: Bound, sizes: Mapping[str, int]) -> float:
+    return float(sizes[end.symbol] + end.offset) if isinstance(end, SizeBound) else end
 
 
 def _bound(word: str) -> Bound:

@@ -61,9 +61,7 @@ def _known(name: str, bounds: Range, sizes: Sizes) -> Numbers:
     return at(bounds, sizes)
 
 
-def random_values(
-    sizes: Sequence[int], dtype: torch.dtype, bounds: Numbers | None, source: torch.Generator
-) -> torch.Tensor:
+def random_values(sizes: Sequence[int], dtype: torch.dtype, bounds: Numbers | None, source: torch.Generator) -> torch.Tensor:
     """Return random values: within a range, or the usual ones of the dtype."""
     if bounds is None and (dtype.is_floating_point or dtype.is_complex):
         return torch.randn(sizes, generator=source, dtype=torch.float64).to(dtype)
@@ -100,7 +98,8 @@ def resize(inputs: Sequence[TensorSpec], examples: Sequence[torch.Tensor], sizes
             if isinstance(symbol, str) and sizes[symbol] != example.shape[dim]:
                 index = (torch.arange(sizes[symbol]) + 1) % example.shape[dim]
                 tensor = tensor.index_select(dim, index)
-        resized.append(_folded(tensor, at(spec.range, sizes)) if symbols_of(spec.range) else tensor.clone())
+        bounds = spec.range if symbols_of(spec.range) else None
+        resized.append(tensor.clone() if bounds is None else _folded(tensor, at(bounds, sizes)))
     return resized
 
 

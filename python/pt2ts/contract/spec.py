@@ -154,6 +154,8 @@ class Spec:
         Whether calls flush subnormal numbers to zero; None as the host program does.
     products
         ``tf32`` where devices may multiply float32 matrices in TensorFloat-32; None where products have all digits.
+    provenance
+        What its makers say about data, code, hyperparameters, device and licence, for people.
     network
         Layers, weights and work per sample, for people; None in files of earlier versions.
     kind
@@ -184,6 +186,7 @@ class Spec:
     golden: bool = False
     flush_denormals: bool | None = None
     products: str | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
     # What is long is left out where a notebook shows the result of `export`.
     network: Network | None = field(default=None, repr=False)
     kind: str = ""
@@ -222,6 +225,8 @@ class Spec:
             common["loss"] = {name: loss.to_dict() for name, loss in self.loss.items()}
         if self.loss_measured:
             common["loss_measured"] = self.loss_measured
+        if self.provenance:
+            common["provenance"] = dict(self.provenance)
         if self.network is not None:
             common["network"] = self.network.to_dict()
         if not self.kind:
@@ -259,6 +264,7 @@ class Spec:
                 golden=bool(data.get("golden", False)),
                 flush_denormals=None if data.get("flush_denormals") is None else bool(data["flush_denormals"]),
                 products=data.get("products"),
+                provenance={str(word): str(fact) for word, fact in data.get("provenance", {}).items()},
                 network=None if data.get("network") is None else Network.from_dict(data["network"]),
                 kind=str(data.get("kind", "")),
                 digest=str(data.get("digest", "")),

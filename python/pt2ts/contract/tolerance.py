@@ -86,6 +86,14 @@ def worst(
     return float(gaps.flatten()[place]), float(allowed.flatten()[place])
 
 
+def in_batch(whole: torch.Tensor, dim: int) -> Noise:
+    """Return by how much samples of a batch may differ where they are computed alone: in proportion to each place's size in all."""
+    wide = torch.complex128 if whole.is_complex() else torch.float64
+    size = whole.to(wide).abs().nan_to_num(0.0, 0.0, 0.0).movedim(dim, 0)
+    gap = TOLERANCE.get(name_of(whole), 0.0) / _ROUNDING * _typical(size, by_place=True)
+    return Noise(gap.unsqueeze(dim) if gap.dim() else gap, by_place=False)
+
+
 def _typical(size: torch.Tensor, *, by_place: bool) -> torch.Tensor:
     """Return the typical size of an output, or of each of its places where there are samples enough."""
     if by_place and size.dim() > 1:

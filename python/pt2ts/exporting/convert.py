@@ -130,6 +130,7 @@ def _convert(file: Path, target: Path, module: torch.nn.Module, package: Package
                 symbols={name: symbol for name, symbol in spec.symbols.items() if name in inputs},
                 name=spec.name,
                 description=spec.description,
+                provenance=spec.provenance,
                 normalization="host" if spec.normalization == "host" else "inside",
                 golden=sample is not None,
                 format=package if package.layout else replace(package, layout=layout_of(spec.inputs)),

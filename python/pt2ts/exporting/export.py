@@ -25,6 +25,7 @@ from ..contract.declare import Bounds, Declared
 from ..contract.dtypes import require_precision
 from ..contract.formats import AnyFormat, Package, Target, TorchScript, choose_files
 from ..contract.former import takes_callbacks, takes_options
+from ..contract.provenance import checked
 from ..contract.spec import Spec
 from ..contract.words import Normalization, Precision, Products
 from ..errors import DeclarationError, ExportError, option
@@ -55,6 +56,7 @@ def export(
     dtype: Precision | None = None,
     precision: Products | None = None,
     tolerance: float | None = None,
+    provenance: Mapping[str, str] | None = None,
     stats: StrPath | None = None,
 ) -> Spec:
     """Write ``module`` as a model file with its contract and a golden sample: TorchScript, or a compiled package.
@@ -69,11 +71,11 @@ def export(
     Parameters
     ----------
     module
-        The module. Its forward takes tensors and returns a tensor or a nesting of tuples, lists and dictionaries of tensors.
+        The module. Its forward takes and returns tensors, or any nesting of tuples, lists, dictionaries and dataclasses of them.
         What turns raw data into an answer (scaling, masks, units) belongs inside it.
     example_inputs
-        Typical inputs: a tensor, a sequence of them, or a mapping from name to tensor. None makes some from full
-        declarations in ``inputs``. A trailing None stands for an optional argument left out.
+        Typical inputs: a tensor, a sequence of arguments of forward, or a mapping from argument to value. None makes some from
+        full declarations in ``inputs``. None in place of an optional argument leaves it out.
     path
         The file to write. It is replaced in one step, at the end, and only when all checks pass.
     inputs
@@ -83,7 +85,8 @@ def export(
         The same for outputs: by the names they have in a dictionary or named tuple, in any order; or by new names, in flattened
         order (dictionaries by sorted key). Shapes and dtypes are found out by running the module; those given here are checked.
     symbols
-        Bounds of symbols by name, ``{"batch": (1, 1024)}``; from 1 up without end by default.
+        Bounds of symbols by name, ``{"batch": (1, 1024)}``; from 1 up without end by default. A third number says of what the
+        sizes are multiples: ``{"ny": (4, None, 4)}``.
     dynamic_batch
         For inputs declared without a shape: the first dimension is the symbol ``batch``, the others are fixed. False fixes all
         of them.
@@ -113,6 +116,9 @@ def export(
         The largest absolute difference between the file and the module that is allowed; otherwise what rounding explains: 1e-5
         (float32), 1e-10 (float64) or 0.04 (bfloat16, against the module in its own precision) of an element's own or the
         output's typical size, and more where the module's own copy in float64 shows that its rounding is larger.
+    provenance
+        What people will want to know, word by word, such as ``{"data": "ERA5 1979-2018", "code": "git 1a2b3c",
+        "licence": "CC BY 4.0", "hyperparameters": "width 128, Adam 1e-3", "device": "A100"}``. `inspect` shows it.
     stats
         A file that `pt2ts.stats` has written. Units, ranges and descriptions of inputs and outputs that are declared by the names
         in it are taken from there where the declarations leave them out; units that are declared must be the same.
@@ -157,6 +163,7 @@ def export(
         description=description,
         normalization=normalization,
         flush_denormals=flush_denormals,
+        provenance=checked(provenance),
     )
     if stats is not None:
         request = with_statistics(request, Statistics.read(stats))

@@ -96,6 +96,7 @@ class Report:
         if spec.description:
             rows.append(("description", spec.description))
         rows += [("made by", f"{spec.producer}, torch {spec.torch}"), ("normalization", spec.normalization)]
+        rows += list(spec.provenance.items())
         for name, symbol in spec.symbols.items():
             rows.append((f"size '{name}'", symbol.text()))
         if spec.precision is not None:

@@ -43,7 +43,9 @@ class Pad(nn.Module):
         unknown = [mode for mode in modes if mode not in MODES]
         if isinstance(modes, str) or unknown or not modes:
             given = f"'{unknown[0]}' is no mode" if unknown and not isinstance(modes, str) else f"modes is {modes!r}"
-            raise DeclarationError(given, f"one of {', '.join(MODES)} for each of the last dimensions, such as ('edge', 'periodic')")
+            raise DeclarationError(
+                given, f"one of {', '.join(MODES)} for each of the last dimensions, such as ('edge', 'periodic')"
+            )
         self.network = network
         self.multiple = multiple
         self.modes = list(modes)
@@ -59,7 +61,8 @@ class Pad(nn.Module):
             dim = number - len(self.modes)
             if y.size(dim) != wide.size(dim):
                 raise RuntimeError("inside Pad a network must give fields as large as those that it takes")
-            y = y.narrow(dim, self.halo, x.size(dim))
+            # By places and not as a part of it, of which PyTorch's compiler would have to prove that it is one.
+            y = y.index_select(dim, torch.arange(x.size(dim), device=x.device) + self.halo)
         return y
 
     def widened(self, x: Tensor, dim: int, mode: str) -> Tensor:

@@ -49,7 +49,7 @@ class Noise(nn.Module):
         self.stream = stream
 
     def forward(self, like: Tensor, seed: Tensor) -> Tensor:
-        """Return numbers of the shape and dtype of ``like``; ``seed`` (whole numbers) is one, or one for each of the first index."""
+        """Return numbers of shape and dtype of ``like``; ``seed`` is one whole number, or one for each of the first index."""
         each = seed.long().reshape(-1, 1)
         size = like.numel() if seed.dim() == 0 else like[0].numel() if like.size(0) > 0 else 0
         place = torch.arange(size, dtype=torch.int64, device=like.device).reshape(1, -1)

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from .private import part_of
+from .private import part_of, private
+
+
+@contextmanager
+def ones_like_others() -> Iterator[None]:
+    """Let programs be recorded in which a size of 1 is treated as all others, inside of a ``with`` block."""
+    private("torch.fx.experimental._config.backed_size_oblivious")
+    config: Any = sys.modules["torch.fx.experimental._config"]
+    before, config.backed_size_oblivious = config.backed_size_oblivious, True
+    try:
+        yield
+    finally:
+        config.backed_size_oblivious = before
 
 
 def hint(size: Any) -> int | None:

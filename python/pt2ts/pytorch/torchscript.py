@@ -20,7 +20,18 @@ import torch
 
 from .private import part_of, private
 
-__all__ = ["ScriptModule", "TracerWarning", "argument_names", "has_forward", "load", "returns_objects", "save", "script", "silent", "trace"]
+__all__ = [
+    "ScriptModule",
+    "TracerWarning",
+    "argument_names",
+    "has_forward",
+    "load",
+    "returns_objects",
+    "save",
+    "script",
+    "silent",
+    "trace",
+]
 
 ScriptModule = torch.jit.ScriptModule
 TracerWarning: type[Warning] = torch.jit.TracerWarning  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Containers that are registered with PyTorch as such (``torch.utils._pytree``): what is in one, and one with other things in it."""
+"""Containers that are registered with PyTorch as such (``torch.utils._pytree``): what is in one, and one that is refilled."""
 
 from __future__ import annotations
 

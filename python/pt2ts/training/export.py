@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from .. import report
-from ..capture.draft import Draft, make_draft
 from ..capture.arguments import arrange, call_of
+from ..capture.draft import Draft, make_draft
 from ..capture.examples import check_ranges, input_specs, make_examples
 from ..capture.module_copy import model_copy
 from ..capture.program import export_program, weights_of

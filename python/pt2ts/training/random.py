@@ -19,6 +19,7 @@ from ..nn.noise import mixed
 
 _MASK = 0xFFFFFFFF
 
+
 def uniform_bits(seed: Tensor, step: Tensor, layer: int, count: Any, device: torch.device) -> Tensor:
     """Return ``count`` numbers from 0 to 2^32 - 1 for this seed, step and layer.
 

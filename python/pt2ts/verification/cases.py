@@ -125,9 +125,7 @@ class Cases:
         """Return the ranges of the inputs for some sizes."""
         return [None if item.range is None else at(item.range, sizes) for item in self.spec.inputs]
 
-    def _random(
-        self, number: int, item: TensorSpec, known: Numbers | None, sizes: Sizes, source: torch.Generator
-    ) -> torch.Tensor:
+    def _random(self, number: int, item: TensorSpec, known: Numbers | None, sizes: Sizes, source: torch.Generator) -> torch.Tensor:
         shape = [sizes[size] if isinstance(size, str) else size for size in item.shape]
         dtype = DTYPES[item.dtype]
         seen = None if self._golden is None else self._golden.inputs[number]

@@ -88,7 +88,7 @@ def diff(first: StrPath, second: StrPath, tolerance: float | None = None) -> lis
 
 
 def _contracts(one: Spec, two: Spec) -> Iterator[Difference]:
-    for what in ("name", "description", "producer", "torch"):  # these say who made it, and not what it is
+    for what in ("name", "description", "producer", "torch", "provenance"):  # these say who made it, and not what it is
         yield from _unequal(what, getattr(one, what), getattr(two, what), matters=False)
     for what in ("normalization", "precision", "products", "flush_denormals"):
         yield from _unequal(what, getattr(one, what), getattr(two, what))

@@ -17,7 +17,7 @@ from ..container.reading import load_script, read_golden, read_spec
 from ..contract.dtypes import name_of
 from ..contract.layout import with_layout
 from ..contract.spec import Spec, TensorSpec
-from ..contract.tolerance import Noise, difference, slack, worst
+from ..contract.tolerance import Noise, difference, in_batch, slack, worst
 from ..contract.words import CHECKS
 from ..errors import VerifyError
 from ..runtime.fresh import FreshModel
@@ -292,7 +292,7 @@ class _Examination:
             dim = item.shape.index(self.cases.batch)
             if b.shape[dim] != count:
                 return item.name, float("inf"), 0.0
-            gap, limit = worst(a.narrow(dim, start, count), b, self.precision)
+            gap, limit = worst(a.narrow(dim, start, count), b, self.precision, in_batch(a, dim))
             gap, limit = (gap, slack(self.precision) * limit) if self.tolerance is None else (gap, self.tolerance)
             rows.append((item.name, gap, limit))
         return max(rows, key=lambda row: (row[1] > row[2], row[1]))

@@ -51,7 +51,7 @@ struct Symbol {
   int64_t min = 1;
   int64_t max = INT64_MAX;
   int64_t multiple = 1;
-  // Sizes between these are admitted without another look: none where they must be multiples, so that others pay nothing for it.
+  // Sizes between these are admitted without another look: none where they must be multiples. So others pay nothing for it.
   int64_t surely_from = 1;
   int64_t surely_to = INT64_MAX;
 

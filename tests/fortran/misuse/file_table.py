@@ -38,6 +38,9 @@ FILES: tuple[Row, ...] = (
     Row("contract_too_large.pt", FILE, "contract is damaged: a size is 9223372036854775808"),
     Row("contract_range.pt", FILE, "contract is damaged: batch may be 10 to 1"),
     Row("contract_range_text.pt", FILE, 'contract is damaged: a smallest size is "1"'),
+    Row("contract_multiple.pt", FILE, "contract is damaged: batch may be 1 or more, a multiple of 4"),
+    Row("contract_bound.pt", FILE, "contract is damaged: 'batch-x' is no end of a range"),
+    Row("contract_bound_of_none.pt", FILE, "ends at 'nodes', which is no size of an input; export the model again"),
     Row("n" * 5000 + ".pt", FILE, "File name too long"),
 )
 

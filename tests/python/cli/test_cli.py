@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -74,11 +75,14 @@ def test_export_from_a_factory_with_arguments_and_weights(tmp_path: Path) -> Non
     done = in_process_of_its_own(
         "export", "user_modules:make_column", "--arg", "width=16", "--arg", "depth=one", "--weights", tmp_path / "w.pt",
         "--input", "column[batch,5] float32 K 180..320 -- temperature", "--result", "heating K/s", "--symbol", "batch=1..1024",
-        "--name", "convection", "--description", "for a test", "-o", tmp_path / "m.pt",
+        "--name", "convection", "--description", "for a test", "--provenance", "data=ERA5, 1979 = first year",
+        "--provenance", "licence=CC BY 4.0", "-o", tmp_path / "m.pt",
     )  # fmt: skip
     assert (done.code, done.err) == (0, "")
     spec = pt2ts.read_spec(tmp_path / "m.pt")
     assert (spec.name, spec.description) == ("convection", "for a test")
+    assert spec.provenance == {"data": "ERA5, 1979 = first year", "licence": "CC BY 4.0"}
+    assert re.search(r"licence\s+.*CC BY 4\.0", pt2ts_command("inspect", tmp_path / "m.pt").out)
     assert spec.inputs[0].units == "K"
     assert spec.outputs[0].name == "heating"
     assert spec.symbols == {"batch": pt2ts.Symbol(1, 1024)}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import pt2ts
 from pt2ts.contract.declare import parse_symbol
+from pt2ts.contract.ranges import SizeBound, at, from_json, range_text, to_json
 
 DTYPES = [
     "uint8",
@@ -88,7 +91,7 @@ def test_other_spellings_of_dtypes() -> None:
         ("x[5] float32 int64", "'int64' in 'x[5] float32 int64' is not where a dtype belongs"),
         ("x[3] float32 K 5..", "cannot read the range"),
         ("x[3] float32 K 5..4", "is empty"),
-        ("x[3] float32 K a..b", "cannot read the range"),
+        ("x[3] float32 K 1..a-b", "cannot read the range"),
     ],
 )
 def test_what_cannot_be_read_is_quoted(text: str, words: str) -> None:
@@ -108,3 +111,41 @@ def test_bounds_of_symbols(text: str, low: int, high: int | None) -> None:
 def test_bounds_that_cannot_be_read(text: str) -> None:
     with pytest.raises(pt2ts.DeclarationError):
         parse_symbol(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("ny%4", (1, None, 4)),
+        ("ny % 4 == 0", (1, None, 4)),
+        ("ny=8..640%4", (8, 640, 4)),
+        ("ny = 8.. % 4", (8, None, 4)),
+        ("ny=8%4", (8, 8, 4)),
+    ],
+)
+def test_multiples_of_symbols(text: str, symbol: tuple[int, int | None, int]) -> None:
+    assert parse_symbol(text) == ("ny", pt2ts.Symbol(*symbol))
+
+
+@pytest.mark.parametrize("text", ["ny%", "ny%0", "ny%4==1", "ny=9..11%4", "ny=1..%x"])
+def test_multiples_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(pt2ts.DeclarationError):
+        parse_symbol(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds", "words"),
+    [
+        ("e[2,m] int64 1..nodes", (1.0, SizeBound("nodes")), "1 to nodes"),
+        ("e[2,m] int64 0..nodes-1", (0.0, SizeBound("nodes", -1)), "0 to nodes-1"),
+        ("e[m] int64 first+2..nodes", (SizeBound("first", 2), SizeBound("nodes")), "first+2 to nodes"),
+        ("x[3] float32 K -1e3..2.5", (-1000.0, 2.5), "-1000 to 2.5"),
+    ],
+)
+def test_ranges_may_follow_sizes(text: str, bounds: Any, words: str) -> None:
+    item = pt2ts.Declaration.parse(text)
+    assert item.range is not None
+    assert item.range == bounds
+    assert range_text(item.range) == words
+    assert from_json(to_json(item.range)) == bounds
+    assert at(item.range, {"nodes": 5, "first": 1})[1] in (5.0, 4.0, 2.5)

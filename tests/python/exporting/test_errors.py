@@ -120,7 +120,7 @@ def test_why_a_wrong_trace_was_taken_is_told(tmp_path: Path) -> None:
         ({"outputs": ["a[batch,6]"]}, "declared float32 [batch, 6], but forward gives float32 [batch, 5]"),
         ({"outputs": ["a int64"]}, "declared int64 [batch, 5]"),
         ({"symbols": {"ncol": (1, 3)}}, "'ncol', which is in no input"),
-        ({"symbols": {"batch": (5, 9)}}, "outside its bounds 5..9"),
+        ({"symbols": {"batch": (5, 9)}}, "the example has batch=4, and 5 to 9 is declared"),
         ({"inputs": ["x[n,n]"]}, "'n' is 4 in one input and 5"),
         ({"normalization": "none"}, "either 'inside' or 'host'"),
         ({"method": "export"}, "one of 'auto', 'script', 'trace'"),

@@ -1,4 +1,4 @@
-"""Arguments and results that are no plain tensors: dictionaries, dataclasses, lists, by position or by keyword; derivatives inside."""
+"""Arguments and results that are no plain tensors: dictionaries, dataclasses, lists, keywords; derivatives inside of forward."""
 
 from __future__ import annotations
 
@@ -154,7 +154,9 @@ def test_declarations_alone_say_what_lies_where(tmp_path: Path) -> None:
     pt2ts.export(Column(), None, path, inputs=full)
     torch.manual_seed(0)
     net = Column()
-    spec = pt2ts.export(net, {**given(), "state": State(x(), x())} | {"detailed": False}, path, inputs=["t", "q", "u", "v", "ocean"])
+    spec = pt2ts.export(
+        net, {**given(), "state": State(x(), x())} | {"detailed": False}, path, inputs=["t", "q", "u", "v", "ocean"]
+    )
     assert [item.argument for item in pt2ts.read_spec(path).inputs] == [item.argument for item in spec.inputs] == NAMES
     assert all(found.passed for found in pt2ts.verify(path, against=net))
 
@@ -301,7 +303,9 @@ def test_derivatives_inside_of_forward(make: type[nn.Module], tmp_path: Path) ->
     assert all(found.passed for found in pt2ts.verify(tmp_path / "m.pt", against=net))
 
 
-@pytest.mark.parametrize("make", [Force, pytest.param(Jacobian, marks=pytest.mark.long), pytest.param(Column, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "make", [Force, pytest.param(Jacobian, marks=pytest.mark.long), pytest.param(Column, marks=pytest.mark.long)]
+)
 def test_packages_of_them(make: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
     net, path = make(), tmp_path / "m.pt2"

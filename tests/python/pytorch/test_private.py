@@ -87,6 +87,7 @@ USES: dict[str, Callable[[], object]] = {
     "torch.fx.experimental.symbolic_shapes.DimDynamic": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.symbolic_shapes.StatelessSymbolicContext": lambda: tracing.fake(None, torch.ones(1), [True]),
     "torch.fx.experimental.proxy_tensor.make_fx": lambda: tracing.record(torch.relu, [torch.ones(1)], {}),
+    "torch.fx.experimental._config.backed_size_oblivious": lambda: symbols.ones_like_others().__enter__(),
     "torch.utils._pytree.tree_is_leaf": lambda: trees.opened([1]),
     "torch.utils._pytree.tree_flatten": lambda: trees.opened([1]),
     "torch.utils._pytree.tree_flatten_with_path": lambda: trees.opened([1]),
@@ -135,8 +136,8 @@ def test_a_part_that_is_gone_is_named_with_the_version(name: str, monkeypatch: p
     private.cache_clear()
     holder = private(parent)
     private.cache_clear()
-    if parent in ("torch.ops.higher_order", "torch._inductor.config"):  # of which nothing can be taken away
-        module = operators if parent == "torch.ops.higher_order" else inductor
+    fixed = {"torch.ops.higher_order": operators, "torch._inductor.config": inductor, "torch.fx.experimental._config": symbols}
+    if module := fixed.get(parent):  # of which nothing can be taken away
         monkeypatch.setattr(module, "private", lambda wanted: private(wanted + "_of_another_version"))
     else:
         monkeypatch.delattr(holder, last)
