@@ -156,6 +156,19 @@ EXAMPLES = (
         has_long=True,
     ),
     Example(
+        "14_stability",
+        (
+            Check("errors of the host grow by exp(x t)", r"errors grow by exp\((\S+) t\)", "0.089 (Edson et al. 2019)"),
+            Check("derivative through the loop, off by", r"derivative by all weights differs by (\S+)", "1e-05"),
+            Check("one step: offline score", r"^one step +(\S+)", "0.99"),
+            Check("one step: blows up after", r"^one step +\S+ +\d+ +(\S+)", r"from ^own scheme +\d+ +(\S+)"),
+            Check("ten steps: blows up after", r"^ten steps +\S+ +\d+ +(\S+)", r"from ^own scheme +\d+ +(\S+)"),
+            Check("ten steps: standard deviation x", r"^ten steps +(?:\S+ +){4}(\S+)", r"from ^own scheme +(?:\S+ +){2}(\S+)"),
+        ),
+        pictures=("stability.png",),
+        has_long=True,
+    ),
+    Example(
         "15_forecast",
         (
             Check("error 6 months ahead (K)", r"^network(?: +\d\.\d+){5} +(\S+)", r"from ^persistence(?: +\d\.\d+){5} +(\S+)"),

@@ -19,14 +19,23 @@ set(python ${CMAKE_COMMAND} -E env PYTHONPATH=${examples} OMP_WAIT_POLICY=passiv
 #
 # builds the host twice from main.f90 and SOURCES: qbo_plain with no_network.f90, which makes the samples that train.py learns from,
 # and qbo with the module NETWORK, which `pt2ts fortran` writes for MODEL, a file that train.py writes. `demo` runs check.py.
+# LEARN learn.f90 ... are the sources of a program that trains in Fortran, qbo_learn: then train.py is given this one.
 function(host_model name)
-  cmake_parse_arguments(PARSE_ARGV 1 "" "" "NETWORK;MODEL" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 "" "" "NETWORK;MODEL" "SOURCES;LEARN")
   add_library(${name}_host OBJECT ${hosts}/history.f90 ${hosts}/draws.f90 ${_SOURCES})
   use_netcdf_fortran(${name}_host)
   add_executable(${name}_plain main.f90 no_network.f90)
   add_executable(${name} main.f90 ${_NETWORK}.f90)
   target_link_libraries(${name} PRIVATE FTorch::ftorch)
-  foreach(program IN ITEMS ${name}_plain ${name})
+  set(programs ${name}_plain ${name})
+  set(teacher ${name}_plain)
+  if(_LEARN)
+    set(teacher ${name}_learn)
+    add_executable(${teacher} ${_LEARN})
+    target_link_libraries(${teacher} PRIVATE FTorch::ftorch)
+    list(APPEND programs ${teacher})
+  endif()
+  foreach(program IN LISTS programs)
     target_link_libraries(${program} PRIVATE ${name}_host)
     use_netcdf_fortran(${program})
     # Both have a module of the name NETWORK: each in its own folder.
@@ -36,8 +45,8 @@ function(host_model name)
   set(model ${CMAKE_CURRENT_BINARY_DIR}/${_MODEL})
   add_custom_command(
     OUTPUT ${model}
-    COMMAND ${python} train.py $<TARGET_FILE:${name}_plain> --output ${CMAKE_CURRENT_BINARY_DIR} ${long}
-    DEPENDS train.py emulators.py ${name}_plain
+    COMMAND ${python} train.py $<TARGET_FILE:${teacher}> --output ${CMAKE_CURRENT_BINARY_DIR} ${long}
+    DEPENDS train.py emulators.py ${teacher}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
     COMMENT "Making samples and training"
     USES_TERMINAL COMMAND_EXPAND_LISTS VERBATIM)

@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Fields = dict[str, NDArray[np.float64]]
-Setting = str | int | float | bool | Path
+Setting = str | int | float | bool | Path | tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host model: its program, and the folder of its runs."""
+    """A host model: its program, and the folder of its runs. One that trains says how far it is, and ``shown`` lets it."""
 
     program: Path
     folder: Path
+    shown: bool = False
 
     def run(self, name: str, **settings: Setting) -> Fields:
         """Run once and return what it wrote; see `start`."""
@@ -57,13 +58,14 @@ class Host:
             cwd=self.folder,
             env=alone,
             text=True,
-            stdout=subprocess.PIPE,
+            stdout=None if self.shown else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
-        (self.folder / f"{name}.log").write_text(done.stdout)
+        said = done.stdout or ""
+        (self.folder / f"{name}.log").write_text(said)
         if done.returncode:
-            sys.exit(f"{self.program} {namelist} failed:\n{done.stdout}")
+            sys.exit(f"{self.program} {namelist} failed:\n{said}")
         return output
 
 
@@ -77,6 +79,8 @@ def read(path: Path) -> Fields:
 def _word(value: Setting) -> str:
     if isinstance(value, bool):
         return ".true." if value else ".false."
+    if isinstance(value, tuple):
+        return ", ".join(map(repr, value))
     return f"'{value}'" if isinstance(value, str | Path) else repr(value)
 
 

@@ -19,13 +19,19 @@ from ..support import run
 from .conftest import EXAMPLES, SST, CMake, command
 
 HOSTS = {
-    "10_qbo": "qbo", "11_rain": "rain", "12_radiation": "radiation", "15_forecast": "forecast", "17_elsewhere": "elsewhere",
-}  # fmt: skip
+    "10_qbo": "qbo",
+    "11_rain": "rain",
+    "12_radiation": "radiation",
+    "14_stability": "stability",
+    "15_forecast": "forecast",
+    "17_elsewhere": "elsewhere",
+}
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
 PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
     "12_radiation": ({"steps": 12}, {"steps": 5}, {"steps": 7}),
+    "14_stability": ({"time": 20}, {"time": 8}, {"time": 12}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
     "17_elsewhere": tuple({"n_storms": 20, "steps": steps} for steps in (50, 20, 30)),
 }
@@ -80,6 +86,7 @@ WRONG_IN = {
     "10_qbo": ("scheme = 'magic'", "scheme is none of"),
     "11_rain": ("scheme = 'magic'", "scheme is none of"),
     "12_radiation": ("levels = 3", "levels is 3; there must be five"),
+    "14_stability": ("scheme = 'magic'", "scheme is none of"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
     "17_elsewhere": ("layers = 2", "layers of 3 or more"),
 }
@@ -188,6 +195,10 @@ FAULTS = {
         ("net(levels + 1, :) / slab", "net(levels + 1, :) / slab * 1.001_real64", "solver: heating is the divergence"),
         ("call read_last(trim(start), 't', t)", "t = t + 1", "stopped in step 93"),
     ),
+    "14_stability": (
+        ("call advance(u, damping, flux)", "call advance(u, damping, 0.5_real64 * flux)", "ten steps:"),
+        ("call read_last(trim(start), 'state', u)", "call read_last(trim(start), 'state', u); u = real(u)", "stopped after"),
+    ),
     "15_forecast": (
         (" + 104729 * member,", ",", "the mean of the ensemble"),
         ("call read_last(trim(start), 'state', state(:, 1))", "state = 0", "stopped after month 31"),
@@ -215,9 +226,12 @@ def test_a_planted_fault_is_seen(example: str, configure: CMake, tmp_path: Path)
         assert right in text
         (source / "main.f90").write_text(text.replace(right, wrong))
         assert configure(str(source), build, "gfortran").returncode == 0
-        run("cmake", "--build", build, "--target", f"{name}_plain")
-        for file in (*trained.glob("*.pt*"), *trained.glob("*.json")):
-            (build / file.name).write_bytes(file.read_bytes())  # newer than the program that makes samples: not trained again
+        teacher = f"{name}_learn" if (source / "learn.f90").exists() else f"{name}_plain"
+        run("cmake", "--build", build, "--target", teacher)
+        for file in (*trained.glob("*.pt*"), *trained.glob("*.json"), *trained.glob("trainings/*.nc")):
+            copy = build / file.relative_to(trained)
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(file.read_bytes())  # newer than the program that makes samples: not trained again
         run("cmake", "--build", build, "--target", name)
         done = command("cmake", "--build", build, "--target", "demo")
         assert done.returncode != 0

@@ -29,6 +29,7 @@ FIGURES = {
     "10_qbo: qbo.png",
     "11_rain: rain.png",
     "12_radiation: radiation.png",
+    "14_stability: stability.png",
     "15_forecast: forecast.png",
     "17_elsewhere: elsewhere.png",
 }
@@ -94,7 +95,7 @@ def rows_of(table: str) -> list[list[str]]:
 
 
 def test_the_page_of_all_examples(browser: Browser, tmp_path: Path) -> None:
-    """As `make examples` does it: twenty networks are trained."""
+    """As `make examples` does it: two dozen networks are trained."""
     done = subprocess.run([sys.executable, SCRIPT, "--build", tmp_path], capture_output=True, text=True, check=False, timeout=14000)
     assert done.returncode == 0, done.stdout + done.stderr
     seen = browser(tmp_path / "index.html")

@@ -1,0 +1,59 @@
+"""Let the host train networks in Fortran: ``train.py HOST_THAT_LEARNS --output build``.
+
+Writes the untrained dense.pt, dense.pt2 and local.pt, and of each training NAME.pt, and NAME.pt2 of the dense ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from emulators import CELLS, INPUTS, OUTPUTS, Dense, Local
+
+import pt2ts
+from course.learning import repeatable
+from hosts.runs import Host, Setting
+
+#: Steps of the host in a loss, stage by stage: forecasts that are long from the start blow up, and teach nothing. Noise is added to
+#: the state that a forecast starts from. All start from the same weights and see the same runs of the host.
+TRAININGS: dict[str, dict[str, Setting]] = {
+    "ten_steps": {"unrolled": (1, 2, 3, 4, 6, 8, 10, 10)},
+    "two_steps": {"unrolled": (1, 2)},
+    "one_step": {"unrolled": 1},
+    "little_noise": {"unrolled": 1, "noise": 0.02},
+    "noise": {"unrolled": 1, "noise": 0.05},
+    "local": {"unrolled": 1},
+}
+
+
+def main() -> None:
+    """Write untrained networks, train."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("host", type=Path, help="the program that trains")
+    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
+    parser.add_argument("--long", action="store_true", help="the full training")
+    options = parser.parse_args()
+    with repeatable(1):
+        for name, network, form in (("dense", Dense(), "both"), ("local", Local(), "torchscript")):
+            example = torch.randn(8, CELLS, dtype=torch.float64)
+            path = options.output / f"{name}.pt"
+            pt2ts.export(network.double(), example, path, inputs=list(INPUTS), outputs=list(OUTPUTS), format=form)
+    print("Training in Fortran, two networks at a time", flush=True)
+    learn = Host(options.host, options.output / "trainings", shown=True)
+    runs: dict[str, dict[str, Setting]] = {}
+    for name, settings in TRAININGS.items():
+        kind = "local" if name == "local" else "dense"
+        runs[name] = {
+            "title": name.replace("_", " "),
+            "network": options.output / f"{kind}.pt",
+            "package": options.output / "dense.pt2" if kind == "dense" else "",
+            "trained": options.output / name,
+            "updates": 9000 if options.long else 3000,
+            **settings,
+        }
+    learn.run_all(runs)
+
+
+if __name__ == "__main__":
+    main()
