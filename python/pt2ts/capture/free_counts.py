@@ -25,6 +25,6 @@ class FreeCounts(TorchFunctionMode):
 def _linspace(start: Any, end: Any, steps: Any, dtype: torch.dtype | None = None, device: Any = None, **_: Any) -> Tensor:
     kind = dtype or torch.get_default_dtype()
     place = torch.arange(steps, dtype=kind, device=device)
-    step = (end - start) / torch.sym_max(steps - 1, 1)
+    step = (end - start) / torch.sym_max(steps - 1, 1)  # type: ignore[no-untyped-call]
     # From both ends, as PyTorch does: the last number is the end itself.
     return torch.where(2 * place < steps, start + step * place, end - step * (steps - 1 - place))
