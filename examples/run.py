@@ -156,6 +156,17 @@ EXAMPLES = (
         has_long=True,
     ),
     Example(
+        "13_ocean",
+        (
+            Check("transport of the host (Sv)", r"gentle wind: (\S+) Sv", r"from Sverdrup's \(1947\) balance (\S+) Sv"),
+            Check("mean flow with the network is off by", r"mean flow: off by (\S+) with", r"from mean flow: .* and (\S+) without"),
+            Check("spectrum with the network is off by", r"energy: off by (\S+) with", r"from energy: .* and (\S+) without"),
+            Check("momentum out of nothing", r"ok +network: (\S+) of the momentum"),
+        ),
+        pictures=("ocean.png",),
+        has_long=True,
+    ),
+    Example(
         "14_stability",
         (
             Check("errors of the host grow by exp(x t)", r"errors grow by exp\((\S+) t\)", "0.089 (Edson et al. 2019)"),

@@ -22,6 +22,7 @@ HOSTS = {
     "10_qbo": "qbo",
     "11_rain": "rain",
     "12_radiation": "radiation",
+    "13_ocean": "ocean",
     "14_stability": "stability",
     "15_forecast": "forecast",
     "17_elsewhere": "elsewhere",
@@ -31,6 +32,7 @@ PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "10_qbo": ({"days": 20}, {"days": 8}, {"days": 12}),
     "11_rain": ({"steps": 30}, {"steps": 13}, {"steps": 17}),
     "12_radiation": ({"steps": 12}, {"steps": 5}, {"steps": 7}),
+    "13_ocean": ({"days": 10}, {"days": 4}, {"days": 6}),
     "14_stability": ({"time": 20}, {"time": 8}, {"time": 12}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
     "17_elsewhere": tuple({"n_storms": 20, "steps": steps} for steps in (50, 20, 30)),
@@ -86,6 +88,7 @@ WRONG_IN = {
     "10_qbo": ("scheme = 'magic'", "scheme is none of"),
     "11_rain": ("scheme = 'magic'", "scheme is none of"),
     "12_radiation": ("levels = 3", "levels is 3; there must be five"),
+    "13_ocean": ("n = 40", "n is 40; it can be a multiple of 32"),
     "14_stability": ("scheme = 'magic'", "scheme is none of"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
     "17_elsewhere": ("layers = 2", "layers of 3 or more"),
@@ -181,6 +184,26 @@ def test_the_judgement_of_rare_storms(case: str, capsys: pytest.CaptureFixture[s
     assert all(sentence.startswith(wrong) for sentence in verdicts.failed)
 
 
+def two_gyres(strength: float) -> Fields:
+    """Return days of a basin-wide gyre, with a wave of six half waves in y that comes and goes."""
+    x, y = np.meshgrid(np.arange(1, 33) / 32, (np.arange(32) + 0.5) / 32)
+    u = [strength * np.sin(np.pi * x) * (np.cos(np.pi * y) + sign * np.cos(6 * np.pi * y)) for sign in (1, -1)]
+    return {"u": np.stack(u), "v": np.zeros((2, 32, 32)), "h": np.full((2, 32, 32), 500.0)}
+
+
+@pytest.mark.parametrize(("network", "failed"), [(1.1, 0), (2.0, 2), (float("nan"), 2)])
+def test_the_judgement_of_two_gyres(network: float, failed: int) -> None:
+    with script("13_ocean", "check") as check:
+        found = {name: two_gyres(2.0) for name in check.NAMES}
+        found |= {"fine": two_gyres(1.0), "fine_other": two_gyres(1.02), "network": two_gyres(network)}
+        energy = check.climate(found["fine"]).spectrum
+        assert energy.sum() == pytest.approx(check.climate(found["fine"]).energy, rel=0.02)
+        assert set(np.flatnonzero(energy > 0.01 * energy.max()) + 1) == {1, 6}
+        verdicts = Verdicts("test")
+        check.judge_climates(found, verdicts)
+    assert len(verdicts.failed) == failed
+
+
 #: Faults planted in a host: what is written instead of what, and the verdict that must fail.
 FAULTS = {
     "10_qbo": (
@@ -194,6 +217,10 @@ FAULTS = {
     "12_radiation": (
         ("net(levels + 1, :) / slab", "net(levels + 1, :) / slab * 1.001_real64", "solver: heating is the divergence"),
         ("call read_last(trim(start), 't', t)", "t = t + 1", "stopped in step 93"),
+    ),
+    "13_ocean": (
+        ("call step(o, g, du, dv, dh)", "call step(o, g, du, dv, dh + 1e-12_real64)", "of the water comes from nowhere"),
+        ("o%dh(1:n, 1:n, :2) = fields(:, :, 4:5)", "o%dh = 0", "stopped on day 10"),
     ),
     "14_stability": (
         ("call advance(u, damping, flux)", "call advance(u, damping, 0.5_real64 * flux)", "ten steps:"),

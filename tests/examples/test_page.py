@@ -29,6 +29,7 @@ FIGURES = {
     "10_qbo: qbo.png",
     "11_rain: rain.png",
     "12_radiation: radiation.png",
+    "13_ocean: ocean.png",
     "14_stability: stability.png",
     "15_forecast: forecast.png",
     "17_elsewhere: elsewhere.png",

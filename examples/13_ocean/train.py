@@ -1,0 +1,132 @@
+"""Let fine oceans make samples and train a network for a coarse one: ``train.py HOST --output build``.
+
+Writes closure.pt, the same network as a compiled package, and closure.json with its score and what the check is to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from emulators import INPUTS, OUTPUTS, Closure, seen
+from torch import Tensor, nn
+from torch.nn import functional
+
+import pt2ts
+from course.learning import Recipe, fit, repeatable
+from hosts.runs import Fields, Host, Setting
+
+#: Cells of the fine grid; days of the runs that are learned from, and of those that are compared, fast and full.
+FINE, DAYS, LONG_DAYS, CLIMATE, LONG_CLIMATE = 64, 1800, 3600, 1825, 3650
+#: What is learned from: the ocean of the experiment, and one that is unlike it.
+OCEANS: dict[str, dict[str, Setting]] = {"usual": {}, "windy": {"wind": 0.12, "drag": 2.5e-7}}
+#: m, of the coarse grid.
+CELL = 40_000.0
+
+
+class Shores(nn.Module):
+    """What a stress does to the water of the coarse grid: as stress.f90 has it, for water as thick everywhere."""
+
+    def __init__(self, wet: Tensor) -> None:
+        super().__init__()
+        west, east, south, north = (functional.pad(wet, edges) for edges in ((0, 0, 1, 0), (0, 0, 0, 1), (1, 0), (0, 1)))
+        west, east, south, north = west[:-1], east[1:], south[:, :-1], north[:, 1:]
+        self.wet, self.open_x, self.open_y = wet, wet * west * east, wet * south * north
+        self.face_u, self.face_v = wet * east, wet * north
+        self.corner = self.face_u * functional.pad(self.face_u, (0, 1))[:, 1:]
+
+    def force(self, stress: Tensor) -> Tensor:
+        """Return the force [sample, 2, x, y] (m/s2) on the eastern and northern faces, of stress [sample, 3, x, y]."""
+        xx, xy, yy = stress[:, 0] * self.open_x, functional.pad(stress[:, 1] * self.wet, (0, 1, 0, 1)), stress[:, 2] * self.open_y
+        corner = (xy[:, 1:, 1:] + xy[:, :-1, 1:] + xy[:, 1:, :-1] + xy[:, :-1, :-1]) / 4 * self.corner
+        before_x, before_y = functional.pad(corner, (0, 0, 1, 0))[:, :-1], functional.pad(corner, (1, 0))[:, :, :-1]
+        east = functional.pad(xx, (0, 0, 0, 1))[:, 1:] - xx + corner - before_y
+        north = functional.pad(yy, (0, 1))[:, :, 1:] - yy + corner - before_x
+        return torch.stack((east * self.face_u, north * self.face_v), 1) / CELL
+
+    def flow(self, flux: Tensor) -> Tensor:
+        """Return what a flux [sample, 2, x, y] of thickness (m2/s, in the middle of cells) makes of it: [sample, x, y] (m/s)."""
+        east = functional.pad(flux[:, 0], (0, 0, 0, 1))
+        north = functional.pad(flux[:, 1], (0, 1))
+        east, north = (east[:, 1:] + east[:, :-1]) / 2 * self.face_u, (north[:, :, 1:] + north[:, :, :-1]) / 2 * self.face_v
+        before_x, before_y = functional.pad(east, (0, 0, 1, 0))[:, :-1], functional.pad(north, (1, 0))[:, :, :-1]
+        return -(east - before_x + north - before_y) / CELL
+
+    def effect(self, found: Tensor) -> Tensor:
+        """Return what stress and flux [sample, 5, x, y] do to u, v and h: [sample, 3, x, y]."""
+        return torch.cat((self.force(found[:, :3]), self.flow(found[:, 3:])[:, None]), 1)
+
+
+class Batch(nn.Module):
+    """The closure as `fit` wants it: one tensor in, and what it does to u, v and h out, in units of what they usually lack."""
+
+    def __init__(self, closure: Closure, shores: Shores, usual: Tensor) -> None:
+        super().__init__()
+        self.closure, self.shores, self.usual = closure, shores, usual[:, None, None]
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return the effect, and behind it the stress and the flux in units of their own."""
+        found = self.closure.layers(seen)
+        effect = self.shores.effect(found * self.closure.scale[:, None, None]) / self.usual
+        return torch.cat((effect, found), 1)
+
+
+def mean_error(found: Tensor, lacking: Tensor) -> Tensor:
+    """Return the loss. Stress without an effect is not wanted either."""
+    return (found[:, :3] - lacking).square().mean() + 1e-4 * found[:, 3:].square().mean()
+
+
+def middle(fields: Fields) -> tuple[Tensor, Tensor]:
+    """Return the velocities [day, x, y] in the middle of the coarse cells."""
+    u, v = (torch.tensor(fields[name]).transpose(1, 2) for name in ("u", "v"))
+    return (u + functional.pad(u, (0, 0, 1, 0))[:, :-1]) / 2, (v + functional.pad(v, (1, 0))[:, :, :-1]) / 2
+
+
+def samples(fields: Fields, shores: Shores) -> tuple[Tensor, Tensor]:
+    """Return what the network sees [day, 4, x, y], and what the coarse ocean lacks in a day: u, v and h [day, 3, x, y]."""
+    u, v = middle(fields)
+    h = torch.tensor(fields["h"]).transpose(1, 2)
+    lacking = torch.stack([torch.tensor(fields[name]).transpose(1, 2) for name in ("du", "dv", "dh")], 1)
+    there = torch.stack((shores.face_u, shores.face_v, shores.wet))
+    return seen(u, v, h, shores.wet.double().expand_as(u)).float(), lacking.float() * there
+
+
+def main() -> None:
+    """Make samples, train, write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("host", type=Path, help="the program without a network")
+    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
+    parser.add_argument("--long", action="store_true", help="the full experiment")
+    options = parser.parse_args()
+    torch.set_num_threads(2)
+    host = Host(options.host, options.output / "samples")
+    common: dict[str, Setting] = {"n": FINE, "samples": True, "days": LONG_DAYS if options.long else DAYS, "first_record": 30}
+    made = host.run_all({name: {**common, "days_between_records": 5, "seed": 7, **ocean} for name, ocean in OCEANS.items()})
+    shores = Shores((torch.tensor(made["usual"]["h"][0]).T > 0).float())
+    x, y = (torch.cat(parts) for parts in zip(*(samples(fields, shores) for fields in made.values()), strict=True))
+    usual = y.std((0, 2, 3))
+    usual[:2] = usual[:2].max()
+    scale = 2 * CELL * torch.cat((usual[0].expand(3), usual[2].expand(2)))
+
+    print(f"Training a network on {len(x)} days of two fine oceans", flush=True)
+    with repeatable(1):
+        order = torch.randperm(len(x))
+        learned, held_out = order[: 9 * len(x) // 10], order[9 * len(x) // 10 :]
+        closure = Closure(scale)
+        batch = Batch(closure, shores, usual)
+        recipe = Recipe(epochs=40 if options.long else 14, batch=8, rate=5e-3, one_cycle=True)
+        y = y / usual[:, None, None]
+        fit(batch, (x[learned], y[learned]), (x[held_out], y[held_out]), mean_error, recipe)
+    with torch.no_grad():
+        wrong = batch(x[held_out])[:, :3] - y[held_out]
+    score = float((1 - wrong.square().sum((0, 2, 3)) / y[held_out].square().sum((0, 2, 3))).mean())
+    example = (x[0, 0], x[0, 1], 100 * x[0, 2] + 500, shores.wet)
+    pt2ts.export(closure.eval(), example, options.output / "closure.pt", format="both", inputs=list(INPUTS), outputs=list(OUTPUTS))
+    found = {"score": score, "fine": FINE, "days": LONG_CLIMATE if options.long else CLIMATE}
+    (options.output / "closure.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
