@@ -44,7 +44,8 @@ PackedWeight parse_weight(const nlohmann::json& entry) {
   weight.shape = entry.at("shape").get<std::vector<int64_t>>();
   weight.offset = entry.at("offset").get<uint64_t>();
   weight.parameter = entry.value("parameter", true);
-  weight.used = entry.value("used", true);
+  // Where a file does not say it: BatchNorm counts the batches of its training, and never reads the count when it computes.
+  weight.used = entry.value("used", !weight.name.ends_with("num_batches_tracked"));
   weight.bytes = c10::elementSize(weight.dtype);
   for (const int64_t size : weight.shape)
     if (size < 0 || __builtin_mul_overflow(weight.bytes, static_cast<uint64_t>(size), &weight.bytes))
