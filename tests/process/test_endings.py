@@ -39,12 +39,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def _hear_interrupts() -> None:
+    """Undo what a shell does to programs in its background: they ignore the key, and so does all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def outcomes(folder: Path, *words: str | Path, **environment: str) -> set[tuple[int, str, str]]:
     """Codes and output of some runs."""
     found = set()
     for _ in range(TIMES):
         done = subprocess.run(
-            words, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
+            words,
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            preexec_fn=_hear_interrupts,
         )
         found.add((done.returncode, done.stdout, done.stderr))
     return found
