@@ -48,6 +48,7 @@ def test_a_device_that_is_not_there(tmp_path: Path, kind: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_code_for_a_device_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU, which is a device like any other for it."""
     programs, checked = [], []
