@@ -52,7 +52,7 @@ contains
   end subroutine for_training
 
   function answers(model) result(words)
-    !! The networks return three, four or five columns. Dropout drops the same ones of six numbers in one of 64 calls: there are ten.
+    !! The networks return three, four or five columns. Dropout drops the same of six in one of 64 calls: there are ten.
     type(torch_model), intent(in) :: model
     character(len=:), allocatable :: words
     real(real32), target :: x(2, 5), first(2, 5), second(2, 5)
