@@ -100,8 +100,8 @@ def sources_of_pt2ts() -> list[bytes]:
 
 
 def digest_of(*decisive: bytes) -> str:
-    """Return a short digest of what decides how something comes out; PyTorch is always among it."""
-    key = hashlib.sha256(torch.__version__.encode())
+    """Return a short digest of what decides how something comes out; PyTorch is always among it, and how it computes here."""
+    key = hashlib.sha256(f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()}".encode())
     for part in decisive:
         key.update(len(part).to_bytes(8, "little"))
         key.update(part)

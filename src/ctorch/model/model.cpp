@@ -153,7 +153,7 @@ void Model::check_inputs(c10::SmallVectorImpl<at::Tensor>& inputs, bool convert)
 // What the contract admits and the network does not is mostly an index: say what the whole numbers were.
 [[gnu::cold, gnu::noinline]] void Model::fail_on(c10::ArrayRef<std::pair<size_t, at::Tensor>> whole_numbers) const {
   const int32_t status = record_exception();
-  const std::string cause = last_error();
+  const std::string& cause = last_error();
   std::string given;
   for (const auto& [index, tensor] : whole_numbers) {
     if (tensor.numel() == 0 || !tensor.is_cpu()) continue;

@@ -266,6 +266,7 @@ class PackageBackend final : public Backend {
     const Spec& spec = *info_->spec;
     for (size_t i = 0; i < spec.symbols.size(); ++i) bindings[i] = std::max(spec.symbols[i].min, variant.sizes[i].min);
     std::vector<at::Tensor> inputs;
+    inputs.reserve(spec.inputs.size());
     for (size_t i = 0; i < spec.inputs.size(); ++i) inputs.push_back(spec.resize_input(i, of[i], bindings));
     return inputs;
   }
