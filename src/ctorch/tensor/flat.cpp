@@ -1,5 +1,6 @@
 // Entries that lay tensors of a device one after another, so that one copy or one message takes all of them.
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 
 #include <vector>
 
