@@ -2,6 +2,7 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "compat/device_memory.h"
@@ -17,6 +18,7 @@ namespace {
 std::vector<at::Tensor> values_of(const ctorch_tensor* tensors, int32_t n_tensors) {
   if (n_tensors) require(tensors, "tensors");
   std::vector<at::Tensor> values;
+  values.reserve(static_cast<size_t>(std::max(n_tensors, 0)));
   for (int32_t i = 0; i < n_tensors; ++i) values.push_back(*Input(&tensors[i], "tensors", i + 1));
   return values;
 }
