@@ -1,18 +1,12 @@
 !> Stands for the generated module in a program that is built without a network.
 module radiation_network
-   use, intrinsic :: iso_fortran_env, only: error_unit, real64
+   use, intrinsic :: iso_fortran_env, only: real64
+   use without_network, only: finalize, guard_report, init
    implicit none (type, external)
    private
    public :: init, run, finalize, guard_report
 
 contains
-
-   subroutine init(file)
-      character(len=*), intent(in) :: file
-      write (error_unit, '(3a)') 'radiation: this program is built without a network and cannot use ', trim(file), &
-         '; run the other one'
-      stop 1, quiet=.true.
-   end subroutine init
 
    subroutine run(t, vapour, ozone, cloud, pressure, thickness, ground, albedo, height_of_sun, sun, co2, &
                   long_down, long_up, direct, short_down, short_up)
@@ -24,13 +18,5 @@ contains
       long_up(1, :) = ground + albedo + height_of_sun + sun + co2
       direct = short_down + short_up
    end subroutine run
-
-   subroutine guard_report(unit)
-      integer, intent(in) :: unit
-      write (unit, '(a)') 'no network, no guard'
-   end subroutine guard_report
-
-   subroutine finalize()
-   end subroutine finalize
 
 end module radiation_network

@@ -1,7 +1,8 @@
 !> Stands for the generated module in a program that is built without a network.
 module storm_network
    use, intrinsic :: iso_c_binding, only: c_bool
-   use, intrinsic :: iso_fortran_env, only: error_unit, int64, real64
+   use, intrinsic :: iso_fortran_env, only: int64, real64
+   use without_network, only: finalize, guard_report, init
    implicit none (type, external)
    private
    public :: init, run, run_guarded, finalize, n_guarded, guard_counts, guard_report
@@ -20,13 +21,6 @@ module storm_network
    end interface
 
 contains
-
-   subroutine init(file)
-      character(len=*), intent(in) :: file
-      write (error_unit, '(3a)') 'elsewhere: this program is built without a network and cannot use ', trim(file), &
-         '; run the other one'
-      stop 1, quiet=.true.
-   end subroutine init
 
    subroutine run(temperature, pressure, vapour, cloud, rain, temperature_next, vapour_next, cloud_next, rain_next, outside)
       real(real64), intent(in) :: temperature(:), pressure(:), vapour(:), cloud(:), rain(:)
@@ -60,13 +54,5 @@ contains
       if (present(below)) below = 0
       if (present(above)) above = 0
    end subroutine guard_counts
-
-   subroutine guard_report(unit)
-      integer, intent(in) :: unit
-      write (unit, '(a)') 'no network, no guard'
-   end subroutine guard_report
-
-   subroutine finalize()
-   end subroutine finalize
 
 end module storm_network
