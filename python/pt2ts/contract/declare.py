@@ -151,7 +151,8 @@ def _parse_shape(text: str, whole: str) -> Shape:
         elif _SYMBOL.match(word):
             shape.append(word)
         else:
-            raise DeclarationError(f"'{word}' in '{whole}' is no size", "a size is a positive number or a name like batch")
+            hint = "a size is a positive number or a name like batch; what a name may be: --symbol batch=1..1024, --symbol ny%4"
+            raise DeclarationError(f"'{word}' in '{whole}' is no size", hint)
     return tuple(shape)
 
 

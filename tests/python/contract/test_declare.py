@@ -77,6 +77,7 @@ def test_other_spellings_of_dtypes() -> None:
         ("x[3]float32", "cannot read the declaration"),
         ("x[0]", "'0' in 'x[0]' is no size"),
         ("x[-1]", "is no size"),
+        ("x[ny%4]", "--symbol ny%4"),
         ("x[a b]", "is no size"),
         ("x[3,]", "is no size"),
         ("x[batch,5] flaot32", "did you mean float32?"),
