@@ -69,7 +69,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(("kind", "method"), [("Réseau", "script"), ("Tracé", "trace")])
 def test_is_exported(source: str, kind: str, method: Literal["script", "trace"], tmp_path: Path) -> None:
     made = getattr(import_module(source), kind)()
-    pt2ts.export(made, torch.ones(4, 3), tmp_path / "net.pt", method=method)
+    pt2ts.export(made, torch.ones(4, 3), tmp_path / "net.pt", format=pt2ts.TorchScript(method=method))
     assert pt2ts.verify(tmp_path / "net.pt")
     assert (type(made).__module__, type(made).__name__) == (source, kind)  # as before
 
