@@ -2,17 +2,21 @@
 !>
 !> Cells are numbered from 1 to n in both directions; the ring around them, 0 and n + 1, is land. Thickness lies in the middle of
 !> a cell, u on its eastern face, v on its northern face, what belongs to corners on its north-eastern one (Arakawa's C grid).
+!>
+!> Arrays have the rows (second index) of one strip of the basin, 1 to `rows`, and one row more on both sides: land where the
+!> basin ends, else rows of the neighbours. Without ranks the strip is the basin.
 module basin
    use, intrinsic :: iso_fortran_env, only: real64
    implicit none (type, external)
    private
-   public :: grid, make_grid, coarsen
+   public :: grid, make_grid, cut, coarsen
 
    real(real64), parameter, public :: length = 1280.0e3_real64   !< m, of the basin from coast to coast
 
    !> Masks are 1 in water and 0 elsewhere, so that they can be factors.
    type :: grid
-      integer :: n
+      integer :: n                                                !< cells from coast to coast
+      integer :: rows, before                                     !< of this strip, and how many are south of it
       real(real64) :: dx                                          !< m
       real(real64), allocatable :: wet(:, :), face_u(:, :), face_v(:, :), corner(:, :)
       real(real64), allocatable :: open_x(:, :), open_y(:, :)     !< cells without a coast in the east or west, north or south
@@ -28,6 +32,8 @@ contains
       integer, intent(in) :: n
       real(real64), allocatable :: around(:, :)
       g%n = n
+      g%rows = n
+      g%before = 0
       g%dx = length / n
       allocate (g%wet(0:n + 1, 0:n + 1), source=0.0_real64)
       allocate (g%face_u, g%face_v, g%corner, g%share, g%open_x, g%open_y, source=g%wet)
@@ -42,9 +48,34 @@ contains
       g%share(0:n, 0:n) = 1 / max(around, 1.0_real64)
    end subroutine make_grid
 
+   !> Makes a basin a strip of itself.
+   subroutine cut(g, before, rows)
+      type(grid), intent(inout) :: g
+      integer, intent(in) :: before, rows
+      g%before = before
+      g%rows = rows
+      call keep(g%wet)
+      call keep(g%face_u)
+      call keep(g%face_v)
+      call keep(g%corner)
+      call keep(g%open_x)
+      call keep(g%open_y)
+      call keep(g%share)
+
+   contains
+
+      subroutine keep(mask)
+         real(real64), allocatable, intent(inout) :: mask(:, :)
+         real(real64), allocatable :: strip(:, :)
+         allocate (strip(0:g%n + 1, 0:rows + 1), source=mask(:, before:before + rows + 1))
+         call move_alloc(strip, mask)
+      end subroutine keep
+
+   end subroutine cut
+
    !> The mean of a field over the cells of a coarse grid, or over boxes of the same size around its faces.
    pure subroutine coarsen(fine, coarse, where)
-      real(real64), intent(in) :: fine(0:, 0:)                    !< (0:n+1, 0:n+1)
+      real(real64), intent(in) :: fine(0:, 0:)                    !< (0:n+1, 0:n+1), the whole basin
       real(real64), intent(out) :: coarse(:, :)                   !< (m, m), and n is a multiple of m
       character(len=*), intent(in) :: where                       !< 'cell', 'u', or else 'v'
       real(real64), allocatable :: weights(:)

@@ -6,6 +6,7 @@ module shallow_water
    use, intrinsic :: iso_fortran_env, only: real64
    use basin, only: grid, length
    use stress, only: force, friction, to_corners
+   use strips, only: exchange
    implicit none (type, external)
    private
    public :: ocean, start_at_rest, step
@@ -32,25 +33,23 @@ contains
    subroutine start_at_rest(o, g)
       type(ocean), intent(inout) :: o
       type(grid), intent(in) :: g
-      integer :: n
-      n = g%n
-      allocate (o%h(0:n + 1, 0:n + 1), source=0.0_real64)
+      allocate (o%h(0:g%n + 1, 0:g%rows + 1), source=0.0_real64)
       allocate (o%u, o%v, o%h_corner, o%east, o%north, o%potential, o%energy, o%xx, o%xy, o%yy, source=o%h)
       o%h = depth * g%wet
       call to_corners(g, o%h, o%h_corner)
-      o%dt = 86400 / (1.25_real64 * n)
-      allocate (o%dh(0:n + 1, 0:n + 1, 3), source=0.0_real64)
+      o%dt = 86400 / (1.25_real64 * g%n)
+      allocate (o%dh(0:g%n + 1, 0:g%rows + 1, 3), source=0.0_real64)
       allocate (o%du, o%dv, source=o%dh)
    end subroutine start_at_rest
 
-   !> A step in time. `force_u`, `force_v` (m s-2) and `force_h` (m s-1) are what a closure adds.
+   !> A step in time. `force_u`, `force_v` (m s-2) and `force_h` (m s-1) are what a closure adds. Before and after it, the rows of h,
+   !> u and v beside a strip are those of the neighbours.
    subroutine step(o, g, force_u, force_v, force_h)
       type(ocean), intent(inout) :: o
       type(grid), intent(in) :: g
       real(real64), intent(in) :: force_u(0:, 0:), force_v(0:, 0:), force_h(0:, 0:)
       real(real64), parameter :: ab(3) = [23.0_real64, -16.0_real64, 5.0_real64] / 12
-      integer :: i, j, n
-      n = g%n
+      integer :: i, j
       o%dh(:, :, 2:3) = o%dh(:, :, 1:2)
       o%du(:, :, 2:3) = o%du(:, :, 1:2)
       o%dv(:, :, 2:3) = o%dv(:, :, 1:2)
@@ -58,19 +57,22 @@ contains
       o%du(:, :, 1) = o%du(:, :, 1) + force_u
       o%dv(:, :, 1) = o%dv(:, :, 1) + force_v
       o%dh(:, :, 1) = o%dh(:, :, 1) + force_h
-      do j = 1, n
-         do i = 1, n
+      do j = 1, g%rows
+         do i = 1, g%n
             o%h(i, j) = o%h(i, j) + o%dt * (ab(1) * o%dh(i, j, 1) + ab(2) * o%dh(i, j, 2) + ab(3) * o%dh(i, j, 3))
          end do
       end do
-      do j = 1, n
-         do i = 1, n
+      call exchange(g, o%h)                                       ! the pressure is that of the new thickness
+      do j = 1, g%rows
+         do i = 1, g%n
             o%u(i, j) = o%u(i, j) + o%dt * g%face_u(i, j) * (ab(1) * o%du(i, j, 1) + ab(2) * o%du(i, j, 2) + ab(3) * o%du(i, j, 3) &
                                                              - gravity * (o%h(i + 1, j) - o%h(i, j)) / g%dx)
             o%v(i, j) = o%v(i, j) + o%dt * g%face_v(i, j) * (ab(1) * o%dv(i, j, 1) + ab(2) * o%dv(i, j, 2) + ab(3) * o%dv(i, j, 3) &
                                                              - gravity * (o%h(i, j + 1) - o%h(i, j)) / g%dx)
          end do
       end do
+      call exchange(g, o%u)
+      call exchange(g, o%v)
    end subroutine step
 
    !> What changes thickness, and velocities beside the pressure.
@@ -78,26 +80,27 @@ contains
       type(ocean), intent(inout) :: o
       type(grid), intent(in) :: g
       real(real64) :: y
-      integer :: i, j, n
+      integer :: i, j, n, m
       n = g%n
+      m = g%rows
       call to_corners(g, o%h, o%h_corner)
-      do j = 0, n
-         y = j * g%dx - length / 2
+      o%east(0:n, :) = o%u(0:n, :) * (o%h(0:n, :) + o%h(1:, :)) / 2
+      o%north(:, 0:m) = o%v(:, 0:m) * (o%h(:, 0:m) + o%h(:, 1:)) / 2
+      do j = 0, m
+         y = (g%before + j) * g%dx - length / 2
          do i = 0, n
-            o%east(i, j) = o%u(i, j) * (o%h(i, j) + o%h(i + 1, j)) / 2
-            o%north(i, j) = o%v(i, j) * (o%h(i, j) + o%h(i, j + 1)) / 2
             o%potential(i, j) = (f0 + beta * y &
                                  + g%corner(i, j) * (o%v(i + 1, j) - o%v(i, j) - o%u(i, j + 1) + o%u(i, j)) / g%dx) &
                               / max(o%h_corner(i, j), 1.0_real64)
          end do
       end do
-      do j = 1, n
+      do j = 1, m + 1
          do i = 1, n
             o%energy(i, j) = (o%u(i - 1, j)**2 + o%u(i, j)**2 + o%v(i, j - 1)**2 + o%v(i, j)**2) / 4
          end do
       end do
-      do j = 1, n
-         y = (j - 0.5_real64) / n
+      do j = 1, m
+         y = (g%before + j - 0.5_real64) / n
          do i = 1, n
             o%du(i, j, 1) = (o%potential(i, j) + o%potential(i, j - 1)) * (o%north(i, j) + o%north(i + 1, j) + o%north(i, j - 1) &
                              + o%north(i + 1, j - 1)) / 8 - (o%energy(i + 1, j) - o%energy(i, j)) / g%dx - o%drag * o%u(i, j) &
@@ -108,7 +111,7 @@ contains
       end do
       call friction(g, o%viscosity, o%u, o%v, o%xx, o%xy, o%yy)
       call force(g, o%h, o%h_corner, o%xx, o%xy, o%yy, o%du(:, :, 1), o%dv(:, :, 1))
-      do j = 1, n
+      do j = 1, m
          do i = 1, n
             o%dh(i, j, 1) = -(o%east(i, j) - o%east(i - 1, j) + o%north(i, j) - o%north(i, j - 1)) / g%dx
          end do

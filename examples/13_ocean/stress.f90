@@ -18,7 +18,7 @@ contains
       real(real64), intent(in) :: xx(0:, 0:), xy(0:, 0:), yy(0:, 0:)
       real(real64), intent(inout) :: du(0:, 0:), dv(0:, 0:)       !< m s-2; is added to
       integer :: i, j
-      do j = 1, g%n
+      do j = 1, g%rows
          do i = 1, g%n
             du(i, j) = du(i, j) + g%face_u(i, j) * 2 / (g%dx * max(h(i, j) + h(i + 1, j), 1.0_real64)) &
                * (h(i + 1, j) * xx(i + 1, j) - h(i, j) * xx(i, j) &
@@ -40,7 +40,7 @@ contains
       stretching = 0
       shear = 0
       vorticity = 0
-      do j = 0, g%n
+      do j = 0, g%rows
          do i = 0, g%n
             east = g%corner(i, j) * (v(i + 1, j) - v(i, j)) / g%dx
             north = g%corner(i, j) * (u(i, j + 1) - u(i, j)) / g%dx
@@ -48,7 +48,7 @@ contains
             vorticity(i, j) = east - north
          end do
       end do
-      do j = 1, g%n
+      do j = 1, g%rows + 1
          do i = 1, g%n
             stretching(i, j) = g%wet(i, j) * (u(i, j) - u(i - 1, j) - v(i, j) + v(i, j - 1)) / g%dx
          end do
@@ -74,14 +74,14 @@ contains
       real(real64), intent(in) :: strength
       real(real64), intent(in) :: u(0:, 0:), v(0:, 0:)
       real(real64), intent(out) :: xx(0:, 0:), xy(0:, 0:), yy(0:, 0:)
-      real(real64), dimension(0:g%n + 1, 0:g%n + 1) :: stretching, shear, vorticity
+      real(real64), dimension(0:g%n + 1, 0:g%rows + 1) :: stretching, shear, vorticity
       real(real64) :: d, z, squares
       integer :: i, j
       call deform(g, u, v, stretching, shear, vorticity)
       xx = 0
       xy = 0
       yy = 0
-      do j = 1, g%n
+      do j = 1, g%rows
          do i = 1, g%n
             z = sum(vorticity(i - 1:i, j - 1:j)) / 4
             d = sum(shear(i - 1:i, j - 1:j)) / 4
@@ -100,7 +100,7 @@ contains
       real(real64), intent(out) :: corner(0:, 0:)
       integer :: j
       corner = 0
-      do j = 0, g%n
+      do j = 0, g%rows
          corner(0:g%n, j) = g%share(0:g%n, j) * (cell(0:g%n, j) + cell(1:, j) + cell(0:g%n, j + 1) + cell(1:, j + 1))
       end do
    end subroutine to_corners
