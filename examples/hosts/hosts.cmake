@@ -24,6 +24,11 @@ function(host_model name)
   cmake_parse_arguments(PARSE_ARGV 1 "" "" "NETWORK;MODEL" "SOURCES;LEARN")
   add_library(${name}_host OBJECT ${hosts}/history.f90 ${hosts}/draws.f90 ${_SOURCES})
   use_netcdf_fortran(${name}_host)
+  # In a folder of their own, not in that of the build, which gfortran looks into first: an example may build other modules of these
+  # names.
+  set(modules ${CMAKE_CURRENT_BINARY_DIR}/${name}_host_modules)
+  set_target_properties(${name}_host PROPERTIES Fortran_MODULE_DIRECTORY ${modules})
+  target_include_directories(${name}_host PUBLIC ${modules})
   add_executable(${name}_plain main.f90 no_network.f90 ${hosts}/without_network.f90)
   add_executable(${name} main.f90 ${_NETWORK}.f90)
   target_link_libraries(${name} PRIVATE FTorch::ftorch)

@@ -21,11 +21,15 @@ Setting = str | int | float | bool | Path | tuple[int, ...]
 
 @dataclass(frozen=True)
 class Host:
-    """A host model: its program, and the folder of its runs. One that trains says how far it is, and ``shown`` lets it."""
+    """A host model: its program, and the folder of its runs. One that trains says how far it is, and ``shown`` lets it.
+
+    One for many ranks has a ``launcher``: ``("mpirun", "-n", "4")``.
+    """
 
     program: Path
     folder: Path
     shown: bool = False
+    launcher: tuple[str, ...] = ()
 
     def run(self, name: str, **settings: Setting) -> Fields:
         """Run once and return what it wrote; see `start`."""
@@ -54,7 +58,7 @@ class Host:
         # One thread: networks this small have no work for two, and runs go side by side.
         alone = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [self.program, namelist],
+            [*self.launcher, self.program, namelist],
             cwd=self.folder,
             env=alone,
             text=True,
