@@ -119,8 +119,8 @@ contains
       call apply_closure(g, o, xx, xy, yy, east, north, du, dv, dh, momentum)
    end subroutine ask_closure
 
-   !> The network sees the strip and as many rows beside it as it looks at. It takes what is beyond its arrays for land, which is true
-   !> at coasts; where there are neighbours the rows that this makes wrong are those that are not used.
+   !> The network is given the strip and as many rows beside it as it looks at. What is beyond its arrays it takes for land: that is
+   !> true at coasts, and where there are neighbours only those rows are wrong that are not used.
    subroutine ask_network()
       real(real64), dimension(n, 1 - reach:m + reach) :: u, v, h, wet
       real(real64), dimension(n, 1 - reach:m + reach, 5) :: found

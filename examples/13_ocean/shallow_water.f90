@@ -42,8 +42,9 @@ contains
       allocate (o%du, o%dv, source=o%dh)
    end subroutine start_at_rest
 
-   !> A step in time. `force_u`, `force_v` (m s-2) and `force_h` (m s-1) are what a closure adds. Before and after it, the rows of h,
-   !> u and v beside a strip are those of the neighbours.
+   !> A step in time. `force_u`, `force_v` (m s-2) and `force_h` (m s-1) are what a closure adds.
+   !>
+   !> Before it and after it, the rows of h, u and v beside the strip are those of the neighbours.
    subroutine step(o, g, force_u, force_v, force_h)
       type(ocean), intent(inout) :: o
       type(grid), intent(in) :: g
