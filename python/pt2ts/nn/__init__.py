@@ -17,6 +17,7 @@ from .constraints import Clip, ConserveSum, NonNegative
 from .cycles import PERIODS, CyclicTime
 from .noise import Noise
 from .ranges import RangeGuard
+from .rollout import Rollout, StepLoss
 from .scaling import FromBytes, Standardize
 
 __all__ = [
@@ -31,5 +32,7 @@ __all__ = [
     "NonNegative",
     "Pad",
     "RangeGuard",
+    "Rollout",
     "Standardize",
+    "StepLoss",
 ]
