@@ -72,4 +72,4 @@ def test_forecasts_that_grow_longer_and_their_networks(build: Build, run: Run, m
         "several 1 torch_model_take_weights: several parts of what the trainer trains have the model's weights: 'step.sink.', "
         "'step.source.'; take them by name, with torch_trainer_get_tensor and torch_model_set_parameter"
     )
-    assert "missing there: net.bias, net.weight; unknown to the model: step.length" in other
+    assert "missing there: net.weight, net.bias; unknown to the model: step.length" in other

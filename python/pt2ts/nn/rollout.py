@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint as computed_again
 
 from ..errors import DeclarationError
 
@@ -34,6 +35,8 @@ class Rollout(nn.Module):
     pushforward
         So many steps come before those of the result, and derivatives do not run through them: the network meets states that it
         has made itself.
+    checkpoint
+        Keep the states alone, and compute each step again on the way back: less memory, more time.
     weighted
         Take the weights of the steps as a last input [steps], and return them as a last result, for `StepLoss`. Behind the last
         weight that is not zero the state stays as it is: a forecast that is not asked for cannot blow up.
@@ -52,6 +55,7 @@ class Rollout(nn.Module):
         states: int = 1,
         detach_every: int = 0,
         pushforward: int = 0,
+        checkpoint: bool = False,
         weighted: bool = False,
     ) -> None:
         super().__init__()
@@ -66,7 +70,8 @@ class Rollout(nn.Module):
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise DeclarationError(f"{name} is {value!r}", f"a whole number, {least} or more")
         self.step, self.steps, self.states = step, steps, states
-        self.detach_every, self.pushforward, self.weighted = detach_every, pushforward, weighted
+        self.detach_every, self.pushforward = detach_every, pushforward
+        self.checkpoint, self.weighted = checkpoint, weighted
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return the states after each step, [batch, steps, ...]."""
@@ -93,12 +98,12 @@ class Rollout(nn.Module):
         if len(inputs) < least:
             what = f"{self.states} of the state" + (" and the weights of the steps" if self.weighted else "")
             raise RuntimeError(f"a rollout got {len(inputs)} inputs, expected {what}, and what drives the host")
-        *inputs, last = inputs
-        weights = last if self.weighted else None
-        if weights is None:
-            inputs.append(last)
-        elif tuple(weights.shape) != (self.steps,):
-            raise RuntimeError(f"the weights of {self.steps} steps, the last input of a rollout, have the shape {list(weights.shape)}")
+        weights = inputs[-1] if self.weighted else None
+        if weights is not None:
+            inputs = inputs[:-1]
+            if tuple(weights.shape) != (self.steps,):
+                shape = list(weights.shape)
+                raise RuntimeError(f"the weights of {self.steps} steps, the last input of a rollout, have the shape {shape}")
         times = self.pushforward + self.steps
         for place, driver in enumerate(inputs[self.states :], self.states + 1):
             if driver.dim() < 2 or driver.shape[1] != times:
@@ -110,7 +115,8 @@ class Rollout(nn.Module):
 
     def _after(self, state: tuple[Tensor, ...], drivers: Tensors, number: int) -> tuple[Tensor, ...]:
         """Take a step; refuse one after which the state is another kind of thing."""
-        found = self.step(*state, *drivers)
+        given = (*state, *drivers)
+        found = computed_again(self.step, *given, use_reentrant=False) if self.checkpoint else self.step(*given)
         after = (found,) if isinstance(found, Tensor) else tuple(found) if isinstance(found, (tuple, list)) else ()
         if len(after) != len(state) or not all(isinstance(value, Tensor) for value in after):
             what = f"{len(after)} results" if after else f"a {type(found).__name__}"
@@ -143,7 +149,9 @@ class StepLoss(nn.Module):
         self.loss = loss
         self.weights = None if weights is None else [float(weight) for weight in weights]
         if self.weights is not None and (not sum(self.weights) > 0 or min(self.weights) < 0):
-            raise DeclarationError(f"weights is {list(self.weights)}", "numbers of which none is negative and one at least is not zero")
+            raise DeclarationError(
+                f"weights is {list(self.weights)}", "numbers of which none is negative and one at least is not zero"
+            )
 
     def forward(self, forecast: Tensor | Tensors, truth: Tensor | Tensors) -> Tensor:
         """Return the average over the steps."""
@@ -151,7 +159,9 @@ class StepLoss(nn.Module):
         weights: Sequence[float] | Tensor | None = self.weights
         if len(forecasts) == len(truths) + 1:
             if self.weights is not None:
-                raise RuntimeError("the weights of the steps are an input of the rollout and given to StepLoss: leave out one of them")
+                raise RuntimeError(
+                    "the weights of the steps are an input of the rollout and given to StepLoss: leave out one of them"
+                )
             *forecasts, weights = forecasts
         if len(forecasts) != len(truths):
             raise RuntimeError(f"a forecast of {len(forecasts)} states is compared with {len(truths)}: one target for each state")

@@ -41,7 +41,9 @@ def gradients(rollout: Rollout, loss: nn.Module, *inputs: Tensor) -> tuple[Tenso
     """Return loss and gradients of a rollout in Python."""
     value = loss(rollout(*inputs), rollout_data()[2])
     value.backward()
-    return value.detach(), {name.removeprefix("step."): item.grad for name, item in rollout.named_parameters() if item.grad is not None}
+    return value.detach(), {
+        name.removeprefix("step."): item.grad for name, item in rollout.named_parameters() if item.grad is not None
+    }
 
 
 def close(found: tuple[Tensor, Gradients], wanted: tuple[Tensor, Gradients]) -> bool:
@@ -181,13 +183,25 @@ STATE, WINDS, ONES = torch.ones(3, 4, dtype=torch.float64), torch.ones(3, 2, 4, 
 RUNS: dict[str, tuple[Callable[..., Any], dict[str, Any], tuple[Tensor, ...], Any, str]] = {
     "shape": (lambda u: u[:, :3], {}, (STATE,), WINDS, "step 1 makes float64 [3, 3] of state 1, float64 [3, 4]"),
     "dtype": (lambda u: u.float(), {}, (STATE,), WINDS, "step 1 makes float32 [3, 4] of state 1, float64 [3, 4]"),
-    "results": (lambda u: (u, u), {}, (STATE,), WINDS, "step returns 2 results, and the state has 1 tensors; states=... says how many"),
+    "results": (
+        lambda u: (u, u),
+        {},
+        (STATE,),
+        WINDS,
+        "step returns 2 results, and the state has 1 tensors; states=... says how many",
+    ),
     "nothing": (lambda u: None, {}, (STATE,), WINDS, "step returns a NoneType"),  # noqa: ARG005
     "drivers": (lambda u, w: u + w, {}, (STATE, WINDS[:, :1]), WINDS, "[3, 1, 4]: expected [batch, 2, ...], a time for each step"),
     "lead": (lambda u, w: u + w, {"pushforward": 1}, (STATE, WINDS), WINDS, "expected [batch, 3, ...], a time for each step"),
     "none": (lambda u, v: (u, v), {"states": 2}, (STATE,), WINDS, "a rollout got 1 inputs, expected 2 of the state"),
     "no weights": (lambda u: u, {"weighted": True}, (STATE,), WINDS, "got 1 inputs, expected 1 of the state and the weights"),
-    "weights": (lambda u: u, {"weighted": True}, (STATE, STATE), WINDS, "the weights of 2 steps, the last input of a rollout, have"),
+    "weights": (
+        lambda u: u,
+        {"weighted": True},
+        (STATE, STATE),
+        WINDS,
+        "the weights of 2 steps, the last input of a rollout, have",
+    ),
     "twice": (lambda u: u, {"weighted": True, "loss": [1.0, 1.0]}, (STATE, ONES), WINDS, "leave out one of them"),
     "count": (lambda u: u, {"loss": [1.0]}, (STATE,), WINDS, "there are 1 weights for 2 steps"),
     "truth": (lambda u: u, {}, (STATE,), WINDS[:, :1], "the forecast is [3, 2, 4] and the truth [3, 1, 4]"),
