@@ -16,7 +16,8 @@ program learn
    integer, parameter :: most_stages = 10
 
    ! What the namelist can say.
-   character(len=256) :: network = '', package = '', compiled = '', trained = 'trained', output = 'learn.nc'
+   character(len=256) :: network = '', package = '', trained = 'trained', output = 'learn.nc'
+   character(len=256) :: compiled = ''      !< a training step with the time loop in it, beside which the loop here is put
    character(len=32) :: title = 'training'
    integer :: cells = 24, members = 48, batch = 64, seed = 1
    real(real64) :: length = 24, spin_up = 100, kept_time = 200   !< of the runs to learn from
@@ -24,8 +25,8 @@ program learn
    integer :: updates = 1000               !< of the weights, in all
    real(real64) :: noise = 0               !< deviation of what is added to the state that a forecast starts from
    real(real64) :: learning_rate = 1.0e-2_real64
-   namelist /run/ network, package, compiled, trained, output, title, cells, members, batch, seed, length, spin_up, kept_time, unrolled, &
-      updates, noise, learning_rate
+   namelist /run/ network, package, compiled, trained, output, title, cells, members, batch, seed, length, spin_up, kept_time, &
+      unrolled, updates, noise, learning_rate
 
    call run_all()
 
@@ -237,7 +238,8 @@ contains
    end subroutine compare_loops
 
    !> The loop on tensors beside a training step that is compiled with the loop in it (ring_step.py): both begin with the same
-   !> weights and see the same samples. By how much their losses differ, and how many times as fast the compiled one is.
+   !> weights and see the same samples. By how much their losses differ, and how many times as fast the compiled one is: the
+   !> fastest update of each, since others wait for other programs.
    subroutine compare_trainings(truth, losses_off, times_as_fast)
       real(real64), intent(in) :: truth(:, :, :)
       real(real64), intent(out) :: losses_off, times_as_fast
@@ -247,7 +249,7 @@ contains
       type(torch_optim) :: optim
       real(real64), allocatable, target :: samples(:, :, :)
       real(real64) :: random_state, one, other
-      integer(int64) :: began, between, ended, ticks(2)
+      integer(int64) :: began, between, ended, fastest(2)
       integer :: update
       losses_off = 0
       times_as_fast = 0
@@ -256,7 +258,7 @@ contains
       call torch_optim_Adam(optim, model)
       call trainer%load(trim(compiled))
       random_state = seed + 2
-      ticks = 0
+      fastest = huge(fastest)
       do update = 1, compared
          call draw_samples(truth, steps, random_state, samples)
          call system_clock(began)
@@ -265,9 +267,9 @@ contains
          call trainer%step(samples(:, :, 1), samples(:, :, 2:), other, permute_dims=[2, 1], target_permute_dims=[2, 3, 1])
          call system_clock(ended)
          losses_off = max(losses_off, abs(other / one - 1))
-         if (update > 1) ticks = ticks + [between - began, ended - between]     ! the first one starts operations
+         fastest = min(fastest, [between - began, ended - between])
       end do
-      times_as_fast = real(ticks(1), real64) / max(ticks(2), 1_int64)
+      times_as_fast = real(fastest(1), real64) / max(fastest(2), 1_int64)
    end subroutine compare_trainings
 
    !> An update on tensors.

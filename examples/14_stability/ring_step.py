@@ -17,7 +17,7 @@ class RingStep(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Return u after the step."""
-        flux = self.network(u)
+        flux: Tensor = self.network(u)
         first = tendency(u)
         second = tendency(u + (DT / 2) * first)
         third = tendency(u + (DT / 2) * second)

@@ -173,10 +173,12 @@ class StepLoss(nn.Module):
             weights = [1.0] * steps
         if len(weights) != steps:
             raise RuntimeError(f"there are {len(weights)} weights for {steps} steps")
-        pairs = list(zip(forecasts, truths, strict=True))
-        losses = [sum(self.loss(one[:, step], other[:, step]) for one, other in pairs) for step in range(steps)]
         total = weights.sum() if isinstance(weights, Tensor) else sum(weights)
-        return sum(weight * loss for weight, loss in zip(weights, losses, strict=True)) / total
+        average = torch.zeros((), dtype=forecasts[0].dtype, device=forecasts[0].device)
+        for one, other in zip(forecasts, truths, strict=True):
+            for step, weight in enumerate(weights):
+                average = average + weight * self.loss(one[:, step], other[:, step]) / total
+        return average
 
 
 def _row(given: Tensor | Tensors) -> list[Tensor]:

@@ -22,7 +22,7 @@ from ...training_files import ROLLOUT_STEPS, Growing, rollout_data, training_fil
 Gradients = dict[str, Tensor]
 
 
-def by_hand(state: Tensor, weights: Sequence[float], cut: Callable[[int], bool] = lambda _: False) -> tuple[Tensor, Gradients]:
+def by_hand(state: Tensor, weights: Sequence[float], cut: Sequence[int] = ()) -> tuple[Tensor, Gradients]:
     """Return the loss of a forecast and its gradients, as one writes it; after a step that is ``cut`` the state has no past."""
     step = Growing()
     _, driver, truth = rollout_data()
@@ -31,7 +31,7 @@ def by_hand(state: Tensor, weights: Sequence[float], cut: Callable[[int], bool] 
     for place in range(last + 1):
         state = step(state, driver[:, place])
         loss = loss + weights[place] * functional.mse_loss(state, truth[:, place]) / sum(weights)
-        if cut(place):
+        if place in cut:
             state = state.detach()
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach(), {name: value.grad for name, value in step.named_parameters() if value.grad is not None}
@@ -68,14 +68,29 @@ def test_what_is_cut_off_has_no_derivatives() -> None:
     alike = [1.0] * ROLLOUT_STEPS
     whole = by_hand(state, alike)
     for every in (1, 2, 3):
+        ends = range(every - 1, ROLLOUT_STEPS, every)
         found = gradients(Rollout(Growing(), ROLLOUT_STEPS, detach_every=every), nn.MSELoss(), state, driver)
-        assert close(found, by_hand(state, alike, cut=lambda place, every=every: (place + 1) % every == 0))
+        assert close(found, by_hand(state, alike, cut=ends))
         assert torch.equal(found[0], gradients(Rollout(Growing(), ROLLOUT_STEPS), nn.MSELoss(), state, driver)[0])
         assert not close(found, whole)
     # The last step alone counts, from where those before it have gone.
     pushed = Rollout(Growing(), 1, pushforward=ROLLOUT_STEPS - 1)
     pushed_loss, pushed_gradients = gradients(pushed, Last(), state, driver)
-    assert close((pushed_loss, pushed_gradients), by_hand(state, [0, 0, 0, 1], cut=lambda place: place == ROLLOUT_STEPS - 2))
+    assert close((pushed_loss, pushed_gradients), by_hand(state, [0, 0, 0, 1], cut=[ROLLOUT_STEPS - 2]))
+
+
+def test_a_step_that_is_computed_again_has_the_same_gradients() -> None:
+    state, driver, truth = rollout_data()
+    found = []
+    for checkpoint in (False, True):
+        rollout = Rollout(Growing(), ROLLOUT_STEPS, checkpoint=checkpoint)
+        learning = Step(rollout, make_loss("mse")[0], make_rules("adam", None, "constant"), 2)
+        values = {item.name: item.value for item in first_run(learning, (state, driver, truth), 0)}
+        # Not the weights that the module came with, which it finds if it looks for its own on the way back.
+        moved = {name: value + 0.1 if name in learning.trained else value for name, value in values.items()}
+        backward = learning.backward(moved, (state, driver, truth))
+        found.append((backward.loss, backward.gradients))
+    assert close(found[1], found[0])
 
 
 class Last(nn.Module):
@@ -130,19 +145,28 @@ def handed_over(trainer: Trainer) -> Gradients:
     return found
 
 
+FAR = 1e20
+#: Where a forecast begins, times that of the examples, and weights of its steps. From far out only the first step is in this world.
+FORECASTS = ((1.0, [1.0, 1.0, 1.0, 1.0]), (1.0, [0.0, 2.0, 0.0, 1.0]), (1.0, [1.0, 1.0, 0.0, 0.0]), (FAR, [1.0, 0.0, 0.0, 0.0]))
+
+
+def test_weights_as_an_input() -> None:
+    state, driver, _ = rollout_data()
+    for times, weights in FORECASTS:
+        rollout = Rollout(Growing(), ROLLOUT_STEPS, weighted=True)
+        found = gradients(rollout, StepLoss(), state * times, driver, torch.tensor(weights, dtype=torch.float64))
+        assert close(found, by_hand(state * times, weights)), weights
+
+
 def test_compiled_gradients_are_those_of_a_loop_by_hand() -> None:
     trainer = Trainer(training_file("rollout"))
     state, driver, truth = rollout_data()
-    far = torch.full_like(state, 1e20)
-    for start, weights in (
-        (state, [1.0, 1.0, 1.0, 1.0]), (state, [0.0, 2.0, 0.0, 1.0]), (state, [1.0, 1.0, 0.0, 0.0]), (far, [1.0, 0.0, 0.0, 0.0]),
-    ):  # fmt: skip
-        loss = trainer.gradients(start, driver, torch.tensor(weights, dtype=torch.float64), truth)
-        found = handed_over(trainer)
-        assert close((loss, found), by_hand(start, weights)), weights
+    for times, weights in FORECASTS:
+        loss = trainer.gradients(state * times, driver, torch.tensor(weights, dtype=torch.float64), truth)
+        assert close((loss, handed_over(trainer)), by_hand(state * times, weights)), weights
     # From far out four steps are more than there are numbers for, and such a step changes nothing.
     before = {name: value.clone() for name, value in trainer.state.items()}
-    assert bool(trainer.step(far, driver, torch.ones(ROLLOUT_STEPS, dtype=torch.float64), truth).isnan())
+    assert bool(trainer.step(state * FAR, driver, torch.ones(ROLLOUT_STEPS, dtype=torch.float64), truth).isnan())
     assert all(torch.equal(value, trainer.state[name]) for name, value in before.items())
 
 
@@ -152,7 +176,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "states": (lambda: Rollout(Growing(), 2, states=0), "states is 0"),
     "detach": (lambda: Rollout(Growing(), 2, detach_every=-1), "detach_every is -1"),
     "pushforward": (lambda: Rollout(Growing(), 2, pushforward=True), "pushforward is True"),
-    "function": (lambda: Rollout(lambda u: u, 2), "step is a function.*with the network as a part of it"),  # type: ignore[arg-type,return-value]
+    "function": (lambda: Rollout(lambda u: u, 2), "step is a function.*with the network as a part of it"),  # type: ignore[arg-type]
     "weights": (lambda: StepLoss(weights=[0.0, 0.0]), r"weights is \[0.0, 0.0\]"),
     "negative": (lambda: StepLoss(weights=[2.0, -1.0]), r"weights is \[2.0, -1.0\]"),
     "nan": (lambda: StepLoss(weights=[float("nan")]), r"weights is \[nan\]"),
