@@ -48,8 +48,8 @@ void check_as(const char* noun, Check&& check) {
   }
 }
 
-// The weights for a model: all of them, or those of a part that has its names behind a prefix, as a network in a host's time step
-// has. Where nothing fits all are returned, and `match` tells what is missing.
+// The weights for a model: all of them, or those of a part that has its names behind a prefix, as a network in a host's time
+// step has. Where nothing fits all are returned, and `match` tells what is missing.
 State weights_for(const State& model, const State& trained) {
   const std::map<std::string, at::Tensor> known(trained.begin(), trained.end());
   const auto has_all_behind = [&](const std::string& prefix) {
