@@ -10,12 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pt2ts.errors import DeclarationError, ExportError
+from pt2ts.contract.spec import TensorSpec
+from pt2ts.contract.training import STEP
+from pt2ts.errors import DeclarationError, ExportError, UnexportableError
 from pt2ts.nn import Rollout, StepLoss
+from pt2ts.training.functions import functions_of
 from pt2ts.training.losses import make_loss
+from pt2ts.training.pieces import Pieces
 from pt2ts.training.plan import make_rules
 from pt2ts.training.run import Trainer
 from pt2ts.training.step import Step, first_run
+from pt2ts.training.trace import trace
 
 from ...training_files import ROLLOUT_STEPS, Growing, rollout_data, training_file
 
@@ -91,6 +96,27 @@ def test_a_step_that_is_computed_again_has_the_same_gradients() -> None:
         backward = learning.backward(moved, (state, driver, truth))
         found.append((backward.loss, backward.gradients))
     assert close(found[1], found[0])
+
+
+def recorded(step: nn.Module, **options: Any) -> list[str]:
+    """Return the operations of a training step through two steps of a host, as it is compiled."""
+    tensors = (torch.rand(5, 4), torch.rand(5, 2, 4))
+    learning = Step(Rollout(step, 2, **options), make_loss("mse")[0], make_rules("sgd", None, "constant"), 1)
+    state = {item.name: item.value for item in first_run(learning, tensors, 0)}
+    function = functions_of(learning, state, tensors, None)[0][STEP]
+    specs = [TensorSpec("u", "float32", ("batch", 4)), TensorSpec("truth", "float32", ("batch", 2, 4))]
+    graph = trace(function.flat, state, function.reads, tensors, specs, Pieces())
+    return [str(node.target) for node in graph.graph.nodes]
+
+
+def test_steps_are_computed_again_in_compiled_code_too() -> None:
+    step = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    counts = [recorded(step, checkpoint=checkpoint).count("aten.tanh.default") for checkpoint in (False, True)]
+    assert counts == [2, 4]
+    dropping = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+    recorded(dropping)
+    with pytest.raises(UnexportableError, match=r"(?s)draws random numbers.*in no checkpoint"):
+        recorded(dropping, checkpoint=True)
 
 
 class Last(nn.Module):
