@@ -57,7 +57,7 @@ class Downscaling(nn.Module):
             Around(width, width, 3, 1), nn.ReLU(),
         )  # fmt: skip
         self.sky = nn.Sequential(
-            Around(width + (NOISES if noisy else 0), width), nn.ReLU(), Around(width, width), nn.ReLU(), nn.Conv2d(width, 1, 1)
+            Around(width + (NOISES if noisy else 0), width), nn.ReLU(), Around(width, width), nn.ReLU(), Around(width, 1)
         )
 
     def forward(self, coarse: Tensor, wind: Tensor, height: Tensor, noise: Tensor) -> Tensor:
@@ -91,6 +91,6 @@ class Downscaling(nn.Module):
         return fine.reshape(-1, cells, cells, ratio, ratio).permute(0, 1, 3, 2, 4).reshape(-1, cells * ratio, cells * ratio)
 
 
-INPUTS = (f"coarse[batch,{COARSE},{COARSE}] float64 mm/h", "wind[batch,2] float64 m/s", f"height[{N},{N}] float64 m",
-          f"noise[batch,{N},{N},{NOISES}] float32 1")  # fmt: skip
+INPUTS = (f"coarse[batch,{COARSE},{COARSE}] float64 mm/h 0..60", "wind[batch,2] float64 m/s -20..30",
+          f"height[{N},{N}] float64 m 0..3000", f"noise[batch,{N},{N},{NOISES}] float32 1 -7..7")  # fmt: skip
 OUTPUTS = ("fine mm/h",)

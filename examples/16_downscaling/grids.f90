@@ -15,8 +15,10 @@ contains
       real(real64), intent(in) :: fine(n, n)
       real(real64) :: mean(coarse, coarse)
       integer :: i, j
-      do concurrent(i=1:coarse, j=1:coarse)
-         mean(i, j) = sum(fine(ratio * (i - 1) + 1:ratio * i, ratio * (j - 1) + 1:ratio * j)) / ratio**2
+      do j = 1, coarse
+         do i = 1, coarse
+            mean(i, j) = sum(fine(ratio * (i - 1) + 1:ratio * i, ratio * (j - 1) + 1:ratio * j)) / ratio**2
+         end do
       end do
    end function on_coarse
 
@@ -33,9 +35,11 @@ contains
             share(i) = place - floor(place)
          end associate
       end do
-      do concurrent(i=1:n, j=1:n)
-         fine(i, j) = (1 - share(j)) * ((1 - share(i)) * mean(left(i), left(j)) + share(i) * mean(right(i), left(j))) + &
-            share(j) * ((1 - share(i)) * mean(left(i), right(j)) + share(i) * mean(right(i), right(j)))
+      do j = 1, n
+         do i = 1, n
+            fine(i, j) = (1 - share(j)) * ((1 - share(i)) * mean(left(i), left(j)) + share(i) * mean(right(i), left(j))) + &
+               share(j) * ((1 - share(i)) * mean(left(i), right(j)) + share(i) * mean(right(i), right(j)))
+         end do
       end do
    end function bilinear
 

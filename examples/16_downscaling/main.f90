@@ -1,7 +1,7 @@
 !> Rain over mountains, fine and coarse, and an ensemble that makes fine of coarse: `downscaling run.nml`.
 !>
-!> The host makes the fine rain, hour by hour, and its means over coarse cells, which stand for what a coarse model knows. From these
-!> `scheme` makes fine rain again: 'bilinear', or 'network' with as many members as the namelist says.
+!> The host makes the fine rain, hour by hour, and its means over coarse cells, which stand for what a coarse model knows. From
+!> these `scheme` makes fine rain again: 'bilinear', or 'network' with as many members as the namelist says.
 program downscaling
    use, intrinsic :: iso_fortran_env, only: error_unit, output_unit, real64
    use downscaling_network, only: finalize, guard_report, init, network_rain => run
@@ -28,9 +28,9 @@ program downscaling
    real(real64) :: changes = 1                             !< of wind, vapour and front, as a share of what is usual
    real(real64) :: shower_deviation = 0.8_real64           !< of the logarithm of the showers
    integer :: members = 20, noise_seed = 1
-   logical :: one_by_one = .false.                         !< the members, the last one first
+   logical :: one_by_one = .false., backwards = .false.    !< a call for each member; the last one first
    namelist /run/ scheme, network, start, output, restart, hours, hours_between_records, seed, mountain_seed, ridges, &
-      height_scale, usual, front, changes, shower_deviation, members, noise_seed, one_by_one
+      height_scale, usual, front, changes, shower_deviation, members, noise_seed, one_by_one, backwards
 
    type(sky) :: above
    real(real64) :: height(n, n), hour
@@ -100,15 +100,16 @@ contains
       air_of%vapour = air_of%vapour * exp(0.3_real64 * changes * above%large(3))
    end function air_of
 
-   !> Fine rain from coarse rain. A member has the same bits whoever else is computed.
+   !> Fine rain from coarse rain: all members in one call, or each in its own, in any order.
    subroutine make_fine(now, mean, wind)
       integer, intent(in) :: now
       real(real64), intent(in) :: mean(coarse, coarse), wind(2)
-      integer :: member
+      integer :: each, member
       if (scheme == 'bilinear') then
          ensemble(:, :, 1) = bilinear(mean)
       else if (one_by_one) then
-         do member = members, 1, -1
+         do each = 1, members
+            member = merge(members + 1 - each, each, backwards)
             call make_members(now, mean, wind, member, member)
          end do
       else

@@ -35,8 +35,10 @@ contains
       real(real64), intent(in) :: scale
       real(real64), intent(out) :: height(n, n)
       integer :: i, j
-      do concurrent(i=1:n, j=1:n)
-         height(i, j) = scale * cos(2 * acos(-1.0_real64) * (ridges(1) * (i - 1) + ridges(2) * (j - 1)) / n)
+      do j = 1, n
+         do i = 1, n
+            height(i, j) = scale * cos(2 * acos(-1.0_real64) * (ridges(1) * (i - 1) + ridges(2) * (j - 1)) / n)
+         end do
       end do
    end subroutine sine_mountains
 

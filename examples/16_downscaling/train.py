@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from emulators import INPUTS, NOISES, OUTPUTS, N, Downscaling
+from emulators import INPUTS, NOISES, OUTPUTS, Downscaling, N
 from torch import Tensor
 
 import pt2ts
@@ -107,11 +107,11 @@ def main() -> None:
     with repeatable(1):
         print(f"Training a network that gives one answer, on {len(samples.rain)} hours", flush=True)
         deterministic = Downscaling(noisy=False)
-        train(deterministic, samples, mean_error, 200 * steps, 4e-3)
+        train(deterministic, samples, mean_error, 250 * steps, 4e-3)
         print("Training a network that gives an ensemble", flush=True)
         generator = Downscaling(noisy=True)
         generator.ground.load_state_dict(deterministic.ground.state_dict())
-        train(generator, samples, fair_score, 240 * steps, 4e-3)
+        train(generator, samples, fair_score, 350 * steps, 4e-3)
     first = samples[torch.arange(4)]
     example = (first.coarse, first.wind, first.height[0], torch.randn(4, N, N, NOISES))
     for name, network in (("deterministic", deterministic), ("generator", generator)):

@@ -1,7 +1,7 @@
 !> Weather that comes from nowhere: wind, vapour and rain of a front, which change from day to day, and showers.
 !>
-!> Showers are a factor: the exponential of a Gaussian field with a power law for its spectrum, carried by the wind and ever changing,
-!> small ones faster (the string of beads model, Pegram and Clothier 2001).
+!> Showers are a factor: the exponential of a Gaussian field with a power law for its spectrum, carried by the wind and ever
+!> changing, small ones faster (the string of beads model, Pegram and Clothier 2001).
 module weather
    use, intrinsic :: iso_fortran_env, only: real64
    use draws, only: draw_normal
