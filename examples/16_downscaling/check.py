@@ -34,7 +34,7 @@ RIDGES, WIND, HEIGHT, FRONT = (3, 2), (10, 5), 700.0, 100.0
 #: The air of mountains.f90: vapour times lapse (kg m-3), stability (s-1), depth (m), conversion and fallout (s).
 DENSITY, STABILITY, DEPTH, DELAY = 0.006 * 1.12, 0.005, 2500.0, 1000.0
 #: What the host may differ by from the closed form; from marching along the wind, as a share of the heaviest rain.
-EXACT, MARCHED = 1e-12, 1e-3
+EXACT, MARCHED = 1e-12, 1e-4
 #: What rain of a coarse cell may come from nowhere, as a share of it, and mm/h, that the two formats may differ by.
 CLOSED, SAME = 1e-14, 1e-3
 
@@ -82,9 +82,9 @@ def limits(mine: Numbers, other: Numbers) -> tuple[float, float]:
 def ranks(ensemble: Numbers, truth: Numbers) -> Numbers:
     """Return how often 0, 1, ... members are below the truth; less than `DRIZZLE` counts as dry, and ties are drawn."""
     ensemble, truth = (np.where(rain < DRIZZLE, 0, rain) for rain in (ensemble, truth))
-    below, alike = ((other(ensemble, truth[:, None])).sum(axis=1) for other in (np.less, np.equal))
+    below, alike = (other(ensemble, truth[:, None]).sum(axis=1) for other in (np.less, np.equal))
     below += np.random.default_rng(1).integers(0, alike + 1)
-    return np.bincount(below.ravel(), minlength=ensemble.shape[1] + 1) / below.size
+    return np.asarray(np.bincount(below.ravel(), minlength=ensemble.shape[1] + 1) / below.size, np.float64)
 
 
 def fields_of(run: Fields) -> Numbers:

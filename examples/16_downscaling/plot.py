@@ -53,6 +53,6 @@ def draw(
     middle.legend()
     tidy(right).bar(np.arange(len(often)), often * len(often), color=GOOD)
     right.axhline(1, color=HOST, linewidth=0.8)
-    right.set(title="how often so many members are below the truth (1: honest)", xlabel=f"of {len(often) - 1}")
+    right.set(title="rank of the truth among the members (1: honest)", xlabel=f"members below it, of {len(often) - 1}")
     figure.savefig(path)
     print(f"Picture: {path}")
