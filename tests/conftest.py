@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from . import patience
-from .support import BUILD, BuildFortran, both_compilers, known_compiler, printed_flags, run
+from .support import BUILD, BuildFortran, both_compilers, known_compiler, printed_flags, run, use_gfortran_of_caller
 
 patience.install()
 # As many processes run as there are cores; more threads in each would only wait for each other, which costs three times as much.
@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("AOT_INDUCTOR_COMPILE_WRAPPER_OPT_LEVEL", "O0")
 # Tools of the environment that runs the tests come first, as under make, even if it was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+use_gfortran_of_caller()
 
 #: All tests that were found, before an option such as -m chooses among them.
 FOUND = pytest.StashKey[list[str]]()

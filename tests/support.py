@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -28,6 +31,19 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TESTED = next(wanted.removeprefix("torch") for wanted in PROJECT["dependencies"] if wanted.startswith("torch>"))
 
 BuildFortran = Callable[..., Path]
+
+
+def use_gfortran_of_caller() -> None:
+    """Let ``gfortran`` be what the variable FC names, such as ``gfortran-13``: the tests say gfortran."""
+    named = Path((os.environ.get("FC") or "gfortran").split()[0])
+    found = shutil.which(named)
+    if found is None or not named.name.startswith("gfortran-"):
+        return
+    folder = BUILD / "commands" / named.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (folder / "gfortran").symlink_to(found)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def both_compilers() -> list[str]:

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const cases[] = {"", "a whole array", "a section", "a section with negative stride", "a scalar"};
+static const char *const cases[] = {"",         "a whole array",           "a section", "a section with negative stride",
+                                    "a scalar", "a pointer of c_f_pointer"};
 
 /* One line on standard output is the verdict. */
 static void wrong(int what, const char *which, long got, long expected) {

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def _sibling(folder: str, name: str) -> ModuleType:
-    """Import emulators.py of another example by another name; TorchScript admits none that begins with a digit."""
+    """Import emulators.py of another example by another name: this file has that one."""
     place = Path(__file__).resolve().parents[1] / folder / "emulators.py"
     spec = importlib.util.spec_from_file_location(name, place)
     assert spec is not None

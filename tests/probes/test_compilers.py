@@ -67,10 +67,16 @@ def test_accepted(configure: Configure, family: str, variant: str) -> None:
     [
         ("call probe_array(a(4:1:-1, 3), 3", "call probe_array(a(1:4, 3), 3", "a section with negative stride with an address"),
         ("call probe_double(a(1:4:3, 2:6:2), 2", "call probe_double(a(1:2, 2:6:2), 2", "a section with stride 8 instead of 24"),
+        (
+            "call probe_array(p, 5, c_loc(a(1, 1)),",
+            "call probe_array(p, 5, c_loc(a(3, 1)),",
+            "a pointer of c_f_pointer with an address",
+        ),
+        ("call probe_pointer(found, c_loc(a))", "error stop 3", "the probe 'descriptors' stopped with 3: ERROR STOP 3"),
         ("call probe_array(array, 1,", "call probe_array(array(:), 1,", "does not compile the probe 'descriptors'"),
         (
-            "call probe_pointer(p, c_loc(a))",
-            "call probe_pointer(p, c_loc(a(2, 1)))",
+            "call probe_pointer(found, c_loc(a))",
+            "call probe_pointer(found, c_loc(a(2, 1)))",
             "that C has set shows wrong elements",
         ),
     ],

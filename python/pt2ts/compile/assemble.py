@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
@@ -19,25 +17,22 @@ from ..capture.program import flat_module, to_bytes, used_weights, weights_of
 from ..capture.rounding import Yardstick
 from ..capture.script import convert_draft
 from ..capture.trials import Trial, trial_at
-from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights, save
+from ..container.package import FALLBACK, PROGRAM, WEIGHTS, Content, pack_weights
 from ..contract import golden as golden_sample
 from ..contract.batch import batch_sizes
 from ..contract.dtypes import DTYPES, WHOLE
 from ..contract.formats import Package
 from ..contract.spec import GOLDEN_FILE, Spec
-from ..contract.variants import Variant, choose
+from ..contract.variants import Variant
 from ..contract.words import Method
 from ..errors import UnreadableError
 from ..pytorch import torchscript
 from ..report import step, warn
-from ..runtime.fresh import loaded
-from ..runtime.measure import samples
-from ..runtime.runner import PackageRunner
 from ..toolchain.devices import find_device
 from .device import build_for_device
 from .fuse import can_fuse
 from .kernel_variants import OWN_SIZE, Kernels
-from .variants import Built, Pending, Recipe, ready, start_aoti
+from .variants import Pending, Recipe, ready, start_aoti
 from .work import SERIAL, largest_loop, serial_limit, usual_sizes
 
 #: Names of the variants whose sizes are free.
@@ -49,10 +44,6 @@ _AROUND_BLOCKS = (3, 16, 21, 37)
 
 #: What compiled code says where it compares an index before it uses it.
 _CHECKED_INDEX = b"index out of bounds"
-
-#: A variant for one size stays in the file when its time is at most this part of the general one's.
-_WORTH = 0.97
-_ROUNDS = 15
 
 
 @dataclass(frozen=True)
@@ -128,12 +119,14 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     members: dict[str, Content] = {WEIGHTS: blob, PROGRAM: to_bytes(program)}
     # All are started before the first one is waited for: the C++ compiler works while the next is being prepared.
     started = [ready(built) for built in for_all_sizes] or list(_general_variants(kernels))
-    own = [size for size in sizes if not for_all_sizes or size < OWN_SIZE]
-    fixed = [(size, finish) for size in own for finish in _fixed_variants(kernels, size)]
+    own = [
+        finish for size in sizes if not for_all_sizes or size < OWN_SIZE for finish in _fixed_variants(kernels, size, options.batch)
+    ]
     step("waiting for the C++ compiler")
     general = [finish() for finish in started]
-    candidates = [(size, finish()) for size, finish in fixed]
-    for built in general:
+    fixed = [finish() for finish in own]
+    # What is made is decided by rules alone, so the same network gives the same file on every machine; `pt2ts tune` measures.
+    for built in (*general, *fixed):
         members |= built.members
     if SMALL in (built.variant.name for built in general):
         limit = general[0].variant.sizes[str(forms.batch)][1]
@@ -141,14 +134,7 @@ def assemble(draft: Draft, options: Package, dtype: str | None) -> Assembled:
     if draft.golden is not None:
         members[f"extra/{GOLDEN_FILE}"] = golden_sample.to_bytes(draft.golden)
     spec = replace(draft.spec, kind="inference", isa=kernels.isa.name, precision=precision, loss=loss, weights=weights)
-    variants = []
-    others = [item.variant for item in general]
-    for size, built in candidates:
-        if not for_all_sizes:
-            step(f"measuring '{built.variant.name}'")
-        if for_all_sizes or _is_worth_it(built, others, {**members, **built.members}, spec, forms, size):
-            members |= built.members
-            variants.append(built.variant)
+    variants = [built.variant for built in fixed]
     variants += [replace(item.variant, no_kernel="".join(why_none[:1])) for item in general]
     sets = [isa.to_dict() for isa in (*kernels.wider, kernels.isa)]
     variants.sort(key=lambda item: sets.index(dict(item.isa or {})))
@@ -208,39 +194,24 @@ def _general_variants(kernels: Kernels) -> Iterator[Pending]:
     yield start_aoti(GENERAL, program, isa, threads, Recipe(), limits)
 
 
-def _fixed_variants(kernels: Kernels, size: int) -> list[Pending]:
-    """Begin with the variants for one batch size: kernels where there are some."""
+def _fixed_variants(kernels: Kernels, size: int, named: Sequence[int] | None) -> list[Pending]:
+    """Begin with the variants for one batch size: kernels where there are some.
+
+    AOTInductor's code is made where the variant for any size does not admit this one, where the user named the size, and for one
+    row that becomes fused linear layers, which are twice as fast. Other code for one size is seldom faster than that for any.
+    """
     forms, batch, name = kernels.forms, str(kernels.forms.batch), f"b{size}"
-    step(f"compiling '{name}', for {batch}={size}")
     low, high = kernels.limits.get(batch, (size, size))
-    made = kernels.for_size(kernels.program, name, size, free=True) if low <= size <= high else []
+    admitted = low <= size <= high
+    step(f"looking for a kernel '{name}', for {batch}={size}")
+    made = kernels.for_size(kernels.program, name, size, free=True) if admitted else []
     program = kernels.program if made else forms.fixed(size)
     made = made or kernels.for_size(program, name, size, free=False)
     if made:
         return [ready(built) for built in made]
+    fuse = can_fuse(program.graph_module)
+    if admitted and named is None and not fuse:
+        return []
+    step(f"compiling '{name}', for {batch}={size}")
     threads = kernels.threads or (1 if largest_loop(program) <= SERIAL else 0)
-    recipe = Recipe(fuse=can_fuse(program.graph_module))
-    return [start_aoti(name, program, kernels.isa, threads, recipe, {batch: (size, size)})]
-
-
-def _is_worth_it(
-    built: Built, others: Sequence[Variant], members: Mapping[str, Content], spec: Spec, forms: Forms, size: int
-) -> bool:
-    """Return whether a variant for one size is faster there than the one for any size, or the only one for it."""
-    batch = str(forms.batch)
-    general = choose(others, {**forms.sizes, batch: size})
-    if general is None:
-        return True
-    arguments = forms.arguments({batch: size})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.pt2"
-        with path.open("wb") as file:
-            save(file, members, replace(spec, variants=(built.variant, general)))
-        with loaded(path) as model:  # before this process runs it: code that spoils memory would spoil its own
-            model.forward(arguments)
-        runner = PackageRunner(path)
-        calls = [runner.prepared(variant, arguments) for variant in (built.variant, general)]
-        with torch.inference_mode():
-            # The shortest rounds are those that nothing else on the machine disturbed.
-            mine, theirs = (min(times) for times in samples(calls, _ROUNDS))
-    return mine <= _WORTH * theirs
+    return [start_aoti(name, program, kernels.isa, threads, Recipe(fuse=fuse), {batch: (size, size)})]

@@ -15,6 +15,7 @@ from .arrays import Cast, HWCtoCHW
 from .borders import Pad
 from .constraints import Clip, ConserveSum, NonNegative
 from .cycles import PERIODS, CyclicTime
+from .ensemble import Ensemble
 from .noise import Noise
 from .ranges import RangeGuard
 from .scaling import FromBytes, Standardize
@@ -25,6 +26,7 @@ __all__ = [
     "Clip",
     "ConserveSum",
     "CyclicTime",
+    "Ensemble",
     "FromBytes",
     "HWCtoCHW",
     "Noise",

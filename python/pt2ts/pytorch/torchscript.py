@@ -19,6 +19,7 @@ from typing import IO, Any, cast
 import torch
 
 from .private import part_of, private
+from .script_names import readable_names
 
 __all__ = [
     "ScriptModule",
@@ -58,7 +59,7 @@ def silent() -> Iterator[None]:
 def script(module: torch.nn.Module) -> ScriptModule:
     """Compile the source of a module."""
     try:
-        with silent():
+        with silent(), readable_names(module):
             return cast(ScriptModule, torch.jit.script(module))
     except Exception:
         # torch keeps the half-made class and would answer the next attempt with "Can't redefine method" instead of the reason.
@@ -69,7 +70,7 @@ def script(module: torch.nn.Module) -> ScriptModule:
 
 def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> ScriptModule:
     """Record what a module does with ``inputs``; dictionaries and lists may be results."""
-    with silent(), torch.no_grad():
+    with silent(), readable_names(module), torch.no_grad():
         # check_trace is off: we compare with the module ourselves, on several sizes.
         made = torch.jit.trace(module, tuple(inputs), strict=False, check_trace=False)  # type: ignore[no-untyped-call]
     return cast(ScriptModule, made)

@@ -345,6 +345,11 @@ def _hint(error: VerifyError) -> str:
             "the network calls an operator that only this Python process has: write forward with PyTorch's own functions, or have "
             "the program load the library of the operator"
         )
+    if any(words in error.message for words in ("expected a valid token", "ill formed octal")):
+        return (
+            "TorchScript reads names of the letters a to z only: rename the layers and arguments of forward that have others, or "
+            "export a package, a file that ends with .pt2, which has no such names"
+        )
     return error.marked
 
 
