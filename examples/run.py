@@ -191,6 +191,18 @@ EXAMPLES = (
         has_long=True,
     ),
     Example(
+        "16_downscaling",
+        (
+            Check("rain of ridges, off by", r"rain of ridges, .*: (\S+) from Smith", "1e-12 (allowed; Smith and Barstad 2004)"),
+            Check("CRPS (mm/h)", r"^generator +(\S+)", r"from ^bilinear +(\S+)"),
+            Check("spectrum off by (powers of ten)", r"^generator(?: +\S+){3} +(\S+)", r"from ^bilinear(?: +\S+){3} +(\S+)"),
+            Check("rain once in 1000 (mm/h)", r"^generator(?: +\S+){4} +(\S+)", r"from ^truth +(\S+)"),
+            Check("rain of a coarse cell, off by", r"generator: rain .* is off by at most (\S+) of", "1e-14 (allowed)"),
+        ),
+        pictures=("downscaling.png",),
+        has_long=True,
+    ),
+    Example(
         "17_elsewhere",
         (
             Check("cloud base of the host (m)", r"cloud base of the host: (\S+) m", r"from Bolton's \(1980\) formula (\S+) m"),

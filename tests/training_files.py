@@ -12,6 +12,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 import pt2ts
+from pt2ts.nn import Rollout, StepLoss
 
 from . import support
 from .support import BUILD
@@ -104,6 +105,44 @@ def _write_coupled(path: Path) -> None:
     )  # fmt: skip
 
 
+class Growing(nn.Module):
+    """A time step that blows up when it begins far out, with two networks in it and a buffer; what drives it comes from outside."""
+
+    length: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(7)
+        self.source, self.sink = (nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 4)).double() for _ in range(2))
+        self.register_buffer("length", torch.tensor(0.1, dtype=torch.float64))
+
+    def forward(self, u: Tensor, driver: Tensor) -> Tensor:
+        moved: Tensor = u + self.length * (self.source(u) - self.sink(u.roll(1, 1)) + driver + u**3)
+        return moved
+
+
+#: Of the package of several steps.
+ROLLOUT_STEPS, ROLLOUT_BATCH = 4, 6
+
+
+def rollout_data() -> tuple[Tensor, Tensor, Tensor]:
+    """Return a state, what drives the steps that follow, and what shall come of them."""
+    source = torch.Generator().manual_seed(8)
+    made = [(ROLLOUT_BATCH, 4), (ROLLOUT_BATCH, ROLLOUT_STEPS, 4), (ROLLOUT_BATCH, ROLLOUT_STEPS, 4)]
+    state, driver, truth = (0.3 * torch.randn(shape, generator=source, dtype=torch.float64) for shape in made)
+    return state, driver, truth
+
+
+def _write_rollout(path: Path) -> None:
+    state, driver, truth = rollout_data()
+    pt2ts.export_training(
+        Rollout(Growing(), ROLLOUT_STEPS, weighted=True), StepLoss(), "adam",
+        [state, driver, torch.ones(ROLLOUT_STEPS, dtype=torch.float64)], truth, path,
+        inputs=["u[6,4] float64", "driver[6,4,4] float64", "weights[4] float64"], targets=["truth[6,4,4] float64"],
+        dynamic_batch=False, learning_rate=0.01, threads=1, halves=True,
+    )  # fmt: skip
+
+
 #: What `_write_grouped` compiles.
 CYCLE = "one_cycle schedule_steps=260 max_learning_rate=0.05 three_phase=true"
 GROUPS = {"0.*": {"learning_rate": 2e-4}, "*bias": {"weight_decay": 0.0}}
@@ -123,6 +162,7 @@ def _write_grouped(path: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "line": _write_line, "dropping": _write_dropping, "coupled": _write_coupled, "grouped": _write_grouped,
+    "rollout": _write_rollout,
 }  # fmt: skip
 
 

@@ -127,6 +127,13 @@ def judge_loop(learned: dict[str, Fields], verdicts: Verdicts) -> None:
         worst = max(float(fields[key][-1]) for fields in learned.values())
         sentence = f"tensors and arrays, 10 steps of the host: {what} differs by {worst:.1e} (allowed {allowed:.0e})"
         verdicts.check(worst < allowed, sentence)
+    fields = learned["two_steps"]
+    off, faster = float(fields["compiled_off"][-1]), float(fields["times_as_fast"][-1])
+    verdicts.check(
+        off < 1e-10 and faster > 1,
+        f"tensors and a compiled step, 2 steps of the host, 20 updates: losses differ by {off:.1e} (allowed 1e-10), "
+        f"{faster:.1f} times as fast (needed more than 1)",
+    )
 
 
 def judge_networks(found: dict[str, Fields], learned: dict[str, Fields], verdicts: Verdicts) -> dict[str, Online]:

@@ -5,7 +5,7 @@
 !> run back through all steps, those of the host and those of the network.
 program learn
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
-   use, intrinsic :: iso_fortran_env, only: error_unit, output_unit, real64
+   use, intrinsic :: iso_fortran_env, only: error_unit, int64, output_unit, real64
    use draws, only: draw
    use ftorch
    use history, only: history_file
@@ -17,6 +17,7 @@ program learn
 
    ! What the namelist can say.
    character(len=256) :: network = '', package = '', trained = 'trained', output = 'learn.nc'
+   character(len=256) :: compiled = ''      !< a training step with the time loop in it, beside which the loop here is put
    character(len=32) :: title = 'training'
    integer :: cells = 24, members = 48, batch = 64, seed = 1
    real(real64) :: length = 24, spin_up = 100, kept_time = 200   !< of the runs to learn from
@@ -24,8 +25,8 @@ program learn
    integer :: updates = 1000               !< of the weights, in all
    real(real64) :: noise = 0               !< deviation of what is added to the state that a forecast starts from
    real(real64) :: learning_rate = 1.0e-2_real64
-   namelist /run/ network, package, trained, output, title, cells, members, batch, seed, length, spin_up, kept_time, unrolled, &
-      updates, noise, learning_rate
+   namelist /run/ network, package, compiled, trained, output, title, cells, members, batch, seed, length, spin_up, kept_time, &
+      unrolled, updates, noise, learning_rate
 
    call run_all()
 
@@ -35,17 +36,18 @@ contains
       real(real64), allocatable :: truth(:, :, :), losses(:)
       type(torch_model) :: model
       real(real64), allocatable :: unseen(:, :, :)
-      real(real64) :: loop_off, derivative_off
+      real(real64) :: loop_off, derivative_off, compiled_off, times_as_fast
       call read_namelist()
       call torch_set_num_threads(1)                        ! so small a network has no work for two
       call set_ring(cells, length, dt)
       call make_truth(seed, kept_time, truth)
       call make_truth(seed + 1000, kept_time / 10, unseen)
+      call compare_trainings(truth, compiled_off, times_as_fast)
       call torch_model_load(model, trim(network), requires_grad=.true., is_training=.true.)
       call train(model, truth, losses)
       call compare_loops(model, truth, loop_off, derivative_off)
       call save(model)
-      call write_history(losses, offline_score(model, unseen), loop_off, derivative_off)
+      call write_history(losses, offline_score(model, unseen), loop_off, derivative_off, compiled_off, times_as_fast)
    end subroutine run_all
 
    !> The host with its own scheme, from random states that have found its climate.
@@ -235,6 +237,57 @@ contains
       derivative_off = abs((ahead - behind) / (2 * little) / norm2(gradient) - 1)
    end subroutine compare_loops
 
+   !> The loop on tensors beside a training step that is compiled with the loop in it (ring_step.py): both begin with the same
+   !> weights and see the same samples. By how much their losses differ, and how many times as fast the compiled one is: the
+   !> fastest update of each, since others wait for other programs.
+   subroutine compare_trainings(truth, losses_off, times_as_fast)
+      real(real64), intent(in) :: truth(:, :, :)
+      real(real64), intent(out) :: losses_off, times_as_fast
+      integer, parameter :: steps = 2, compared = 20
+      type(torch_model) :: model
+      type(torch_trainer) :: trainer
+      type(torch_optim) :: optim
+      real(real64), allocatable, target :: samples(:, :, :)
+      real(real64) :: random_state, one, other
+      integer(int64) :: began, between, ended, fastest(2)
+      integer :: update
+      losses_off = 0
+      times_as_fast = 0
+      if (compiled == '') return
+      call torch_model_load(model, trim(network), requires_grad=.true., is_training=.true.)
+      call torch_optim_Adam(optim, model)
+      call trainer%load(trim(compiled))
+      random_state = seed + 2
+      fastest = huge(fastest)
+      do update = 1, compared
+         call draw_samples(truth, steps, random_state, samples)
+         call system_clock(began)
+         call take_step(model, optim, samples, one)
+         call system_clock(between)
+         call trainer%step(samples(:, :, 1), samples(:, :, 2:), other, permute_dims=[2, 1], target_permute_dims=[2, 3, 1])
+         call system_clock(ended)
+         losses_off = max(losses_off, abs(other / one - 1))
+         fastest = min(fastest, [between - began, ended - between])
+      end do
+      times_as_fast = real(fastest(1), real64) / max(fastest(2), 1_int64)
+   end subroutine compare_trainings
+
+   !> An update on tensors.
+   subroutine take_step(model, optim, samples, value)
+      type(torch_model), intent(in) :: model
+      type(torch_optim), intent(in) :: optim
+      real(real64), intent(in) :: samples(:, :, :)
+      real(real64), intent(out) :: value
+      type(torch_tensor) :: loss
+      real(real64) :: norm
+      call optim%zero_grad()
+      call forecast_loss(model, samples, loss)
+      call torch_tensor_backward(loss)
+      call torch_clip_grad_norm(model, 1.0_real64, norm)
+      call optim%step()
+      call torch_tensor_item(loss, value)
+   end subroutine take_step
+
    !> As TorchScript, which was trained; and the same weights as a compiled package, where one is given to hold them.
    subroutine save(model)
       type(torch_model), intent(in) :: model
@@ -249,8 +302,8 @@ contains
       call compiled%save(trim(trained)//'.pt2')
    end subroutine save
 
-   subroutine write_history(losses, score, loop_off, derivative_off)
-      real(real64), intent(in) :: losses(:), score, loop_off, derivative_off
+   subroutine write_history(losses, score, loop_off, derivative_off, compiled_off, times_as_fast)
+      real(real64), intent(in) :: losses(:), score, loop_off, derivative_off, compiled_off, times_as_fast
       type(history_file) :: out
       integer :: update
       call out%create(trim(output), 'Training of '//trim(title))
@@ -258,12 +311,16 @@ contains
       call out%variable('score', '1', 'share of the variance of what the scheme does in a step that the network explains')
       call out%variable('loop_off', '1', 'loss of the loop on tensors beside that on arrays, less 1')
       call out%variable('derivative_off', '1', 'derivative through the loop beside a difference of losses, less 1')
+      call out%variable('compiled_off', '1', 'loss of a compiled training step beside that on tensors, less 1')
+      call out%variable('times_as_fast', '1', 'time of an update on tensors beside that of a compiled one; 0: not compared')
       do update = 1, size(losses)
          call out%record(real(update, real64))
          call out%put('loss', losses(update))
          call out%put('score', score)
          call out%put('loop_off', loop_off)
          call out%put('derivative_off', derivative_off)
+         call out%put('compiled_off', compiled_off)
+         call out%put('times_as_fast', times_as_fast)
       end do
       call out%close()
    end subroutine write_history

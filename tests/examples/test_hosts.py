@@ -25,6 +25,7 @@ HOSTS = {
     "13_ocean": "ocean",
     "14_stability": "stability",
     "15_forecast": "forecast",
+    "16_downscaling": "downscaling",
     "17_elsewhere": "elsewhere",
 }
 #: Lengths of a run and of its parts, in the words of the namelist. The parts end between two draws of random numbers.
@@ -35,6 +36,7 @@ PARTS: dict[str, tuple[dict[str, Setting], ...]] = {
     "13_ocean": ({"days": 10}, {"days": 4}, {"days": 6}),
     "14_stability": ({"time": 20}, {"time": 8}, {"time": 12}),
     "15_forecast": ({"last": 20}, {"last": 8}, {"last": 20}),
+    "16_downscaling": ({"hours": 20}, {"hours": 8}, {"hours": 12}),
     "17_elsewhere": tuple({"n_storms": 20, "steps": steps} for steps in (50, 20, 30)),
 }
 #: What a host reads.
@@ -91,6 +93,7 @@ WRONG_IN = {
     "13_ocean": ("n = 40", "n is 40; it can be a multiple of 32"),
     "14_stability": ("scheme = 'magic'", "scheme is none of"),
     "15_forecast": ("members = 99", "members is 99; it can be 1 to 50"),
+    "16_downscaling": ("members = 0", "members is 0; it can be 1 to 100"),
     "17_elsewhere": ("layers = 2", "layers of 3 or more"),
 }
 
@@ -204,6 +207,41 @@ def test_the_judgement_of_two_gyres(network: float, failed: int) -> None:
     assert len(verdicts.failed) == failed
 
 
+def showers(number: int, members: int, deviation: float = 1.0) -> Fields:
+    """Return fine rain [8, members, 64, 64] at random, of which each coarse cell has one on average."""
+    fine = np.exp(deviation * np.random.default_rng(number).normal(size=(8, members, 8, 8, 8, 8)))
+    return np.asarray((fine / fine.mean(axis=(3, 5), keepdims=True)).reshape(8, members, 64, 64))
+
+
+#: What is wrong with the members of a generator, and the verdicts that fail then.
+RAIN: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {
+    "right": (showers(1, 6), ()),
+    "wet": (showers(1, 6) * (1 + 1e-13), ("generator: rain of a coarse cell",)),
+    "negative": (showers(1, 6) - 0.02, ("generator: rain of a coarse cell", "generator: ")),
+    "smooth": (showers(1, 6, 0.01), ("spectrum",)),
+    "one": (np.repeat(showers(1, 1), 6, axis=1), ("CRPS",)),
+    "NaN": (np.full((8, 6, 64, 64), np.nan), ("CRPS", "spectrum", "generator: rain of a coarse cell", "generator: ")),
+}
+
+
+@pytest.mark.parametrize("case", RAIN)
+def test_the_judgement_of_fine_rain(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    generated, wrong = RAIN[case]
+    with script("16_downscaling", "check") as check:
+        members = np.array([1.0, 3.0])[None, :, None, None] * np.ones((1, 2, 64, 64))
+        assert check.crps(members, np.full((1, 64, 64), 2.0)) == pytest.approx(0.5)  # 1 on average, less a quarter of 2
+        wave = np.cos(2 * np.pi * 5 / 64 * np.arange(64)) * np.ones((64, 1))
+        assert check.spectrum(wave).argmax() == 4
+        assert check.spectrum(wave).sum() == pytest.approx(0.5)
+        truth, coarse = showers(0, 1)[:, 0], np.ones((8, 8, 8))
+        fields = {"bilinear": showers(3, 1, 0.1), "deterministic": showers(2, 1, 0.2), "generator": generated}
+        verdicts = Verdicts("test")
+        check.judge_rain({name: check.Judged.of(field, truth) for name, field in fields.items()}, truth, coarse, verdicts)
+    said = capsys.readouterr().out
+    assert {word for word in wrong if any(line.startswith(word) for line in verdicts.failed)} == set(wrong), said
+    assert all(line.startswith(wrong) for line in verdicts.failed), said
+
+
 #: Faults planted in a host: what is written instead of what, and the verdict that must fail.
 FAULTS = {
     "10_qbo": (
@@ -229,6 +267,10 @@ FAULTS = {
     "15_forecast": (
         (" + 104729 * member,", ",", "the mean of the ensemble"),
         ("call read_last(trim(start), 'state', state(:, 1))", "state = 0", "stopped after month 31"),
+    ),
+    "16_downscaling": (
+        ("member=member, step=now", "member=1, step=now", "CRPS at 4 km"),
+        ("call read_last(trim(start), 'random_state', above%state)", "above%state = seed", "stopped after hour 96"),
     ),
     "17_elsewhere": (
         ("call ask_guarded(after, fell)", "call ask_network(after)", "warmer, weighted: a storm is off"),

@@ -32,6 +32,7 @@ FIGURES = {
     "13_ocean: ocean.png",
     "14_stability: stability.png",
     "15_forecast: forecast.png",
+    "16_downscaling: downscaling.png",
     "17_elsewhere: elsewhere.png",
 }
 

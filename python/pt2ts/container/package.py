@@ -11,10 +11,10 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import torch
 
@@ -81,8 +81,30 @@ class Blob:
         return b"".join(self)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A member that stays in the file where it is, and is read piece by piece."""
+
+    path: str | os.PathLike[str]
+    item: zipfile.ZipInfo
+
+    def __len__(self) -> int:
+        return self.item.file_size
+
+    def __iter__(self) -> Iterator[bytes]:
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.item) as member:
+            while piece := member.read(_PIECE):
+                yield piece
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
+
+
+#: What was read of a file, in the one way or the other.
+Kept = TypeVar("Kept", bytes, Stored)
+
 #: What a member can be before it is written. Weights that were read are a view of memory that tensors can lie in.
-Content = bytes | memoryview | Blob
+Content = bytes | memoryview | Blob | Stored
 
 
 def pack_weights(tensors: Sequence[tuple[str, torch.Tensor]], parameters: frozenset[str]) -> tuple[Blob, tuple[Weight, ...]]:
@@ -130,7 +152,7 @@ def digest(members: Mapping[str, Content]) -> str:
     for name in sorted((name for name in members if name != SPEC), key=lambda name: name.encode()):
         for part in (name.encode(), members[name]):
             total.update(len(part).to_bytes(8, "little"))
-            for piece in part if isinstance(part, Blob) else (part,):
+            for piece in _pieces(part):
                 total.update(piece)
     return total.hexdigest()
 
@@ -158,9 +180,13 @@ def save(file: IO[bytes], members: Mapping[str, Content], spec: Spec) -> Spec:
         for name, content in [*sorted(whole.items()), (SPEC, spec.to_json().encode())]:
             entry, wide = _entry(_ROOT + name, len(content), file.tell())
             with archive.open(entry, "w", force_zip64=wide) as member:
-                for piece in content if isinstance(content, Blob) else (content,):
+                for piece in _pieces(content):
                     member.write(piece)
     return spec
+
+
+def _pieces(content: Content) -> Iterable[bytes | memoryview]:
+    return content if isinstance(content, Blob | Stored) else (content,)
 
 
 def _entry(name: str, size: int, position: int) -> tuple[zipfile.ZipInfo, bool]:
@@ -202,6 +228,12 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, Any]:
     return members
 
 
+def stored_members(path: str | os.PathLike[str]) -> dict[str, Stored]:
+    """Return all members of a package that this process has just written, by name, where they are."""
+    with zipfile.ZipFile(path) as archive:
+        return {item.filename.partition("/")[2]: Stored(path, item) for item in archive.infolist()}
+
+
 def _read_into_memory(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> memoryview:
     """Read a large member without a second copy of it, into memory that is aligned as PyTorch aligns its own."""
     view = torch.empty(item.file_size, dtype=torch.uint8).numpy().data
@@ -239,7 +271,7 @@ def models_in(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.split("/")[2] for name in inside if name.startswith(CODE)))
 
 
-def members_of(variant: Variant, members: Mapping[str, bytes]) -> dict[str, bytes]:
+def members_of(variant: Variant, members: Mapping[str, Kept]) -> dict[str, Kept]:
     """Return the members of a package that belong to a variant."""
     if variant.kind == "torchscript":
         return {FALLBACK: members[FALLBACK]}

@@ -2,7 +2,7 @@
 
 They are ordinary modules: chain them with ``torch.nn.Sequential`` or call them in a ``forward`` of your own. Each can be scripted,
 traced and exported by ``torch.export``, and keeps its numbers as buffers, so they move and convert with the network: after
-``double()`` they are as exact as they were given.
+``double()`` they are as exact as they were given. `Rollout` and `StepLoss` are for training only, and are not scripted.
 
 >>> import torch
 >>> from pt2ts.nn import Clip, Standardize
@@ -18,6 +18,7 @@ from .cycles import PERIODS, CyclicTime
 from .ensemble import Ensemble
 from .noise import Noise
 from .ranges import RangeGuard
+from .rollout import Rollout, StepLoss
 from .scaling import FromBytes, Standardize
 
 __all__ = [
@@ -33,5 +34,7 @@ __all__ = [
     "NonNegative",
     "Pad",
     "RangeGuard",
+    "Rollout",
     "Standardize",
+    "StepLoss",
 ]

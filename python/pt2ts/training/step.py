@@ -83,14 +83,10 @@ class Step:
         for name in self.trained:
             weights[name].requires_grad_()
         buffers = {name: state[name].clone() for name in self.buffers}
+        given = [{f"network.{name}": value for name, value in values.items()} for values in (weights, buffers)]
         with torch.enable_grad(), CountedDropout(state[SEED], state[STEP]):
-            outputs = torch.func.functional_call(self.training, (weights, buffers), tuple(tensors[: self.n_inputs]))
-            loss = self.loss_of(outputs, tensors)
-            if not loss.requires_grad:
-                raise ExportError(
-                    "the loss does not depend on any weight", "compute it from what forward returns, without detach()"
-                )
-            found = torch.autograd.grad(loss, [weights[name] for name in self.trained], allow_unused=True)
+            whole = _LossAndGradients(self, [weights[name] for name in self.trained])
+            loss, *found = torch.func.functional_call(whole, tuple(given), tuple(tensors))
         return loss.detach(), dict(zip(self.trained, found, strict=True)), {key: value.detach() for key, value in buffers.items()}
 
     def loss_of(self, outputs: object, tensors: Sequence[Tensor]) -> Tensor:
@@ -158,6 +154,25 @@ class Step:
             limit = self.rules.clip_value
             gradients = {name: gradient.clamp(-limit, limit) for name, gradient in gradients.items()}
         return gradients
+
+
+class _LossAndGradients(torch.nn.Module):
+    """A network that is called for its loss and gradients.
+
+    The backward pass belongs into the call, for parts of the network that run again in it (torch.utils.checkpoint) must find the
+    weights that they had.
+    """
+
+    def __init__(self, step: Step, weights: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.network, self.step, self.weights = step.training, step, weights
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the loss, and a gradient for each weight."""
+        loss = self.step.loss_of(self.network(*tensors[: self.step.n_inputs]), tensors)
+        if not loss.requires_grad:
+            raise ExportError("the loss does not depend on any weight", "compute it from what forward returns, without detach()")
+        return loss, *torch.autograd.grad(loss, self.weights, allow_unused=True)
 
 
 def _all_finite(loss: Tensor, gradients: object) -> Tensor:

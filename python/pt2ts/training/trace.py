@@ -61,5 +61,5 @@ def _refuse_random(graph: torch.fx.GraphModule) -> None:
         if is_operator(node.target) and torch.Tag.nondeterministic_seeded in node.target.tags:
             raise UnexportableError(
                 f"the network draws random numbers by {node.target}, which a compiled step could not repeat",
-                "nn.Dropout and its variants for channels can be compiled; give other random numbers as an input",
+                "nn.Dropout and its variants for channels can be compiled, in no checkpoint; give other random numbers as an input",
             )

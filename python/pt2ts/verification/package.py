@@ -12,7 +12,7 @@ import torch
 from ..capture.rounding import Yardstick
 from ..capture.trials import Trial
 from ..compile.assemble import Assembled
-from ..container.package import WEIGHTS, members_of, read_members, save
+from ..container.package import WEIGHTS, members_of, save, stored_members
 from ..contract.dtypes import DTYPES
 from ..contract.layout import in_order
 from ..contract.spec import Spec
@@ -92,11 +92,10 @@ def _check_file(
 
 def _alone(path: Path, spec: Spec, variant: Variant, folder: Path) -> Path:
     """Return a file that has one of the variants and no sample."""
-    members = read_members(path)
-    wanted = (WEIGHTS, *members_of(variant, members))
+    members = stored_members(path)
+    kept = {WEIGHTS: members[WEIGHTS], **members_of(variant, members)}
     made = folder / "model.pt2"
     with made.open("wb") as file:
-        kept = {name: content for name, content in members.items() if name in wanted}
         save(file, kept, replace(spec, variants=(variant,), golden=False))
     return made
 

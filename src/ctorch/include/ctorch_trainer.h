@@ -133,7 +133,8 @@ int32_t ctorch_trainer_set_tensor(const ctorch_trainer *trainer, const char *nam
 /** The contract as JSON text. */
 int32_t ctorch_trainer_contract(const ctorch_trainer *trainer, const char **text, int64_t *length);
 
-/** Copies the trainer's weights and buffers into a model that has the same, by name. */
+/** Copies the trainer's weights and buffers into a model that has the same, by name, or that is a part of what is trained: its
+ * names then stand behind one prefix in the trainer. */
 int32_t ctorch_model_take_weights(const ctorch_model *model, const ctorch_trainer *trainer);
 
 CTORCH_END

@@ -347,6 +347,7 @@ contains
 
   subroutine torch_model_take_weights(model, trainer, stat, errmsg)
     !! Copies the weights and buffers of a trainer into a model that has the same, by name: of the trainer's own file or of another.
+    !! A model that is a part of what is trained (a network in a host's time step) has its names behind one prefix there.
     class(torch_model), intent(in) :: model
     type(torch_trainer), intent(in) :: trainer
     integer, optional, intent(out) :: stat

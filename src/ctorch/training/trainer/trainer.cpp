@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include "core/error.h"
@@ -45,6 +46,30 @@ void check_as(const char* noun, Check&& check) {
     const std::string message = error.what();
     fail(error.status(), message.starts_with(input_noun) ? noun + message.substr(std::strlen(input_noun)) : message);
   }
+}
+
+// The weights for a model: all of them, or those of a part that has its names behind a prefix, as a network in a host's time
+// step has. Where nothing fits all are returned, and `match` tells what is missing.
+State weights_for(const State& model, const State& trained) {
+  const std::map<std::string, at::Tensor> known(trained.begin(), trained.end());
+  const auto has_all_behind = [&](const std::string& prefix) {
+    return std::all_of(model.begin(), model.end(), [&](const auto& mine) { return known.contains(prefix + mine.first); });
+  };
+  if (model.empty() || has_all_behind("")) return trained;
+  const std::string end = "." + model.front().first;
+  std::vector<std::string> prefixes;
+  for (const auto& [name, value] : known) {
+    if (!name.ends_with(end)) continue;
+    const std::string prefix = name.substr(0, name.size() - end.size() + 1);
+    if (has_all_behind(prefix)) prefixes.push_back(prefix);
+  }
+  if (prefixes.empty()) return trained;
+  if (prefixes.size() > 1)
+    fail(CTORCH_ERROR_ARGUMENT, "several parts of what the trainer trains have the model's weights: '", prefixes[0], "', '",
+         prefixes[1], "'; take them by name, with torch_trainer_get_tensor and torch_model_set_parameter");
+  State part;
+  for (const auto& [name, value] : model) part.emplace_back(name, known.at(prefixes.front() + name));
+  return part;
 }
 
 double number_of(const at::Tensor& tensor) {
@@ -339,7 +364,7 @@ void Trainer::give_weights(const Model& model) const {
   State weights;
   for (const StateTensor& tensor : file_.state)
     if (tensor.role == Role::parameter || tensor.role == Role::buffer) weights.emplace_back(tensor.name, tensor.value);
-  copy_matched(model.match(weights, true, "the trainer"));
+  copy_matched(model.match(weights_for(model.backend().state(), weights), true, "the trainer"));
 }
 
 }  // namespace ctorch
