@@ -81,6 +81,14 @@ module ftorch_model
     end function ftorch_model_derivative
   end interface
 
+  interface
+    pure function ctorch_model_parameter_count(model) result(count) bind(C)
+      import :: c_int32_t, c_ptr
+      type(c_ptr), intent(in) :: model
+      integer(c_int32_t) :: count
+    end function ctorch_model_parameter_count
+  end interface
+
 contains
 
   subroutine load_file(model, filename, device_type, device_index, requires_grad, is_training, trust, sha256, allow_random, &
@@ -394,10 +402,10 @@ contains
 
   function model_parameters(model) result(list)
     !! Tensors that share the model's weights, for an optimizer: `call torch_optim_sgd(optim, model%parameters())`.
+    ! Of explicit shape: what gfortran 13 and 14 do after the use of an allocatable one spoils memory.
     class(torch_model), intent(in) :: model
-    type(torch_tensor), allocatable :: list(:)
+    type(torch_tensor) :: list(ctorch_model_parameter_count(model%p))
     integer :: i
-    allocate (list(torch_model_count_parameters(model)))
     call torch_model_parameters(model, list)
     do i = 1, size(list)
       call torch_tensor_yield(list(i))
