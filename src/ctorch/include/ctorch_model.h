@@ -120,9 +120,6 @@ int32_t ctorch_model_save(const ctorch_model *model, const char *path, int64_t p
 /** Number of parameters (weight tensors). */
 int32_t ctorch_model_count_parameters(const ctorch_model *model, int32_t *count);
 
-/** The same as the result, for what a compiler must know the size of before it calls; 0 where there is no model. */
-int32_t ctorch_model_parameter_count(const ctorch_model *model);
-
 /** Handles that share the model's weights, as many as ctorch_model_count_parameters says. */
 int32_t ctorch_model_parameters(const ctorch_model *model, ctorch_tensor parameters[], int32_t n_parameters);
 

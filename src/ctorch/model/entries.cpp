@@ -71,11 +71,6 @@ int32_t ctorch_model_count_parameters(const ctorch_model* model, int32_t* count)
   return answer_with(count, "count", [&] { return object_of(model).backend().parameters().size(); });
 }
 
-int32_t ctorch_model_parameter_count(const ctorch_model* model) {
-  int32_t count = 0;
-  return ctorch_model_count_parameters(model, &count) == 0 ? count : 0;
-}
-
 int32_t ctorch_model_parameters(const ctorch_model* model, ctorch_tensor parameters[], int32_t n_parameters) {
   return guard([&] {
     const auto list = object_of(model).backend().parameters();

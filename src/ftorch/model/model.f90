@@ -9,7 +9,7 @@ module ftorch_model
   use :: ftorch_devices, only: torch_kCPU, torch_kCUDA, torch_kHIP, torch_kMPS, torch_kXPU
   use :: ftorch_error, only: flag, flag_or_saved, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none
-  use :: ftorch_tensor_type, only: torch_tensor, torch_tensor_yield
+  use :: ftorch_tensor_type, only: torch_tensor
   use :: ftorch_text, only: digest_or_none, text_or_none
   use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
@@ -19,15 +19,20 @@ module ftorch_model
   public :: torch_model_jacobian, torch_model_hessian, torch_model_take_weights
   public :: torch_model, torch_model_load, torch_model_forward, torch_model_infer, torch_model_save, torch_model_delete
   public :: torch_model_print_parameters, torch_model_is_training, torch_model_parameters, torch_model_count_parameters
-  public :: torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
+  public :: torch_parameters, torch_model_self_test, torch_model_train, torch_model_eval, torch_model_zero_grad
   public :: torch_model_stats, torch_model_use_graphs
   ! What comes along with FTorch's module of this name.
   public :: c_null_ptr, c_ptr, ftorch_int, torch_kCPU, torch_kCUDA, torch_kHIP, torch_kMPS, torch_kXPU, torch_tensor
 
-  type :: torch_model
-    !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
+  type :: torch_parameters
+    !! The parameters of a model, as an argument: a model, or `model%parameters()`, which names the model and owns nothing. It is no
+    !! array of tensors: gfortran 13 and 14 finalize the arrays that functions return after they have freed them.
     type(c_ptr) :: p = c_null_ptr
       !! Handle, not an address; null means "no model"
+  end type torch_parameters
+
+  type, extends(torch_parameters) :: torch_model
+    !! A network loaded from a file. Assignment shares it; the last variable that goes frees it.
   contains
     procedure :: forward => torch_model_forward
     procedure :: infer => torch_model_infer
@@ -79,14 +84,6 @@ module ftorch_model
       integer(c_int32_t), value :: convert
       integer(c_int32_t) :: status
     end function ftorch_model_derivative
-  end interface
-
-  interface
-    pure function ctorch_model_parameter_count(model) result(count) bind(C)
-      import :: c_int32_t, c_ptr
-      type(c_ptr), intent(in) :: model
-      integer(c_int32_t) :: count
-    end function ctorch_model_parameter_count
   end interface
 
 contains
@@ -401,15 +398,10 @@ contains
   end subroutine torch_model_parameters
 
   function model_parameters(model) result(list)
-    !! Tensors that share the model's weights, for an optimizer: `call torch_optim_sgd(optim, model%parameters())`.
-    ! Of explicit shape: what gfortran 13 and 14 do after the use of an allocatable one spoils memory.
+    !! The parameters, for an optimizer: `call torch_optim_sgd(optim, model%parameters())`.
     class(torch_model), intent(in) :: model
-    type(torch_tensor) :: list(ctorch_model_parameter_count(model%p))
-    integer :: i
-    call torch_model_parameters(model, list)
-    do i = 1, size(list)
-      call torch_tensor_yield(list(i))
-    end do
+    type(torch_parameters) :: list
+    list%p = model%p
   end function model_parameters
 
   subroutine torch_model_train(model, mode, stat, errmsg)

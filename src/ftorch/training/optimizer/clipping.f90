@@ -5,7 +5,7 @@ module ftorch_clipping
   use :: ftorch_arguments, only: handles, real_or
   use :: ftorch_capi, only: ctorch_clip_norm, ctorch_clip_value
   use :: ftorch_error, only: flag, check_status
-  use :: ftorch_model, only: torch_model
+  use :: ftorch_model, only: torch_parameters
   use :: ftorch_optimizer_type, only: parameters_of
   use :: ftorch_tensor_type, only: torch_tensor
   implicit none (type, external)
@@ -44,7 +44,7 @@ contains
   end subroutine norm_of_tensors
 
   subroutine norm_of_model(model, max_norm, norm, norm_type, error_if_nonfinite, stat, errmsg)
-    class(torch_model), intent(in) :: model
+    class(torch_parameters), intent(in) :: model
     real(real64), intent(in) :: max_norm
     real(real64), optional, intent(out) :: norm
     real(real64), optional, intent(in) :: norm_type
@@ -71,7 +71,7 @@ contains
   end subroutine value_of_tensors
 
   subroutine value_of_model(model, max_value, stat, errmsg)
-    class(torch_model), intent(in) :: model
+    class(torch_parameters), intent(in) :: model
     real(real64), intent(in) :: max_value
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
