@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ..support import printed_flags
+from ..support import known_compiler, printed_flags
 from .conftest import HERE, Build, Run
 from .forks import SETTINGS, Ending, assert_stopped, endings
 from .misuse.file_table import FILES, GOOD_FILES
@@ -39,6 +39,8 @@ FLANG_RETURNS = {
     "stops_expression_twice": "value -16.0",
     "stops_associate_twice": "value 8.0",
 }
+# gfortran 13 and newer finalize most of them, too, which the library finds out at the second use.
+LATER_GFORTRAN = {"stops_associate_twice": "is used after delete"}
 
 
 class Outcome(NamedTuple):
@@ -126,6 +128,8 @@ def test_without_stat(fc: str, without_stat: Endings, topic: str, name: str, fra
         assert ending.code == 0
         assert FLANG_RETURNS[name] in ending.stdout
         return
+    if fc == "gfortran" and int(known_compiler(fc).version.split(".")[0]) > 12:
+        fragment = LATER_GFORTRAN.get(name, fragment)
     assert_stopped(ending, fragment)
 
 

@@ -3,13 +3,13 @@ module misuse_kit
   !! `stat` and `errmsg` or neither and hands them on to the call under test. With them, one line per scenario is printed:
   !! name | stat | live handles that it left | failed expectations | message
   use, intrinsic :: iso_c_binding, only: c_int
-  use, intrinsic :: iso_fortran_env, only: int64, output_unit
+  use, intrinsic :: iso_fortran_env, only: compiler_version, int64, output_unit
   use :: forks, only: await_child, in_child
   use :: ftorch, only: torch_live_handles
   implicit none (type, external)
   private
 
-  public :: scenario, run_scenarios, expect, succeed
+  public :: scenario, run_scenarios, constructors_copy, expect, succeed
 
   abstract interface
     subroutine body(stat, errmsg)
@@ -42,6 +42,17 @@ contains
     integer, optional, intent(out) :: stat
     if (present(stat)) stat = 0
   end subroutine succeed
+
+  logical function constructors_copy()
+    !! Whether `box(3, field)` copies its tensors. gfortran 13 and newer finalize what the constructor made, and so the original.
+    character(len=*), parameter :: gcc = 'GCC version '
+    character(len=:), allocatable :: version
+    integer :: major
+    version = compiler_version()
+    major = 0
+    if (index(version, gcc) == 1) read (version(len(gcc) + 1:len(gcc) + 2), *) major
+    constructors_copy = major < 13
+  end function constructors_copy
 
   subroutine run_scenarios(table)
     !! `program all` runs everything with stat and errmsg, `program each N` everything without, each in a process of its own, of

@@ -41,7 +41,7 @@ STOPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("stops_shape_of_expression", "the shape of an expression would vanish with it"),
     ),
     "results": (("stops_blob_huge", "torch_tensor_from_blob: argument 'tensor_shape': [4, 9223372036854775807, 4]"),),
-    "values": (("stops_self_assignment", "is used after delete"),),
+    "values": (("stops_self_assignment", "delete"),),  # used after it, or deleted since
     "derivatives": (
         ("stops_unrelated", "torch_jacobian: y does not depend on x: give the very variable that it was computed from"),
         ("stops_copy", "an assignment like copy = x makes a tensor of its own"),
