@@ -97,7 +97,7 @@ def build(folder: Path) -> Path:
     plain, loops, program = folder / "libcompiled_plain.so", folder / "loops.o", folder / "compiled"
     headers = ["-isystem", str(include), "-isystem", str(include / "torch/csrc/api/include")]
     options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
-    link = [f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
+    link = [f"-L{libraries}", "-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
     source = HERE / "plain.cpp"
     make(plain, [source], [COMPILER["c++"], *options, *headers, str(source), "-o", plain.name, *link])
     source = SHARED / "loops.f90"

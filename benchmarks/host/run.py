@@ -96,7 +96,7 @@ def build_host(folder: Path, storage: str) -> None:
     place, yardsticks, code = folder / storage, folder / "libyardsticks.so", HERE / "yardsticks.cpp"
     headers = ["-isystem", str(include), "-isystem", str(include / "torch/csrc/api/include")]
     options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
-    link = ["-ldl", f"-L{libraries}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
+    link = ["-ldl", f"-L{libraries}", "-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{libraries}"]
     make(yardsticks, [code], [COMPILER["c++"], *options, *headers, str(code), "-o", yardsticks.name, *link])
     text, source = place / "host.f90", HERE / "host.fypp"
     make(text, [source], ["fypp", f"-DSTORAGE='{storage}'", str(source), text.name])

@@ -46,7 +46,7 @@ def make_yardstick(library: Path, source: Path) -> None:
     root = Path(torch.__file__).parent
     headers = ["-isystem", str(root / "include"), "-isystem", str(root / "include/torch/csrc/api/include")]
     options = ["-std=c++20", "-O3", "-fPIC", "-shared", "-fvisibility-inlines-hidden"]
-    link = [f"-L{root / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{root / 'lib'}"]
+    link = [f"-L{root / 'lib'}", "-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{root / 'lib'}"]
     make(library, [source], [COMPILER["c++"], *options, *headers, str(source), "-o", library.name, *link])
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from ..support import ROOT, run
 
@@ -32,18 +33,19 @@ def configure(build: Path, *options: str, cmake: str = "cmake") -> str:
 @pytest.fixture
 def cuda_wheel(tmp_path: Path) -> Path:
     """Tree like that of a CUDA wheel on a machine without the CUDA toolkit: its TorchConfig.cmake stops the configuration."""
-    torch = tmp_path / "torch"
-    package = torch / "share" / "cmake" / "Torch"
+    made = tmp_path / "torch"
+    package = made / "share" / "cmake" / "Torch"
     package.mkdir(parents=True)
     shutil.copy(torch_folder() / "share" / "cmake" / "Torch" / "TorchConfigVersion.cmake", package)
     (package / "TorchConfig.cmake").write_text('message(FATAL_ERROR "CUDA toolkit not found")\n')
-    (torch / "include").symlink_to(torch_folder() / "include")
-    (torch / "lib").mkdir()
+    (made / "include").symlink_to(torch_folder() / "include")
+    (made / "lib").mkdir()
     for library in (torch_folder() / "lib").glob("*.so*"):
-        (torch / "lib" / library.name).symlink_to(library)
+        (made / "lib" / library.name).symlink_to(library)
     for name in ("torch_cuda", "c10_cuda"):
-        (torch / "lib" / f"lib{name}.so").symlink_to(torch_folder() / "lib" / "libc10.so")
-    return torch
+        (made / "lib" / f"lib{name}.so").unlink(missing_ok=True)  # of a PyTorch for CUDA
+        (made / "lib" / f"lib{name}.so").symlink_to(torch_folder() / "lib" / "libc10.so")
+    return made
 
 
 # The system's is an older one, often the oldest that is documented, and writes no log into a folder that is not there.
@@ -53,7 +55,8 @@ def test_of_the_active_python(tmp_path: Path, cmake: str) -> None:
     found = FOUND.search(said)
     assert found
     assert Path(found[2]) == torch_folder()
-    assert found[3] == "own CMake package"
+    of_cuda = bool(torch.version.cuda) and shutil.which("nvcc") is None  # whose package wants the toolkit
+    assert found[3] == ("libraries" if of_cuda else "own CMake package")
     assert "BUILD_SHARED_LIBS=OFF has no effect here" in said
 
 
