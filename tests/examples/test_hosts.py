@@ -207,7 +207,7 @@ def test_the_judgement_of_two_gyres(network: float, failed: int) -> None:
     assert len(verdicts.failed) == failed
 
 
-def showers(number: int, members: int, deviation: float = 1.0) -> Fields:
+def showers(number: int, members: int, deviation: float = 1.0) -> np.ndarray:
     """Return fine rain [8, members, 64, 64] at random, of which each coarse cell has one on average."""
     fine = np.exp(deviation * np.random.default_rng(number).normal(size=(8, members, 8, 8, 8, 8)))
     return np.asarray((fine / fine.mean(axis=(3, 5), keepdims=True)).reshape(8, members, 64, 64))
