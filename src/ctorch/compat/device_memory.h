@@ -39,7 +39,8 @@ inline c10::Allocator* pinned_allocator(c10::DeviceType type) {
   }
 }
 
-// Which kind of device pinned memory is for, in a process: PyTorch allows one. None where it was built for one that is not there.
+// Which kind of device pinned memory is for, in a process: PyTorch allows one. None where it was built for one that is not
+// there.
 inline std::optional<c10::DeviceType> accelerator() {
   return at::accelerator::deviceCount() > 0 ? at::getAccelerator() : std::nullopt;
 }
