@@ -67,7 +67,7 @@ Built = Callable[[str], tuple[Host, nn.Module, list[Tensor]]]
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_agrees_with_eager(name: str, built: Built) -> None:
     if name == "memory" and torch.__version__.startswith("2.11."):
-        # An export of this version gives the last states of an LSTM an index too many: that is seen, and the network is none for us.
+        # An export of this version gives the last states of an LSTM an index too many: that is seen and refused.
         with pytest.raises(AssertionError, match=r"a result of shape \(3, 4, 11\) where PyTorch has \(1, 4, 3, 11\)"):
             built(name)
         return
