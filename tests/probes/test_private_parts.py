@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from ..support import ROOT
 from .test_torch import torch_folder
@@ -23,7 +24,11 @@ def rows() -> list[tuple[str, str, str]]:
     return [(user, header, name) for user, header, names in CALL.findall(text) for name in names.split()]
 
 
-def probe(include: Path, version: str = "2.13.8") -> str:
+#: What is asked for depends on the minor version.
+HERE = ".".join(torch.__version__.split(".")[:2]) + ".8"
+
+
+def probe(include: Path, version: str = HERE) -> str:
     """Run the probes and return what they complain about."""
     done = subprocess.run(
         ["cmake", f"-DFTORCH_TORCH_INCLUDE_DIR={include}", f"-DFTORCH_TORCH_VERSION={version}", "-P", COMPAT / "probe.cmake"],
@@ -65,14 +70,14 @@ def test_every_private_header_has_a_probe() -> None:
 @pytest.mark.parametrize(("user", "header", "name"), rows(), ids=lambda text: text.rpartition("/")[2])
 def test_what_is_gone_is_named(headers: Path, user: str, header: str, name: str) -> None:
     texts = {file: file.read_text() for file in places(headers, header)}
-    if not texts:
+    if not any(re.search(rf"\b{name}\b", text) for text in texts.values()):
         pytest.skip("this PyTorch does without")
     for file, text in texts.items():
         file.write_text(re.sub(rf"\b{name}\b", "renamed", text))
     said = probe(headers)
     for file, text in texts.items():
         file.write_text(text)
-    assert f"PyTorch 2.13.8 has no {name} in {header}, which src/ctorch/compat/{user} needs" in said
+    assert f"PyTorch {HERE} has no {name} in {header}, which src/ctorch/compat/{user} needs" in said
 
 
 def test_a_header_that_is_gone_is_named(headers: Path) -> None:
@@ -82,11 +87,11 @@ def test_a_header_that_is_gone_is_named(headers: Path) -> None:
     file.unlink()
     said = probe(headers)
     file.write_text(text)
-    assert f"PyTorch 2.13.8 has no header {header}, which src/ctorch/compat/{user} needs" in said
+    assert f"PyTorch {HERE} has no header {header}, which src/ctorch/compat/{user} needs" in said
 
 
 @pytest.mark.parametrize(("version", "tried"), [("2.10.1", False), ("2.11.0", True), ("2.14.9", True), ("2.15.0", False)])
 def test_a_version_that_was_never_tried_is_told(headers: Path, version: str, tried: bool) -> None:
     said = probe(headers, version)
     warning = f"PyTorch {version} was never tried with this library, which is made for torch>=2.11,<2.15"
-    assert (said == "") if tried else (warning in said)
+    assert (warning in said) is not tried
