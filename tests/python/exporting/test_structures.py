@@ -299,6 +299,11 @@ class Ensemble(nn.Module):
 def test_derivatives_inside_of_forward(make: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = make()
+    if make is not Force and torch.__version__.startswith("2.11."):  # which cannot take vmap apart
+        with pytest.raises((pt2ts.UnexportableError, pt2ts.CheckError)):
+            pt2ts.export(net, x(), tmp_path / "m.pt")
+        assert not list(tmp_path.iterdir())
+        return
     pt2ts.export(net, x(), tmp_path / "m.pt")
     assert all(found.passed for found in pt2ts.verify(tmp_path / "m.pt", against=net))
 
