@@ -115,10 +115,17 @@ def test_a_level_contains_others(complete: Path, level: str, contained: set[str]
         assert (f"-r requirements/{other}.txt" not in done_with(complete, other)) == (other in contained), other
 
 
-def done_with(machine: Path, level: str) -> str:
+def test_another_pytorch_in_between_is_noticed(complete: Path) -> None:
+    assert "-r requirements/test.txt" in done_with(complete, "test")
+    assert "-r requirements/test.txt" not in done_with(complete, "test")
+    assert "-r requirements/install.txt" in done_with(complete, "install", TORCH_SPEC="torch==2.11.0")
+    assert "-r requirements/test.txt" in done_with(complete, "test")
+
+
+def done_with(machine: Path, level: str, **more: str) -> str:
     """Return what setting up says on a machine that lacks nothing."""
     script = machine / "project" / "scripts" / "setup"
-    return run(script, level, env={"PATH": str(machine)})
+    return run(script, level, env={"PATH": str(machine), **more})
 
 
 def test_names_the_packages_where_there_is_no_apt(machine: Path) -> None:
