@@ -15,6 +15,11 @@ def test_there_are_pages() -> None:
     assert len(PAGES) >= 8
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def each_day(page: Path) -> object:
+    """The page as a parameter; the one that compiles trainings takes as long as all others together."""
+    return pytest.param(page, id=page.stem, marks=[pytest.mark.long] if page.stem == "compiled-training" else [])
+
+
+@pytest.mark.parametrize("page", [each_day(page) for page in PAGES])
 def test_python_blocks_run(page: Path) -> None:
     assert (page_folder(page) / ".done").exists()

@@ -79,6 +79,7 @@ def _of(member: str, variants: set[str]) -> bool:
     return any(member.startswith(f"{CODE}{name}/") for name in variants)
 
 
+@pytest.mark.long  # three compilations
 def test_sizes_with_code_of_their_own(tmp_path: Path) -> None:
     """By the command line, from examples in files."""
 
