@@ -95,8 +95,18 @@ def _meaning(value: Any, form: str) -> Any:
     return value
 
 
+def _ends_python(entry: str, values: list[Any]) -> bool:
+    """Whether PyTorch itself ends the process: before 2.13 by whole numbers in steps of a half."""
+    if entry != "ctorch_op_arange" or tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13):
+        return False
+    *_, step, dtype, _ = values
+    return step is not None and dtype is not None and not dtype.is_floating_point
+
+
 def eager(entry: str, values: list[Any]) -> list[torch.Tensor]:
     """Compute an operation in Python. Arguments that are None are left out, so PyTorch's defaults are compared, too."""
+    if _ends_python(entry, values):
+        raise RuntimeError("step must be nonzero")
     op = TABLE[entry]
     torch.manual_seed(0)
     required, optional = [], {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from ..support import BuildFortran
 from .cases import ALL, Drawer, arguments, taken
@@ -88,14 +88,6 @@ class Seen:
             assert self.broadcast >= 1, self
 
 
-def ends_python(entry: str, values: list[Any]) -> bool:
-    """Whether PyTorch itself ends the process: before 2.13 by whole numbers in steps of a half."""
-    if entry != "ctorch_op_arange" or tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13):
-        return False
-    *_, step, dtype, _ = values
-    return step is not None and dtype is not None and not dtype.is_floating_point
-
-
 @pytest.mark.skipif(torch.__version__ >= "2.13", reason="later ones answer, or refuse")
 def test_whole_numbers_in_steps_of_a_half_are_refused(runner: Runner) -> None:
     with pytest.raises(Refused, match="step must be nonzero"):
@@ -110,7 +102,6 @@ def test_same_as_eager(runner: Runner, entry: str) -> None:
     @QUICK
     @given(values=arguments(entry))
     def compare(values: list[Any]) -> None:
-        assume(not ends_python(entry, values))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
