@@ -88,12 +88,6 @@ class Seen:
             assert self.broadcast >= 1, self
 
 
-@pytest.mark.skipif(torch.__version__ >= "2.13", reason="later ones answer, or refuse")
-def test_whole_numbers_in_steps_of_a_half_are_refused(runner: Runner) -> None:
-    with pytest.raises(Refused, match="step must be nonzero"):
-        runner("ctorch_op_arange", [np.float64(0), np.float64(5), np.float64(0.5), torch.int64, 0], 1, intrinsic=False)
-
-
 @pytest.mark.parametrize("entry", TABLE)
 def test_same_as_eager(runner: Runner, entry: str) -> None:
     seen = Seen()

@@ -63,6 +63,18 @@ def test_both_formats(form: str, tmp_path: Path) -> None:
     assert [found.fault for found in pt2ts.verify(path, against=ensemble) if not found.passed] == []
 
 
+class Named(nn.Module):
+    """A result by name."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"y": x}
+
+
+def test_results_by_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(pt2ts.UnexportableError, match="a member returns a dict, and an ensemble joins tensors or tuples of them"):
+        pt2ts.export(Ensemble([Named(), Named()]), X, tmp_path / "m.pt")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

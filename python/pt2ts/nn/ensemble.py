@@ -50,6 +50,8 @@ class Ensemble(nn.Module):
         found = [member(*inputs) for member in self.members]
         if isinstance(found[0], Tensor):
             found = [(result,) for result in found]
+        if not isinstance(found[0], (tuple, list)):
+            raise TypeError(f"a member returns a {type(found[0]).__name__}, and an ensemble joins tensors or tuples of them")
         joined = tuple(answer for results in zip(*found, strict=True) for answer in self._joined(results))
         return joined if len(joined) > 1 else joined[0]
 

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 _READ = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_CLEAR = re.compile(r"<.*")  # __main__ of a frozen module and the like: PyTorch itself rewrites them
+_PACKAGED = "<torch_package_"  # which PyTorch itself rewrites
 
 
 def readable(name: str) -> str:
     """Return a name that TorchScript reads, with its dots; the name itself where it can."""
-    if _READ.fullmatch(name) or _CLEAR.match(name):
+    if _READ.fullmatch(name) or name.startswith(_PACKAGED):
         return name
     parts = (re.sub(r"[^A-Za-z0-9_]", "_", part) for part in name.split("."))
     return ".".join(f"_{part}" if part[:1].isdigit() else part for part in parts)

@@ -14,7 +14,7 @@ import torch
 
 from ..container.filetype import Kind, kind_of, refusal
 from ..container.reading import load_script
-from ..errors import LoadError, option
+from ..errors import LoadError, Pt2tsError, option
 from ..explain import explain_run
 from ..report import step
 from . import keras as keras_model
@@ -116,6 +116,8 @@ def _from_code(name: str, attribute: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _failed(what: str, error: Exception) -> LoadError:
+    if isinstance(error, Pt2tsError):
+        return LoadError(f"{what} failed: {error.message}", error.marked)
     why = explain_run(error)
     return LoadError(f"{what} failed: {why.reason}" + (f" ({why.where})" if why.where else ""))
 

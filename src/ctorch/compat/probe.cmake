@@ -31,7 +31,6 @@ function(ftorch_probe_torch user header)
   endforeach()
 endfunction()
 
-ftorch_probe_torch(arange.h ATen/ops/arange.h arange)
 ftorch_probe_torch(anomaly_mode.h torch/csrc/autograd/anomaly_mode.h AnomalyMode set_enabled)
 ftorch_probe_torch(aoti_runner.cpp torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h
   AOTIModelContainerRunnerCpu run_single_threaded)

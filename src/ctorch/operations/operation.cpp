@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <limits>
 
 #include "core/text.h"
@@ -118,6 +119,14 @@ std::optional<c10::Device> optional_device(int32_t type, int32_t index) {
 
 at::TensorOptions options(std::optional<at::ScalarType> dtype, std::optional<c10::Device> device) {
   return at::TensorOptions().dtype(dtype).device(device);
+}
+
+at::Tensor arange(const at::Scalar& start, const at::Scalar& end, const at::Scalar& step, const at::TensorOptions& options) {
+  const bool whole = options.has_dtype() && at::isIntegralType(c10::typeMetaToScalarType(options.dtype()), true);
+  if (whole && step.isFloatingPoint() && step.toDouble() != std::trunc(step.toDouble()))
+    fail(CTORCH_ERROR_ARGUMENT, "argument 'step': expected a whole number, as dtype asks for whole ones, got ",
+         step.toDouble());
+  return at::arange(start, end, step, options);
 }
 
 at::Tensor fortran_slice(const at::Tensor& a, int64_t dim, std::optional<int64_t> first, std::optional<int64_t> last,

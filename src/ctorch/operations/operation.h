@@ -110,6 +110,9 @@ std::optional<at::ScalarType> optional_dtype(int32_t dtype);
 std::optional<c10::Device> optional_device(int32_t type, int32_t index);
 at::TensorOptions options(std::optional<at::ScalarType> dtype, std::optional<c10::Device> device);
 
+// Whole numbers go in whole steps: PyTorch cuts the step off, which gives 0, 0, 0, ... or, before 2.13, divides by zero.
+at::Tensor arange(const at::Scalar& start, const at::Scalar& end, const at::Scalar& step, const at::TensorOptions& options);
+
 // Fortran's a(first:last:step) along a dimension.
 at::Tensor fortran_slice(const at::Tensor& a, int64_t dim, std::optional<int64_t> first, std::optional<int64_t> last,
                          int64_t step);

@@ -23,6 +23,7 @@ STOPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("stops_singular", "the inversion could not be completed because the input matrix is singular"),
         ("stops_index", "torch_index_select: index out of range"),
         ("stops_matmul", "(with a float32 [3], b float32 [4])"),
+        ("stops_arange_step", "torch_arange: argument 'step': expected a whole number, as dtype asks for whole ones, got 0.5"),
         ("stops_dtype", "77 is no torch_k* dtype constant"),
         ("stops_inside_expression", "torch_reshape: shape '[2]' is invalid for input of size 3"),
     ),

@@ -136,6 +136,7 @@ def test_module_is_looked_for_in_the_current_folder(tmp_path: Path) -> None:
         (["user_modules:make_colum"], "did you mean 'make_column'?"),
         (["user_modules.py"], "user_modules:FACTORY"),
         (["user_modules:not_a_module"], "gives something of type int, not a torch.nn.Module"),
+        (["pt2ts.nn:Noise", "--arg", "kind=gauss"], "failed: kind is 'gauss'"),
         (["user_modules:make_column", "--arg", "depth=two"], "failed: ValueError: depth two is unknown"),
         (["user_modules:make_column", "--arg", "height=2"], "unexpected keyword argument 'height'"),
         (["user_modules:make_column", "--arg", "width"], "cannot read the argument 'width'"),

@@ -50,7 +50,14 @@ class Layers(nn.Module):
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("net", "net"), ("a.b_2.C", "a.b_2.C"), ("3d_net", "_3d_net"), ("my-net.v1.2", "my_net.v1._2"), ("Réseau", "R_seau")],
+    [
+        ("net", "net"),
+        ("a.b_2.C", "a.b_2.C"),
+        ("3d_net", "_3d_net"),
+        ("my-net.v1.2", "my_net.v1._2"),
+        ("Réseau", "R_seau"),
+        ("<run_path>", "_run_path_"),
+    ],
 )
 def test_names(name: str, read: str) -> None:
     assert readable(name) == read
