@@ -6,16 +6,13 @@ layered_usual.pt and so on, and beside each the same network as a compiled packa
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import torch
 from emulators import LEVELS, Layered, Plain, contract
 from torch import Tensor, nn
 
 import pt2ts
 from course.learning import Recipe, fit, repeatable
-from hosts.runs import Fields, Host
+from hosts.runs import Fields, Host, training_options
 
 #: Runs of the host that are learned from; `source` is the strength of the waves.
 CLIMATES = {"usual": 1.0, "stronger": 1.3}
@@ -59,11 +56,7 @@ def train(kind: str, training: tuple[Tensor, Tensor], held_out: tuple[Tensor, Te
 
 def main() -> None:
     """Make samples, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     settings = {"nudge": NUDGE, "days": 7300, "days_between_records": 1}

@@ -5,10 +5,8 @@ Writes free.pt, penalty.pt and built.pt, and beside each the same network as a c
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from emulators import HEAT, INPUTS, LATENT, OUTPUTS, Built, Free
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 
 import pt2ts
 from course.learning import Recipe, fit, repeatable
-from hosts.runs import Fields, Host
+from hosts.runs import Fields, Host, training_options
 
 #: Eddies that are learned from: updraft (m/s) and moisture (kg/kg). The one of the experiment is none of them.
 EDDIES = {"weak": (0.5, 9.2e-3), "dry": (0.9, 8.2e-3), "wet": (0.6, 9.8e-3), "strong": (0.9, 9.2e-3)}
@@ -86,11 +84,7 @@ def declared(state: Tensor) -> list[str]:
 
 def main() -> None:
     """Make samples, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     eddies = {

@@ -6,9 +6,6 @@ perceptron, which has no choice: plain.pt and plain.pt2.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 from emulators import CONSTANT, DOUBLINGS, FLUXES, GRAVITY, HEAT, INPUTS, Plain, Recurrent, contract
@@ -16,7 +13,7 @@ from torch import Tensor, nn
 
 import pt2ts
 from course.learning import Bar, repeatable
-from hosts.runs import Fields, Host, Setting
+from hosts.runs import Fields, Host, Setting, training_options
 
 #: W/m2 and K/day: errors of this size count as one.
 FLUX_ERROR, HEATING_ERROR = 20.0, 1.5
@@ -66,11 +63,7 @@ def train(emulator: nn.Module, training: tuple[tuple[Tensor, ...], Tensor], step
 
 def main() -> None:
     """Make samples, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     settings: dict[str, Setting] = {"columns_from": "anything", "columns": 9000, "steps": 1, "steps_between_records": 1}

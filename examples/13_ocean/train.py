@@ -5,9 +5,7 @@ Writes closure.pt, the same network as a compiled package, and closure.json with
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
 
 import torch
 from emulators import INPUTS, OUTPUTS, Closure, seen
@@ -16,7 +14,7 @@ from torch.nn import functional
 
 import pt2ts
 from course.learning import Recipe, fit, repeatable
-from hosts.runs import Fields, Host, Setting
+from hosts.runs import Fields, Host, Setting, training_options
 
 #: Cells of the fine grid; days of the runs that are learned from, and of those that are compared, fast and full.
 FINE, DAYS, LONG_DAYS, CLIMATE, LONG_CLIMATE = 64, 1800, 3600, 1825, 3650
@@ -95,11 +93,7 @@ def samples(fields: Fields, shores: Shores) -> tuple[Tensor, Tensor]:
 
 def main() -> None:
     """Make samples, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full experiment")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     common: dict[str, Setting] = {"n": FINE, "samples": True, "days": LONG_DAYS if options.long else DAYS, "first_record": 30}

@@ -6,7 +6,6 @@ rollout.pt2 is a compiled training step through two steps of the host; one of th
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from ring_step import RingStep, forecast_loss
 
 import pt2ts
 from course.learning import repeatable
-from hosts.runs import Host, Setting
+from hosts.runs import Host, Setting, training_options
 from pt2ts.nn import Rollout
 
 #: Steps of the host in a loss, stage by stage: forecasts that are long from the start blow up, and teach nothing. Noise is added to
@@ -34,11 +33,7 @@ BATCH, STEPS = 64, 2
 
 def main() -> None:
     """Write untrained networks, train."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program that trains")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__, "the program that trains")
     with repeatable(1):
         for name, network, form in (("dense", Dense(), "both"), ("local", Local(), "torchscript")):
             example = torch.randn(8, CELLS, dtype=torch.float64)

@@ -5,16 +5,13 @@ Writes forecaster_1.pt and so on, and beside each the same network as a compiled
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import torch
 from emulators import BLOCKS, DROPPED, INDICES, INPUTS, OBSERVATIONS, OUTPUTS, WIDTH, Forecaster, held_out
 from torch import Tensor
 
 import pt2ts
 from course.learning import Bar, repeatable
-from hosts.runs import Fields, Host
+from hosts.runs import Fields, Host, training_options
 
 LEADS = 6
 #: Members that each forecast of the training has, and months that a state grows before the first of them.
@@ -70,11 +67,7 @@ def train(fields: Fields, first: int, last: int, steps: int) -> Forecaster:
 
 def main() -> None:
     """Let the host make the indices, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(1)
     host = Host(options.host, options.output / "samples")
     for block in range(1, BLOCKS + 1):

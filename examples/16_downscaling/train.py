@@ -5,10 +5,8 @@ Writes generator.pt and deterministic.pt, and beside each the same network as a 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from emulators import INPUTS, NOISES, OUTPUTS, Downscaling, N
@@ -16,7 +14,7 @@ from torch import Tensor
 
 import pt2ts
 from course.learning import Bar, repeatable
-from hosts.runs import Fields, Host
+from hosts.runs import Fields, Host, training_options
 
 #: Countries to learn from, hours in each, and hours between two samples.
 COUNTRIES, HOURS, BETWEEN = 10, 480, 8
@@ -91,11 +89,7 @@ def train(network: Downscaling, samples: Samples, loss_of: Callable[[Tensor, Ten
 
 def main() -> None:
     """Make samples, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     countries = {

@@ -5,16 +5,13 @@ Writes plain.pt and weighted.pt, and beside each the same network as a compiled 
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import torch
 from emulators import OUTPUTS, Familiar, declared, importance, network
 from torch import Tensor, nn
 
 import pt2ts
 from course.learning import Recipe, fit, repeatable
-from hosts.runs import Fields, Host, Setting
+from hosts.runs import Fields, Host, Setting, training_options
 
 #: Storms that are learned from, and others. Those of the experiment have a seed of their own.
 TRAINING: dict[str, Setting] = {"n_storms": 400, "seed": 1001.0}
@@ -49,11 +46,7 @@ def error(found: Tensor, change: Tensor) -> Tensor:
 
 def main() -> None:
     """Make samples, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("host", type=Path, help="the program without a network")
-    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
-    parser.add_argument("--long", action="store_true", help="the full training")
-    options = parser.parse_args()
+    options = training_options(__doc__)
     torch.set_num_threads(2)
     host = Host(options.host, options.output / "samples")
     made = host.run_all(

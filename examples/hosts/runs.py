@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -17,6 +18,15 @@ from numpy.typing import NDArray
 
 Fields = dict[str, NDArray[np.float64]]
 Setting = str | int | float | bool | Path | tuple[int, ...]
+
+
+def training_options(about: str | None, host: str = "the program without a network") -> argparse.Namespace:
+    """Read what a training by samples of a host is told: the host's program, ``--output`` and ``--long``."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("host", type=Path, help=host)
+    parser.add_argument("--output", type=Path, default=Path("build"), help="folder for the results (default: build)")
+    parser.add_argument("--long", action="store_true", help="the full experiment")
+    return parser.parse_args()
 
 
 @dataclass(frozen=True)
