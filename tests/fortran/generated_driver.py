@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from pt2ts.fortran.view import ModuleView, Port
+from pt2ts.fortran.port import Port
+from pt2ts.fortran.view import ModuleView
 
 #: Torch dtypes by the Fortran kinds of real and complex numbers.
 _REAL = {"real32": torch.float32, "real64": torch.float64}

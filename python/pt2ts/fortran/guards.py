@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..contract.ranges import at, symbols_of
 from .kinds import real_literal
-
-if TYPE_CHECKING:
-    from .view import Port
+from .port import Port
 
 _LARGEST_INTEGER = 2**63 - 1
 

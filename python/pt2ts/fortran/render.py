@@ -11,7 +11,8 @@ from ..container.filetype import StrPath
 from .fold import fold
 from .kinds import check_kind
 from .names import check_module_name, module_name
-from .view import ModuleView, clean, module_view
+from .text import clean
+from .view import ModuleView, module_view
 
 TEMPLATES = Path(__file__).with_name("templates")
 

@@ -13,7 +13,8 @@ from ..contract.ranges import at
 from ..contract.spec import Spec
 from ..errors import SpecError
 from .kinds import Elements, real_literal
-from .view import ModuleView, Port
+from .port import Port
+from .view import ModuleView
 
 #: A sample of no more values than this is written out.
 _WRITTEN_OUT = 24
