@@ -68,7 +68,7 @@ def test_find_package_compiles_the_interface_for_a_compiler_without_one(fc: str,
 def with_everything(fc: str) -> Path:
     """Build folder of a project that contains this one."""
     # Compiles everything, so the folder is kept between runs; unoptimized, because that is what takes the time.
-    build = BUILD / find_compiler(fc).tag / "add_subdirectory"
+    build = BUILD / find_compiler(fc).tag / "fetch_content"
     build.mkdir(parents=True, exist_ok=True)
     with FileLock(build.with_suffix(".lock")):
         options = (
@@ -82,13 +82,13 @@ def with_everything(fc: str) -> Path:
             "-DFTORCH_INSTALL=ON",
             "-DCMAKE_INSTALL_LIBDIR=lib",
         )
-        configure("add_subdirectory", build, fc, *options)
+        configure("fetch_content", build, fc, *options)
         run("cmake", "--build", build)
     return build
 
 
 @whole_library
-def test_add_subdirectory(with_everything: Path) -> None:
+def test_fetch_content(with_everything: Path) -> None:
     assert run(with_everything / "downstream") == EXPECTED
     assert run(with_everything / "downstream1") == EXPECTED
     assert run(with_everything / "ranks") == "linked\n"
