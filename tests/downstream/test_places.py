@@ -28,7 +28,7 @@ def test_a_program_that_was_moved_and_has_no_environment(fc: str, build_fortran:
 
 @pytest.fixture
 def moved() -> Iterator[Path]:
-    """This Python environment in another place, and the place where it was."""
+    """A copy of the Python environment of these tests in another place."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="moved-") as folder:
         place = Path(folder) / "environment"
@@ -58,7 +58,7 @@ def test_an_environment_that_was_moved(fc: str, moved: Path, build_fortran: Buil
 
 def _opened_by(program: Path, **variables: str) -> str:
     """Run a program; return the environment from which it takes the library and PyTorch, which must be one."""
-    line = ["strace", "-f", "-e", "trace=openat", "-o", "/dev/stderr", program]
+    line = ["strace", "-f", "-e", "trace=openat", "-o", "/dev/stderr", str(program)]
     done = subprocess.run(line, env={**os.environ, **variables}, capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == EXPECTED
     opened = [line.split('"')[1] for line in done.stderr.splitlines() if '"' in line and " = -1 " not in line]
@@ -70,21 +70,30 @@ def _opened_by(program: Path, **variables: str) -> str:
 @pytest.mark.long
 def test_a_clean_clone_of_a_user_without_rights() -> None:
     """Who has a compiler and Python, but is not root: the first command of the README."""
-    someone = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    someone = NOBODY if os.geteuid() == 0 else None
     tracked = run("git", "ls-files", "-z", cwd=ROOT).rstrip("\0").split("\0")
     with tempfile.TemporaryDirectory(prefix="clone-") as folder:
         clone = Path(folder) / "clone"
         for name in tracked:
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, clone / name)
-        if someone:
+        if someone is not None:
             run("chown", "-R", f"{NOBODY}:{NOBODY}", folder)
         path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if not part.startswith(sys.prefix))
         environment = {**os.environ, "PATH": path, "HOME": folder, "TORCH_SPEC": f"torch=={torch.__version__.split('+')[0]}"}
 
         def ran(*words: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
-                words, cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=1800, **someone
+                words,
+                cwd=clone,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=1800,
+                user=someone,
+                group=someone,
+                extra_groups=None if someone is None else [],
             )
 
         pythons = ["/usr/bin/python3", sys.base_prefix + "/bin/python3"]
@@ -92,5 +101,5 @@ def test_a_clean_clone_of_a_user_without_rights() -> None:
         done = ran("make", "demo")
         assert done.returncode == 0, done.stdout + done.stderr
         owners = {file.stat().st_uid for file in (clone / "build").rglob("*")}
-        assert owners == {NOBODY if someone else os.geteuid()}
+        assert owners == {os.geteuid() if someone is None else someone}
         assert list((clone / "build").rglob("*.png"))
