@@ -160,7 +160,9 @@ EXAMPLES = (
         (
             Check("transport of the host (Sv)", r"gentle wind: (\S+) Sv", r"from Sverdrup's \(1947\) balance (\S+) Sv"),
             Check("mean flow with the network is off by", r"mean flow: off by (\S+) with", r"from mean flow: .* and (\S+) without"),
+            Check("warm water with the network is off by (m)", r"water: off by (\S+) m with", r"from water: .* and (\S+) without"),
             Check("spectrum with the network is off by", r"energy: off by (\S+) with", r"from energy: .* and (\S+) without"),
+            Check("mean flow, 30 m2/s and no network", r"^coarse, 30 m2/s(?: +\d+){3} +(\S+)", r"from ^network(?: +\d+){3} +(\S+)"),
             Check("momentum out of nothing", r"ok +network: (\S+) of the momentum"),
         ),
         pictures=("ocean.png",),

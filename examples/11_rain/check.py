@@ -82,7 +82,9 @@ def judge(host: Host, found: dict[str, Fields], models: Path, verdicts: Verdicts
         numbers = [int(fields["negative_rain"][-1]), int(fields["negative_water"][-1])]
         left = [f"{most(fields[key]):.1e}" for key in ("water_left", "heat_left")]
         rows.append([name, f"{scores[name]:.2%}" if name in scores else "", *numbers, *left, f"{fields['rained'][-1]:.2f}"])
-    print(f"{STEPS} steps: pieces of air below zero; water and heat out of nothing, as shares of all; rain on the ground")
+    pieces = STEPS * found["kessler"]["cloud"][-1].size / 1e6
+    print(f"{STEPS} steps: pieces of air below zero, of {pieces:.2f} million; water and heat out of nothing, as shares of all;")
+    print("rain on the ground")
     table(["", "offline score", "rain < 0", "other < 0", "water", "heat", "rain, mm"], rows)
 
     for good, sentence in closed(found["built"]).values():

@@ -1,7 +1,7 @@
 !> Which layer moves which flux: `radiation_jacobian run.nml`.
 !>
-!> Derivatives of a network by autograd, and of the solver by differences, in a column of a file that the host wrote. The network is
-!> a TorchScript file, because a compiled package has no derivatives.
+!> Derivatives of a network by autograd, and of the solver by differences, in the columns of a file that the host wrote: a record
+!> for each. The network is a TorchScript file, because a compiled package has no derivatives.
 program jacobian
    use, intrinsic :: iso_fortran_env, only: error_unit, real32, real64
    use column, only: half_levels
@@ -12,26 +12,24 @@ program jacobian
    implicit none (type, external)
 
    character(len=256) :: network = '', start = '', output = 'jacobian.nc'
-   integer :: levels = 40, columns = 12, which = 2    !< of the file, and the column
-   namelist /run/ network, start, output, levels, columns, which
+   integer :: levels = 40, columns = 12               !< of the file
+   namelist /run/ network, start, output, levels, columns
 
-   real(real64), allocatable :: half(:), layers(:, :), ends(:)
+   real(real64), allocatable :: half(:), all_layers(:, :, :), all_ends(:, :)
+   real(real64), allocatable :: layers(:, :), ends(:)                  ! of one column
    character(len=*), parameter :: layer_names(6) = [character(len=9) :: 't', 'vapour', 'ozone', 'cloud', 'pressure', 'thickness']
    character(len=*), parameter :: end_names(5) = [character(len=13) :: 'ground', 'albedo', 'height_of_sun', 'sun', 'co2']
    type(history_file) :: out
-   integer :: i
 
    call read_namelist()
    call prepare()
-   call read_column()
+   call read_columns()
    call out%create(trim(output), 'Derivatives of fluxes')
    call out%axis('half', 'Pa', half)
-   call out%axis('level', 'Pa', layers(:, 5))
+   call out%axis('level', 'Pa', all_layers(:, 1, 5))
    call describe('network_')
    call describe('solver_')
-   call out%record(0.0_real64)
-   call of_network()
-   call of_solver()
+   call find_derivatives()
    call out%close()
 
 contains
@@ -44,25 +42,37 @@ contains
       call out%variable(whose//'direct', 'W m-2', 'direct beam by the logarithm of vapour', axes)
    end subroutine describe
 
-   subroutine read_column()
-      real(real64) :: every(levels, columns), each(columns)
+   subroutine read_columns()
+      integer :: i
       half = half_levels(levels, 1.0_real64)
-      allocate (layers(levels, 6), ends(5))
+      allocate (all_layers(levels, columns, 6), all_ends(columns, 5))
       do i = 1, 6
-         call read_last(trim(start), trim(layer_names(i)), every)
-         layers(:, i) = every(:, which)
+         call read_last(trim(start), trim(layer_names(i)), all_layers(:, :, i))
       end do
       do i = 1, 5
-         call read_last(trim(start), trim(end_names(i)), each)
-         ends(i) = each(which)
+         call read_last(trim(start), trim(end_names(i)), all_ends(:, i))
       end do
-   end subroutine read_column
+   end subroutine read_columns
 
-   subroutine of_network()
+   subroutine find_derivatives()
       type(torch_model) :: model
+      integer :: i
+      call torch_model_load(model, trim(network))
+      do i = 1, columns
+         layers = all_layers(:, i, :)
+         ends = all_ends(i, :)
+         call out%record(0.0_real64)
+         call of_network(model)
+         call of_solver()
+      end do
+   end subroutine find_derivatives
+
+   subroutine of_network(model)
+      type(torch_model), intent(in) :: model
       type(torch_tensor) :: inputs(11), fluxes_of(5)
       real(real32), target :: layer_data(levels, 1, 6), end_data(1, 5)
       real(real64) :: by_vapour(levels + 1, levels)
+      integer :: i
       layer_data(:, 1, :) = real(layers, real32)
       end_data(1, :) = real(ends, real32)
       do i = 1, 6
@@ -71,7 +81,6 @@ contains
       do i = 1, 5
          call torch_tensor_from_array(inputs(6 + i), end_data(:, i))
       end do
-      call torch_model_load(model, trim(network))
       call torch_model_forward(model, inputs, fluxes_of, requires_grad=.true.)
       call out%put('network_long_down', derivative(fluxes_of(1), inputs(1)))
       call out%put('network_long_up', derivative(fluxes_of(2), inputs(1)))

@@ -191,7 +191,7 @@ def two_gyres(strength: float) -> Fields:
     """Return days of a basin-wide gyre, with a wave of six half waves in y that comes and goes."""
     x, y = np.meshgrid(np.arange(1, 33) / 32, (np.arange(32) + 0.5) / 32)
     u = [strength * np.sin(np.pi * x) * (np.cos(np.pi * y) + sign * np.cos(6 * np.pi * y)) for sign in (1, -1)]
-    return {"u": np.stack(u), "v": np.zeros((2, 32, 32)), "h": np.full((2, 32, 32), 500.0)}
+    return {"u": np.stack(u), "v": np.zeros((2, 32, 32)), "h": np.full((2, 32, 32), 500.0 * strength)}
 
 
 @pytest.mark.parametrize(("network", "failed"), [(1.1, 0), (2.0, 2), (float("nan"), 2)])

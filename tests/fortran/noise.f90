@@ -7,6 +7,7 @@ program noise_of_places
    call known_answers()
    call to_files()
    call independence()
+   call below_one()
    call mistakes()
    write (output_unit, '(a)') 'done'
 
@@ -67,6 +68,16 @@ contains
       call torch_noise_uniform(part(:0, :), 1, 2, 3, [(i, i=1, 50)])
       call torch_noise_uniform(part(:, :0), 1, 2, 3, [integer ::])
    end subroutine independence
+
+   !> A number within 2**-25 of 1, which a real32 of its own would round to 1: found by looking at the first ten million columns.
+   subroutine below_one()
+      real(real32) :: x(1, 1)
+      real(real64) :: y(1, 1)
+      call torch_noise_uniform(x, seed=1, member=0, step=0, columns=[3974242])
+      call torch_noise_uniform(y, seed=1, member=0, step=0, columns=[3974242])
+      if (real(y(1, 1), real32) < 1 .or. y(1, 1) >= 1) error stop 'not the number that was meant'
+      if (x(1, 1) /= nearest(1.0_real32, -1.0_real32)) error stop 'a number is 1'
+   end subroutine below_one
 
    subroutine mistakes()
       real(real64) :: x(2, 3)
