@@ -214,7 +214,7 @@ EXAMPLES = (
                 r"from ^home, scheme(?: +\S+){2} +(\S+)",
             ),
             Check("4 K warmer", r"^warmer, weighted, guarded(?: +\S+){2} +(\S+)", r"from ^warmer, scheme(?: +\S+){2} +(\S+)"),
-            Check("4 K warmer: error with guard", r"^warmer .* (\S+)%$", r"from ^warmer .* (\S+)% +\S+%$"),
+            Check("4 K warmer: error with guard", r"^warmer +\S+% +(\S+)%", r"from ^warmer +(\S+)%"),
             Check("4 K warmer: air left to the scheme", r"warmer: the guard leaves (\S+)", "30% or more"),
         ),
         pictures=("elsewhere.png",),

@@ -21,6 +21,8 @@ COUNTRIES, HOURS, BETWEEN = 10, 480, 8
 #: Members of the ensemble that is trained; two are enough for a score that is fair to any number.
 MEMBERS = 2
 BATCH = 6
+#: Steps of the network with one answer; both networks go on from there, by as many steps each.
+COMMON, OWN = 250, 350
 #: mm/h, what two forms of a network may differ by: only the shares are in double precision.
 SAME = 1e-3
 
@@ -97,15 +99,17 @@ def main() -> None:
         for number in range(1, COUNTRIES + 1)
     }
     samples = Samples.of(list(host.run_all(countries).values()))
-    steps = 4 if options.long else 1
+    common, own = (steps * (4 if options.long else 1) for steps in (COMMON, OWN))
     with repeatable(1):
         print(f"Training a network that gives one answer, on {len(samples.rain)} hours", flush=True)
         deterministic = Downscaling(noisy=False)
-        train(deterministic, samples, mean_error, 250 * steps, 4e-3)
-        print("Training a network that gives an ensemble", flush=True)
+        train(deterministic, samples, mean_error, common, 4e-3)
+        print("Training a network that gives an ensemble, from what that one knows of the ground", flush=True)
         generator = Downscaling(noisy=True)
         generator.ground.load_state_dict(deterministic.ground.state_dict())
-        train(generator, samples, fair_score, 350 * steps, 4e-3)
+        train(generator, samples, fair_score, own, 4e-3)
+        print("Training the network that gives one answer further, by as many steps", flush=True)
+        train(deterministic, samples, mean_error, own, 4e-3)
     first = samples[torch.arange(4)]
     example = (first.coarse, first.wind, first.height[0], torch.randn(4, N, N, NOISES))
     for name, network in (("deterministic", deterministic), ("generator", generator)):

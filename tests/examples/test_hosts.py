@@ -187,6 +187,24 @@ def test_the_judgement_of_rare_storms(case: str, capsys: pytest.CaptureFixture[s
     assert all(sentence.startswith(wrong) for sentence in verdicts.failed)
 
 
+def asked_beside(passes: float) -> Fields:
+    """Return an error of 7 %, of whose squares a guard that leaves half of the air to the scheme lets so many pass."""
+    error = 0.07**2 * np.array([passes, (1 - passes) / 2, (1 - passes) / 2])
+    errors = np.array([[[50, 30, 20], [0.5, 0.3, 0.2], error, [error[0], 0, 0]]])
+    return {"errors": errors, "below": np.zeros((1, 5)), "above": np.zeros((1, 5))}
+
+
+@pytest.mark.parametrize(("passes", "wrong"), [(0.2, 0), (0.6, 1), (float("nan"), 1)])
+def test_the_judgement_of_a_guard(passes: float, wrong: int) -> None:
+    with script("17_elsewhere", "check") as check:
+        found = {f"{place}, {run}": asked_beside(0.2) for place in check.PLACES for run in ("scheme", "weighted, guarded")}
+        found["warmer, scheme"] = asked_beside(passes)
+        verdicts = Verdicts("test")
+        check.judge_answers(found, verdicts)
+    assert len(verdicts.failed) == wrong
+    assert all(sentence.startswith("warmer: the error") for sentence in verdicts.failed)
+
+
 def two_gyres(strength: float) -> Fields:
     """Return days of a basin-wide gyre, with a wave of six half waves in y that comes and goes."""
     x, y = np.meshgrid(np.arange(1, 33) / 32, (np.arange(32) + 0.5) / 32)
