@@ -44,9 +44,9 @@ contains
     character(len=*), optional, intent(inout) :: errmsg
     if (present(stat)) stat = abs(int(status))
     if (status > 0) then
-      call report(int(status), name, last_message(), present(stat), errmsg)
+      call report_last(int(status), name, present(stat), errmsg)
     else if (status < 0) then  ! a character argument where an array belongs: the length of errmsg cannot be trusted
-      call report(-int(status), name, last_message(), present(stat))
+      call report_last(-int(status), name, present(stat))
     end if
   end subroutine check_status
 
@@ -79,24 +79,27 @@ contains
     if (associated(handler)) call handler(message, status)
   end subroutine call_error_handler
 
-  function last_message() result(message)
-    character(len=:), allocatable :: message
+  subroutine report_last(status, name, handled, errmsg)
+    !! Reports what the C library has to say about the last failure of this thread.
+    integer, intent(in) :: status
+    character(len=*), intent(in) :: name
+    logical, intent(in) :: handled
+    character(len=*), optional, intent(inout) :: errmsg
     type(c_ptr) :: text
     integer(c_int64_t) :: length
     text = c_null_ptr
     length = 0
     if (ctorch_last_error(text, length) /= 0) length = 0
-    message = text_of(text, length)
-  end function last_message
+    call report(status, name, text_of(text, length), handled, errmsg)
+  end subroutine report_last
 
   function text_of(text, length) result(string)
     !! Fortran copy of a string that belongs to the C library.
     type(c_ptr), intent(in) :: text
     integer(c_int64_t), intent(in) :: length
-    character(len=:), allocatable :: string
+    character(len=length) :: string  ! of deferred length it would not be of this thread alone, see ftorch_text
     character(kind=c_char), pointer :: characters(:)
     integer(c_int64_t) :: i
-    allocate (character(len=length) :: string)
     if (length == 0) return
     call c_f_pointer(text, characters, [length])
     do i = 1, length

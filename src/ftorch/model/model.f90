@@ -10,7 +10,7 @@ module ftorch_model
   use :: ftorch_error, only: flag, flag_or_saved, int_or, refuse, check_status, text_of
   use :: ftorch_tensor_arrays, only: count_or_none
   use :: ftorch_tensor_type, only: torch_tensor
-  use :: ftorch_text, only: digest_or_none, text_or_none
+  use :: ftorch_text, only: get_digest, get_text
   use :: ftorch_trainer, only: torch_trainer
   use :: ftorch_types, only: ftorch_int, torch_error_argument
   implicit none (type, external)
@@ -110,7 +110,7 @@ contains
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     character(len=:), allocatable :: digest
-    digest = digest_or_none(sha256)
+    call get_digest(sha256, digest)
     call check_status(ctorch_model_load(filename, len_trim(filename, kind=c_int64_t), int_or(device_type, torch_kCPU), &
       int_or(device_index, -1_c_int32_t), flag_or_saved(requires_grad), flag(is_training), flag(trust), digest, &
       len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)
@@ -131,8 +131,8 @@ contains
     integer, optional, intent(out) :: stat
     character(len=*), optional, intent(inout) :: errmsg
     character(len=:), allocatable :: digest, called
-    digest = digest_or_none(sha256)
-    called = text_or_none(name)
+    call get_digest(sha256, digest)
+    call get_text(name, called)
     call check_status(ctorch_model_load_bytes(c_loc(bytes), size(bytes, kind=c_int64_t), called, len(called, kind=c_int64_t), &
       int_or(device_type, torch_kCPU), int_or(device_index, -1_c_int32_t), flag_or_saved(requires_grad), flag(is_training), &
       flag(trust), digest, len(digest, kind=c_int64_t), flag(allow_random), model%p), 'torch_model_load', stat, errmsg)

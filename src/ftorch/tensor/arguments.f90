@@ -16,6 +16,9 @@ module ftorch_arguments
   integer, parameter :: absent = -huge(0) - 1
     !! Stands for an optional integer that was left out
 
+  integer, parameter :: longest_word = 64
+    ! Of those that an optional text may be; the rest of a longer one, which is none of them, is cut off
+
   ! CTORCH_OPERAND_*
   integer(c_int32_t), parameter :: is_tensor = 1, is_integer = 2, is_real = 3, is_complex = 4, is_logical = 5, is_neither = 6
 
@@ -192,15 +195,15 @@ contains
 
   pure function text_or_blank(text) result(given)
     character(len=*), optional, intent(in) :: text
-    character(len=:), allocatable :: given
+    character(len=longest_word) :: given
     given = ''
-    if (present(text)) given = trim(text)
+    if (present(text)) given = text
   end function text_or_blank
 
   pure integer(c_int64_t) function text_length(text)
     character(len=*), optional, intent(in) :: text
     text_length = -1
-    if (present(text)) text_length = len_trim(text, kind=c_int64_t)
+    if (present(text)) text_length = min(len_trim(text, kind=c_int64_t), int(longest_word, c_int64_t))
   end function text_length
 
 end module ftorch_arguments

@@ -6,7 +6,7 @@ module ftorch_namelist
   implicit none (type, external)
   private
 
-  public :: namelist_entry, read_namelist, read_real, read_integer, read_logical, read_integers, read_word, expectation
+  public :: namelist_entry, read_namelist, read_real, read_integer, read_logical, read_integers, read_word, expect
 
   type :: namelist_entry
     !! One `key = value`: the key in lower case, the value as it is written, and the line where the key stands.
@@ -144,7 +144,7 @@ contains
         first = last + 1
       end if
       before = ''
-      if (first > from) before = bare(body(from:first - 1))
+      if (first > from) call strip(body(from:first - 1), before)
       if (size(entries) > 0) then
         entries(size(entries))%value = before
       else if (before /= '' .or. (i <= len(body) .and. first > last)) then
@@ -163,15 +163,15 @@ contains
     end if
   end subroutine split
 
-  pure function bare(value)
-    !! Without the blanks around it and the comma behind it.
+  pure subroutine strip(value, bare)
+    !! Takes away the blanks around it and the comma behind it.
     character(len=*), intent(in) :: value
-    character(len=:), allocatable :: bare
+    character(len=:), allocatable, intent(out) :: bare
     bare = trim(adjustl(value))
     if (len(bare) > 0) then
       if (bare(len(bare):) == ',') bare = trim(bare(:len(bare) - 1))
     end if
-  end function bare
+  end subroutine strip
 
   logical function read_real(entry, x, expected, message) result(good)
     type(namelist_entry), intent(in) :: entry
@@ -183,7 +183,7 @@ contains
     status = verify(entry%value, '+-.0123456789eEdD')  ! one number: blanks, commas and NaN are not
     if (status == 0) read (entry%value, *, iostat=status) x
     good = status == 0 .and. entry%value /= '' .and. abs(x) <= huge(x)
-    if (.not. good) message = expectation(entry, expected)
+    if (.not. good) call expect(entry, expected, message)
   end function read_real
 
   logical function read_integer(entry, x, expected, message) result(good)
@@ -196,7 +196,7 @@ contains
     status = verify(entry%value, '+-0123456789')
     if (status == 0) read (entry%value, *, iostat=status) x
     good = status == 0 .and. entry%value /= ''
-    if (.not. good) message = expectation(entry, expected)
+    if (.not. good) call expect(entry, expected, message)
   end function read_integer
 
   logical function read_logical(entry, x, expected, message) result(good)
@@ -209,7 +209,7 @@ contains
     status = verify(entry%value, '.trueflsTRUEFLS')
     if (status == 0) read (entry%value, *, iostat=status) x
     good = status == 0 .and. entry%value /= ''
-    if (.not. good) message = expectation(entry, expected)
+    if (.not. good) call expect(entry, expected, message)
   end function read_logical
 
   subroutine read_integers(entry, list, message)
@@ -227,7 +227,7 @@ contains
     status = verify(entry%value, '0123456789, ')
     if (status == 0) read (entry%value, *, iostat=status) list
     if (status == 0 .and. all(list >= 1) .and. all(list(2:) > list(:count - 1))) return
-    message = expectation(entry, 'whole numbers, 1 or more and rising, with commas between them')
+    call expect(entry, 'whole numbers, 1 or more and rising, with commas between them', message)
   end subroutine read_integers
 
   subroutine read_word(entry, words, word, message)
@@ -245,18 +245,20 @@ contains
     if (any(words == bare)) then
       word = bare
     else if (bare == '') then
-      message = expectation(entry, 'a word in quotation marks, ' // joined(words))
+      call expect(entry, 'a word in quotation marks, ' // joined(words), message)
     else
-      message = expectation(entry, joined(words)) // '; is it ' // closest(bare, words) // '?'
+      call expect(entry, joined(words), message)
+      message = message // '; is it ' // trim(words(closest(bare, words))) // '?'
     end if
   end subroutine read_word
 
-  pure function expectation(entry, expected) result(message)
+  pure subroutine expect(entry, expected, message)
+    !! Says what a key takes and what came.
     type(namelist_entry), intent(in) :: entry
     character(len=*), intent(in) :: expected
-    character(len=:), allocatable :: message
+    character(len=:), allocatable, intent(inout) :: message
     message = entry%key // ': expected ' // expected // ', got ' // entry%value
     if (entry%value == '') message = message // 'nothing'
-  end function expectation
+  end subroutine expect
 
 end module ftorch_namelist

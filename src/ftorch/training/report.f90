@@ -102,6 +102,12 @@ contains
     !! What there is to say, in a line; then the counting of means and speed begins anew.
     class(torch_report), intent(inout) :: self
     character(len=:), allocatable :: line
+    call take_line(self, line)
+  end function line
+
+  subroutine take_line(self, line)
+    class(torch_report), intent(inout) :: self
+    character(len=:), allocatable, intent(out) :: line
     character(len=11) :: number
     write (number, '(es11.3)') self%mean_loss()
     line = 'step ' // text(self%step) // ': loss ' // trim(adjustl(number))
@@ -114,7 +120,7 @@ contains
     self%timed = 0
     self%total = 0
     call system_clock(self%clock)
-  end function line
+  end subroutine take_line
 
   subroutine print_line(self, every, unit, stat, errmsg)
     !! Writes the line, with `every` only after each so many steps.
@@ -137,7 +143,7 @@ contains
     end if
     to = output_unit
     if (present(unit)) to = unit
-    said = self%line()
+    call take_line(self, said)
     write (to, '(a)', iostat=status) said
     if (status /= 0) call refuse(torch_error_argument, 'torch_report%print', "argument 'unit': cannot write to unit " // &
       text(to), stat, errmsg)

@@ -6,6 +6,7 @@ module ftorch_schedule_type
   use :: ftorch_error, only: refuse, check_status
   use :: ftorch_optimizer_type, only: base_learning_rate, get_rates, set_base_learning_rate, set_momentum, set_rates, torch_optim
   use :: ftorch_schedule_rule, only: rule_one_cycle, rule_plateau, rule_size, schedule_rule
+  use :: ftorch_text, only: text
   use :: ftorch_types, only: torch_error_argument, torch_error_handle
   implicit none (type, external)
   private
@@ -94,7 +95,7 @@ contains
     character(len=:), allocatable :: reason
     real(real64), allocatable :: rates(:)
     integer :: i
-    reason = why_not(schedules, milestones)
+    call check_parts(schedules, milestones, reason)
     if (reason /= '') then
       call refuse(torch_error_argument, name, reason, stat, errmsg)
       return
@@ -125,11 +126,11 @@ contains
     schedule%milestones = milestones
   end subroutine compose
 
-  function why_not(schedules, milestones) result(reason)
-    !! Why schedules cannot be put together; empty if they can.
+  subroutine check_parts(schedules, milestones, reason)
+    !! Says why schedules cannot be put together; empty if they can.
     type(torch_schedule), intent(in) :: schedules(:)
     integer, optional, intent(in) :: milestones(:)
-    character(len=:), allocatable :: reason
+    character(len=:), allocatable, intent(out) :: reason
     integer(c_int32_t) :: same, status
     integer :: i
     reason = ''
@@ -155,7 +156,7 @@ contains
     else if (any(milestones < 1) .or. any(milestones(2:) <= milestones(:size(milestones) - 1))) then
       reason = "argument 'milestones': expected growing numbers of steps, 1 or more"
     end if
-  end function why_not
+  end subroutine check_parts
 
   subroutine advance_schedule(self, metric, stat, errmsg)
     !! Sets the learning rates of the next step.
@@ -280,13 +281,5 @@ contains
     if (.not. alike) call refuse(torch_error_argument, name, 'the ' // text(size(values)) // &
       ' numbers belong to another kind of schedule', stat, errmsg)
   end subroutine check_state
-
-  pure function text(number)
-    integer, intent(in) :: number
-    character(len=:), allocatable :: text
-    character(len=12) :: digits
-    write (digits, '(i0)') number
-    text = trim(digits)
-  end function text
 
 end module ftorch_schedule_type
