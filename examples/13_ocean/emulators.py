@@ -38,7 +38,7 @@ class Closure(nn.Module):
     with land.
     """
 
-    def __init__(self, scale: Tensor, width: int = 24) -> None:
+    def __init__(self, scale: Tensor, width: int = 16) -> None:
         super().__init__()
         self.register_buffer("scale", scale)
         self.layers = nn.Sequential(

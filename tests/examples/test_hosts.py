@@ -212,7 +212,7 @@ def two_gyres(strength: float) -> Fields:
     return {"u": np.stack(u), "v": np.zeros((2, 32, 32)), "h": np.full((2, 32, 32), 500.0 * strength)}
 
 
-@pytest.mark.parametrize(("network", "failed"), [(1.1, 0), (2.0, 2), (float("nan"), 2)])
+@pytest.mark.parametrize(("network", "failed"), [(1.1, 0), (2.0, 3), (float("nan"), 3)])
 def test_the_judgement_of_two_gyres(network: float, failed: int) -> None:
     with script("13_ocean", "check") as check:
         found = {name: two_gyres(2.0) for name in check.NAMES}
