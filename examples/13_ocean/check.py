@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,19 +157,16 @@ def judge_climates(found: dict[str, Fields], verdicts: Verdicts) -> None:
     print("and spectrum where small waves count as much as large ones (mean error in powers of ten)")
     table(["", "energy", "last year", "mean flow", "flow", "thickness", "spectrum", "decades"], rows)
 
-    def errors(error: Callable[[Climate, Climate], float]) -> tuple[float, float, float]:
+    for what, error, form, unit in (
+        ("mean flow", flow_error, ".0%", ""),
+        ("warm water", thickness_error, ".1f", " m"),
+        ("spectrum of kinetic energy", spectrum_error, ".0%", ""),
+    ):
         noise, without, with_it = (error(climates[name], fine) for name in ("fine_other", "none", "network"))
-        return noise, without, with_it
-
-    noise, without, with_it = errors(flow_error)
-    sentence = f"mean flow: off by {with_it:.0%} with the network and {without:.0%} without (two fine runs: {noise:.0%})"
-    verdicts.check(with_it + noise < without, sentence)
-    noise, without, with_it = errors(thickness_error)
-    sentence = f"warm water: off by {with_it:.1f} m with the network and {without:.1f} without (two fine runs: {noise:.1f})"
-    verdicts.check(with_it + noise < without, sentence)
-    noise, without, with_it = errors(spectrum_error)
-    sentence = f"spectrum of kinetic energy: off by {with_it:.0%} with the network and {without:.0%} without"
-    verdicts.check(with_it + noise < without, f"{sentence} (two fine runs: {noise:.0%})")
+        verdicts.check(
+            with_it + noise < without,
+            f"{what}: off by {with_it:{form}}{unit} with the network and {without:{form}} without (two fine runs: {noise:{form}})",
+        )
 
 
 def judge_run(host: Host, found: dict[str, Fields], models: Path, verdicts: Verdicts) -> None:
